@@ -1,0 +1,10 @@
+//! Where changes go.
+//!
+//! In: transactions and DDL in commit order. Out: rows in a database, files on a storage, or nothing at all
+//! (`blackhole`), and an acknowledgement once they are durable.
+
+#![warn(missing_docs)]
+
+mod sink;
+
+pub use sink::{BoxFut, EventSink};

@@ -1,0 +1,186 @@
+//! The seam between the engine and a source of changes.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tidegate_model::{ChangefeedId, Event, Result, TableName, Ts};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// A boxed future, for the edges that must be object-safe.
+pub type BoxFut<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+/// A database whose committed row changes can be read in order.
+///
+/// All methods may be called from any task at any time. A dropped future has no effect beyond what it already did.
+pub trait Upstream: Send + Sync + 'static {
+    /// Facts about the server, freshly read. Fails when it cannot be reached or lacks a prerequisite; a failure of
+    /// prerequisites names all of them at once, each with the SQL that mends it.
+    fn probe(&self) -> BoxFut<'_, UpstreamInfo>;
+
+    /// The current time of the upstream as a TSO. Not smaller than any resolved-ts published before the call.
+    fn now(&self) -> BoxFut<'_, Ts>;
+
+    /// The oldest start-ts from which the change log is still complete ("GC safepoint").
+    fn oldest(&self) -> BoxFut<'_, Ts>;
+
+    /// Whether a stream can start right after `ts`.
+    ///
+    /// # Errors
+    /// `StartTsBeforeGC` naming the oldest usable ts, `APIInvalidParam` for a ts in the future.
+    fn check_start(&self, ts: Ts) -> BoxFut<'_, ()>;
+
+    /// All base tables visible to the replication user outside the system schemas, sorted by name, with whether
+    /// each is eligible.
+    fn tables(&self) -> BoxFut<'_, Vec<TableSummary>>;
+
+    /// Streams events with `commit_ts > job.start_ts` into `out` until `stop` is cancelled (then `Ok`) or an error
+    /// that reconnecting cannot mend occurs. Broken connections are mended inside, from the last complete
+    /// transaction; each such trouble is reported through [`PullJob::on_trouble`].
+    ///
+    /// Order promise: `commit_ts` of transactions and DDL strictly increases (parts of one transaction share
+    /// theirs and are adjacent); an `Event::Resolved(r)` says that everything up to and including `r` was sent.
+    /// The same upstream history yields the same timestamps for every job, whenever it starts.
+    fn pull(&self, job: PullJob, out: EventTx, stop: CancellationToken) -> BoxFut<'_, ()>;
+
+    /// Watches how far the shared reader has come; for status pages. Values only grow.
+    fn watermark(&self) -> watch::Receiver<UpstreamWatermark>;
+
+    /// Asks the upstream to keep its log from `ts` on for `owner` (TiKV's service safepoint). A binlog server has
+    /// no such service and answers `Ok` without effect.
+    fn hold_gc(&self, owner: ChangefeedId, ts: Ts) -> BoxFut<'_, ()>;
+}
+
+/// Decides which tables a job wants to see. Pure; called once per table version.
+pub trait TableSelector: Send + Sync {
+    /// Whether rows of the table are wanted.
+    fn wants_table(&self, schema: &str, table: &str) -> bool;
+    /// Whether schema-level statements (CREATE/ALTER/DROP DATABASE) on `schema` are wanted.
+    fn wants_schema(&self, schema: &str) -> bool;
+}
+
+/// What to stream.
+#[derive(Clone)]
+pub struct PullJob {
+    /// Whose stream it is; appears in logs and in connection attributes.
+    pub changefeed: ChangefeedId,
+    /// Everything up to and including this ts is already delivered.
+    pub start_ts: Ts,
+    /// Rows of other tables are dropped before they are decoded. A DDL is yielded when any table it names is
+    /// wanted under its old or new name; a rename into the selection from outside fails with
+    /// `SyncRenameTableFailed`.
+    pub selector: Arc<dyn TableSelector>,
+    /// Yield rows of tables without a key too. Otherwise such rows are dropped.
+    pub force_replicate: bool,
+    /// Upper bound of the decoded bytes in one `TxnEvent`; a larger transaction is yielded in parts.
+    pub part_bytes_max: usize,
+    /// Told of every trouble that is being retried inside, with the error.
+    pub on_trouble: Arc<dyn Fn(&tidegate_model::CdcError) + Send + Sync>,
+}
+
+/// An event together with its share of the memory quota.
+pub struct PulledEvent {
+    /// The event.
+    pub event: Event,
+    /// Give it back (drop it) when the event's memory is free again: after the acknowledgement.
+    pub permit: Option<OwnedSemaphorePermit>,
+}
+
+/// The bounded way from an upstream to a processor: at most `capacity` events and `quota` KiB are under way.
+#[derive(Clone)]
+pub struct EventTx {
+    tx: mpsc::Sender<PulledEvent>,
+    quota: Arc<Semaphore>,
+    quota_kib: u32,
+}
+
+/// The unit of the memory quota.
+const QUOTA_UNIT_BYTES: usize = 1024;
+
+impl EventTx {
+    /// A channel of `capacity` events whose transactions share `quota_bytes` of memory.
+    pub fn channel(capacity: usize, quota_bytes: u64) -> (EventTx, mpsc::Receiver<PulledEvent>) {
+        let (tx, rx) = mpsc::channel(capacity);
+        let kib = quota_bytes.div_ceil(QUOTA_UNIT_BYTES as u64);
+        let quota_kib = u32::try_from(kib)
+            .unwrap_or(u32::MAX)
+            .min(Semaphore::MAX_PERMITS.min(u32::MAX as usize) as u32)
+            .max(1);
+        (
+            EventTx {
+                tx,
+                quota: Arc::new(Semaphore::new(quota_kib as usize)),
+                quota_kib,
+            },
+            rx,
+        )
+    }
+
+    /// Sends an event once the quota has room for it. An event larger than the whole quota takes all of it.
+    ///
+    /// Returns `false` when the receiver is gone: stop pulling then.
+    pub async fn send(&self, event: Event) -> bool {
+        let permit = match &event {
+            Event::Txn(txn) => {
+                let kib = txn.memory_bytes().div_ceil(QUOTA_UNIT_BYTES);
+                let kib = u32::try_from(kib).unwrap_or(u32::MAX).clamp(1, self.quota_kib);
+                match Arc::clone(&self.quota).acquire_many_owned(kib).await {
+                    Ok(permit) => Some(permit),
+                    Err(_closed) => return false,
+                }
+            }
+            Event::Ddl(_) | Event::Resolved(_) => None,
+        };
+        self.tx.send(PulledEvent { event, permit }).await.is_ok()
+    }
+
+    /// Bytes of the quota that are taken now.
+    pub fn quota_used_bytes(&self) -> u64 {
+        (u64::from(self.quota_kib) - self.quota.available_permits() as u64) * QUOTA_UNIT_BYTES as u64
+    }
+
+    /// The whole quota in bytes.
+    pub fn quota_bytes(&self) -> u64 {
+        u64::from(self.quota_kib) * QUOTA_UNIT_BYTES as u64
+    }
+}
+
+/// Facts about an upstream.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct UpstreamInfo {
+    /// Non-zero number that names the cluster in the API (`upstream_id`), stable over restarts of it.
+    pub id: u64,
+    /// `MariaDB` or `MySQL`.
+    pub flavour: String,
+    /// Version text as the server gives it.
+    pub version: String,
+    /// `host:port`, without credentials.
+    pub address: String,
+    /// Things that work but should be looked at, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// How far the upstream has been read.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct UpstreamWatermark {
+    /// Everything up to here was read.
+    pub resolved_ts: Ts,
+    /// Position of the reader for people: GTID and file:offset.
+    pub position: String,
+    /// Whether the reader is connected.
+    pub connected: bool,
+}
+
+/// A table as the catalogue shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TableSummary {
+    /// Its name.
+    pub name: TableName,
+    /// Our number of its present incarnation; 0 when it was not seen in the stream yet.
+    pub id: i64,
+    /// Whether it has a key that identifies rows.
+    pub eligible: bool,
+    /// Why it can never be replicated (a view, a sequence, system-versioned, ...), if so.
+    pub unsupported: Option<String>,
+}
