@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod ack;
+mod clock;
 mod datum;
 mod ddl;
 mod error;
@@ -17,6 +18,7 @@ mod table;
 mod ts;
 
 pub use ack::{Ack, AckTarget};
+pub use clock::{Clock, SystemClock};
 pub use datum::{Date, DateTime, Datum, Time, Timestamp};
 pub use ddl::{DdlEvent, DdlKind, DdlSession, DdlTable};
 pub use error::{CdcError, ErrorCode, Result, ResultExt, RetryClass, mask_uri, mask_uri_strict};

@@ -1,0 +1,1 @@
+//! Starts and stops private MariaDB servers: for the demo and for tests.
