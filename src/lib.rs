@@ -1,1 +1,14 @@
-//! Tidegate.
+//! The full-stack half of Tidegate: the web console, rendered on the server and hydrated in the browser.
+//!
+//! Built twice: natively with the feature `ssr`, where it is a library of the server binary, and for
+//! `wasm32-unknown-unknown` with the feature `hydrate`, where [`hydrate`] is the entry point.
+
+pub mod app;
+
+/// Entry point in the browser: takes over the page that the server rendered.
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_body(app::App);
+}
