@@ -1,10 +1,15 @@
 //! Where Tidegate keeps what it must not forget: changefeeds, checkpoints, upstream timelines.
 //!
 //! In: keys and values with compare-and-commit. Out: the same after a crash. Typed stores sit on top of
-//! [`MetaStore`]; nothing else touches keys.
+//! [`MetaStore`] and take their keys from [`keys`]; what a value means is none of this crate's business.
 
 #![warn(missing_docs)]
 
+mod commit;
+mod datadir;
+pub mod keys;
+mod redb_store;
 mod store;
 
+pub use redb_store::RedbStore;
 pub use store::{BoxFut, Compare, MetaStore, MetaTxn, Revision, Versioned, Write};

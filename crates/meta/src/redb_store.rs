@@ -1,0 +1,271 @@
+//! The embedded store: one redb file in the data directory, written by one thread.
+
+use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError};
+use tidegate_model::{CdcError, ErrorCode, Result, ResultExt};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::commit::{DATA, FORMAT, FORMAT_KEY, HEADER, REVISION_KEY, apply, decode};
+use crate::datadir;
+use crate::store::{BoxFut, MetaStore, MetaTxn, Revision, Versioned};
+
+const FILE: &str = "meta.redb";
+const NEW_FILE: &str = "meta.redb.new";
+/// The store holds a few KiB per changefeed; the default of the library is a gigabyte.
+const CACHE_BYTES: usize = 16 << 20;
+/// Commits that may wait for the writer; further callers wait for a place.
+const QUEUE: usize = 1024;
+/// Commits that may share one disk flush.
+const GROUP_MAX: usize = 256;
+
+/// A [`MetaStore`] in a file of its own.
+///
+/// One thread writes; commits that arrive while it is flushing share the next flush. Reads run beside it on the
+/// runtime's blocking threads and see whole commits only. Dropping the store waits for the commits under way and
+/// releases the directory.
+pub struct RedbStore {
+    db: Arc<Database>,
+    queue: Option<mpsc::Sender<Request>>,
+    writer: Option<JoinHandle<()>>,
+    /// Held, not read: the lock goes with the file.
+    _lock: File,
+}
+
+struct Request {
+    txn: MetaTxn,
+    reply: oneshot::Sender<Result<Revision>>,
+}
+
+impl RedbStore {
+    /// Opens the store of a data directory, making both if they do not exist. Blocks on the disk.
+    ///
+    /// # Errors
+    /// `DataDirLocked` when another server uses the directory, `DataDirCorrupt` when the file is damaged or of an
+    /// unknown layout, `MetaStore` when the disk refuses.
+    pub fn open(dir: impl AsRef<Path>) -> Result<RedbStore> {
+        let dir = dir.as_ref();
+        let lock = datadir::lock(dir)?;
+        let path = dir.join(FILE);
+        if !path.exists() {
+            create(dir, &path)?;
+        }
+        let db = Arc::new(open_file(&path)?);
+        let (queue, requests) = mpsc::channel(QUEUE);
+        let writer = thread::Builder::new()
+            .name("meta-writer".to_owned())
+            .spawn({
+                let db = Arc::clone(&db);
+                move || write_loop(&db, requests)
+            })
+            .code(ErrorCode::MetaStore, "cannot start the writer of the meta store")?;
+        Ok(RedbStore {
+            db,
+            queue: Some(queue),
+            writer: Some(writer),
+            _lock: lock,
+        })
+    }
+
+    /// Runs a read on a blocking thread.
+    async fn read<T, F>(&self, read: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Database) -> Result<T> + Send + 'static,
+    {
+        let db = Arc::clone(&self.db);
+        tokio::task::spawn_blocking(move || read(&db))
+            .await
+            .code(ErrorCode::MetaStore, "reading the meta store was interrupted")?
+    }
+}
+
+impl Drop for RedbStore {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(writer) = self.writer.take() {
+            // A panic of the writer was reported to whoever waited for it.
+            drop(writer.join());
+        }
+    }
+}
+
+impl MetaStore for RedbStore {
+    fn get(&self, key: &str) -> BoxFut<'_, Option<Versioned>> {
+        let key = key.to_owned();
+        Box::pin(self.read(move |db| {
+            let table = db
+                .begin_read()
+                .code(ErrorCode::MetaStore, READ_FAILED)?
+                .open_table(DATA)
+                .code(ErrorCode::MetaStore, READ_FAILED)?;
+            let stored = table.get(key.as_str()).code(ErrorCode::MetaStore, READ_FAILED)?;
+            stored.map(|stored| decode(stored.value())).transpose()
+        }))
+    }
+
+    fn list(&self, prefix: &str) -> BoxFut<'_, Vec<(String, Versioned)>> {
+        let prefix = prefix.to_owned();
+        Box::pin(self.read(move |db| {
+            let table = db
+                .begin_read()
+                .code(ErrorCode::MetaStore, READ_FAILED)?
+                .open_table(DATA)
+                .code(ErrorCode::MetaStore, READ_FAILED)?;
+            let mut found = Vec::new();
+            for pair in table
+                .range(prefix.as_str()..)
+                .code(ErrorCode::MetaStore, READ_FAILED)?
+            {
+                let (key, stored) = pair.code(ErrorCode::MetaStore, READ_FAILED)?;
+                if !key.value().starts_with(&prefix) {
+                    break;
+                }
+                found.push((key.value().to_owned(), decode(stored.value())?));
+            }
+            Ok(found)
+        }))
+    }
+
+    fn commit(&self, txn: MetaTxn) -> BoxFut<'_, Revision> {
+        Box::pin(async move {
+            let (reply, answer) = oneshot::channel();
+            let stopped = || CdcError::new(ErrorCode::MetaStore, "the meta store has stopped");
+            let queue = self.queue.as_ref().ok_or_else(stopped)?;
+            queue
+                .send(Request { txn, reply })
+                .await
+                .map_err(|_closed| stopped())?;
+            answer.await.map_err(|_dropped| stopped())?
+        })
+    }
+}
+
+const READ_FAILED: &str = "cannot read the meta store";
+const WRITE_FAILED: &str = "cannot write the meta store";
+
+/// Builds the file under another name first: a file under the real name is always complete.
+fn create(dir: &Path, path: &Path) -> Result<()> {
+    let new = dir.join(NEW_FILE);
+    if new.exists() {
+        fs::remove_file(&new).code(ErrorCode::MetaStore, WRITE_FAILED)?;
+    }
+    let db = Database::create(&new).code(ErrorCode::MetaStore, WRITE_FAILED)?;
+    let txn = db.begin_write().code(ErrorCode::MetaStore, WRITE_FAILED)?;
+    txn.open_table(DATA).code(ErrorCode::MetaStore, WRITE_FAILED)?;
+    {
+        let mut header = txn.open_table(HEADER).code(ErrorCode::MetaStore, WRITE_FAILED)?;
+        header
+            .insert(FORMAT_KEY, FORMAT)
+            .code(ErrorCode::MetaStore, WRITE_FAILED)?;
+        header
+            .insert(REVISION_KEY, 0)
+            .code(ErrorCode::MetaStore, WRITE_FAILED)?;
+    }
+    txn.commit().code(ErrorCode::MetaStore, WRITE_FAILED)?;
+    drop(db);
+    fs::rename(&new, path).code(ErrorCode::MetaStore, WRITE_FAILED)?;
+    datadir::sync(dir)
+}
+
+fn open_file(path: &Path) -> Result<Database> {
+    let corrupt = |text: &str| {
+        CdcError::new(
+            ErrorCode::DataDirCorrupt,
+            format_args!("{} is damaged: {text}", path.display()),
+        )
+    };
+    // The library checks its pages, but a file that is none of its own can still trip an assertion.
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        Database::builder().set_cache_size(CACHE_BYTES).open(path)
+    }));
+    let db = match opened {
+        Ok(Ok(db)) => db,
+        Ok(Err(DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch)) => {
+            return Err(CdcError::new(
+                ErrorCode::DataDirLocked,
+                format_args!("{} is in use by another process", path.display()),
+            ));
+        }
+        Ok(Err(DatabaseError::Storage(StorageError::Io(error)))) if !is_content_fault(&error) => {
+            return Err(error).code(
+                ErrorCode::MetaStore,
+                format_args!("cannot open {}", path.display()),
+            );
+        }
+        Ok(Err(error)) => return Err(corrupt(&error.to_string())),
+        Err(_panic) => return Err(corrupt("its structure is broken")),
+    };
+    match read_format(&db) {
+        Ok(Some(FORMAT)) => Ok(db),
+        Ok(Some(other)) => Err(corrupt(&format!(
+            "layout {other} is unknown to this version, which knows layout {FORMAT}"
+        ))),
+        Ok(None) => Err(corrupt("its layout version is missing")),
+        Err(error) => Err(corrupt("its header cannot be read").with_source(error)),
+    }
+}
+
+/// Whether the bytes are wrong rather than the disk.
+fn is_content_fault(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
+    )
+}
+
+fn read_format(db: &Database) -> Result<Option<u64>, redb::Error> {
+    let header = db.begin_read()?.open_table(HEADER)?;
+    Ok(header.get(FORMAT_KEY)?.map(|format| format.value()))
+}
+
+fn write_loop(db: &Database, mut requests: mpsc::Receiver<Request>) {
+    let mut group = Vec::with_capacity(GROUP_MAX);
+    while requests.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
+        let results = commit_group(db, &group);
+        for (index, request) in group.drain(..).enumerate() {
+            let result = match &results {
+                Ok(results) => results[index].clone(),
+                Err(error) => Err(error.clone()),
+            };
+            // The caller may have gone away; its commit stands.
+            drop(request.reply.send(result));
+        }
+    }
+}
+
+/// One disk flush for all; each transaction succeeds or fails its comparisons on its own.
+fn commit_group(db: &Database, group: &[Request]) -> Result<Vec<Result<Revision>>> {
+    let write = db.begin_write().code(ErrorCode::MetaStore, WRITE_FAILED)?;
+    let mut results = Vec::with_capacity(group.len());
+    {
+        let mut header = write
+            .open_table(HEADER)
+            .code(ErrorCode::MetaStore, WRITE_FAILED)?;
+        let mut data = write.open_table(DATA).code(ErrorCode::MetaStore, WRITE_FAILED)?;
+        let mut revision = header
+            .get(REVISION_KEY)
+            .code(ErrorCode::MetaStore, READ_FAILED)?
+            .map_or(0, |stored| stored.value());
+        for request in group {
+            match apply(&mut data, &request.txn, revision + 1) {
+                Ok(()) => {
+                    revision += 1;
+                    results.push(Ok(revision));
+                }
+                Err(error) if error.code() == ErrorCode::MetaOpFailed => results.push(Err(error)),
+                // Half of its writes may be in the table: none of the group may be committed.
+                Err(error) => return Err(error),
+            }
+        }
+        header
+            .insert(REVISION_KEY, revision)
+            .code(ErrorCode::MetaStore, WRITE_FAILED)?;
+    }
+    write.commit().code(ErrorCode::MetaStore, WRITE_FAILED)?;
+    Ok(results)
+}
