@@ -1,1 +1,16 @@
-//! Tidegate mysql.
+//! Speaking to MySQL and MariaDB: connections and TLS, the binlog dump, event decoding, DDL classification, SQL text.
+//!
+//! In: options and bytes. Out: connections, events, rows, statements. This crate knows nothing of changefeeds.
+
+#![warn(missing_docs)]
+
+pub mod ddl;
+mod conn;
+mod gtid;
+mod options;
+mod position;
+
+pub use conn::{Flavour, connect, connect_with, query_error};
+pub use gtid::{GroupId, GtidSet};
+pub use options::{ConnectOptions, TlsMode, TlsOptions};
+pub use position::{Position, file_number};

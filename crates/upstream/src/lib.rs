@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+pub mod mysql;
 mod upstream;
 
 pub use upstream::{

@@ -1,0 +1,50 @@
+//! Settings of a MySQL or MariaDB upstream.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tidegate_mysql::ConnectOptions;
+
+/// Everything [`super::MysqlUpstream::start`] needs to know, with defaults for all but the first two.
+#[derive(Clone, Debug)]
+pub struct MysqlOptions {
+    /// Where the server is and who we are there.
+    pub connect: ConnectOptions,
+    /// Folder for spilled transactions. It is made if missing; leftovers in it are removed at start.
+    pub spill_dir: PathBuf,
+    /// Fixed replication server id of the shared reader; private readers take the ids after it. `None`: derived
+    /// from the server's identity and a random number.
+    pub server_id: Option<u32>,
+    /// Bytes of transactions that are kept in memory for changefeeds near the end of the log.
+    pub ring_bytes: usize,
+    /// A transaction larger than this goes through a file.
+    pub txn_memory_bytes: usize,
+    /// A transaction larger than this stops the changefeeds with `TxnTooLarge`.
+    pub txn_bytes_max: u64,
+    /// How often the end of the log is probed to move the resolved-ts of an idle server.
+    pub probe_interval: Duration,
+    /// Period of the server's heartbeats on an idle connection.
+    pub heartbeat: Duration,
+    /// Connections for changefeeds that are behind the ring, at the same time.
+    pub private_readers_max: usize,
+    /// A commit time this far ahead of the server's clock is forged: it is cut down to the clock.
+    pub clock_ahead_max: Duration,
+}
+
+impl MysqlOptions {
+    /// The defaults for a server.
+    pub fn new(connect: ConnectOptions, spill_dir: PathBuf) -> Self {
+        MysqlOptions {
+            connect,
+            spill_dir,
+            server_id: None,
+            ring_bytes: 64 << 20,
+            txn_memory_bytes: 64 << 20,
+            txn_bytes_max: 20 << 30,
+            probe_interval: Duration::from_secs(1),
+            heartbeat: Duration::from_secs(2),
+            private_readers_max: 4,
+            clock_ahead_max: Duration::from_secs(600),
+        }
+    }
+}
