@@ -1,1 +1,10 @@
-//! Tidegate engine.
+//! The engine: owner, changefeed state machine, processor, progress, and the service that the API talks to.
+//!
+//! In: an upstream, a meta store, something that opens sinks. Out: replicated changes, and `ReplicationService`
+//! with one method per use case. It knows no HTTP, no binlog and no destination.
+
+#![warn(missing_docs)]
+
+mod feed;
+mod processor;
+mod progress;

@@ -1,0 +1,80 @@
+//! Collects transactions until a batch is worth handing over.
+
+use std::time::Duration;
+
+use tidegate_model::{Ts, TxnEvent};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use super::shared::Load;
+
+/// Transactions in one batch.
+const TXNS_MAX: usize = 1024;
+/// Bytes of memory in one batch, exceeded by at most one transaction part.
+const BYTES_MAX: usize = 4 << 20;
+/// How long the first transaction of a batch waits for company: long enough to gather under load, too short to see.
+const AGE_MAX: Duration = Duration::from_millis(5);
+
+/// Transactions in commit order, with the sum of their shares of the memory quota.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    txns: Vec<TxnEvent>,
+    permit: Option<OwnedSemaphorePermit>,
+    memory_bytes: usize,
+    rows: u64,
+    source_bytes: u64,
+    commit_ts: Ts,
+    deadline: Option<Instant>,
+}
+
+impl Batch {
+    pub(crate) fn push(&mut self, txn: TxnEvent, permit: Option<OwnedSemaphorePermit>) {
+        if self.txns.is_empty() {
+            self.deadline = Some(Instant::now() + AGE_MAX);
+        }
+        match (&mut self.permit, permit) {
+            (Some(sum), Some(permit)) => sum.merge(permit),
+            (sum @ None, permit) => *sum = permit,
+            (Some(_), None) => {}
+        }
+        self.memory_bytes += txn.memory_bytes();
+        for block in &txn.blocks {
+            self.rows += block.len() as u64;
+            self.source_bytes += block.source_bytes() as u64;
+        }
+        self.commit_ts = txn.commit_ts;
+        self.txns.push(txn);
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.txns.len() >= TXNS_MAX || self.memory_bytes >= BYTES_MAX
+    }
+
+    /// When it must go even if it is not full; `None` while it is empty.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Empties it. `None` when there is nothing in it.
+    pub(crate) fn take(&mut self) -> Option<(Vec<TxnEvent>, Load)> {
+        if self.txns.is_empty() {
+            return None;
+        }
+        let Batch {
+            txns,
+            permit,
+            rows,
+            source_bytes,
+            commit_ts,
+            ..
+        } = std::mem::take(self);
+        let load = Load {
+            permit,
+            rows,
+            bytes: source_bytes,
+            commit_ts,
+            handed_over: Instant::now(),
+        };
+        Some((txns, load))
+    }
+}

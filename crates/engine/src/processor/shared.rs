@@ -1,0 +1,190 @@
+//! What a running pipeline shows to the outside, and where its acknowledgements arrive.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tidegate_model::{AckTarget, CdcError, Ts};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::time::Instant;
+
+use crate::progress::Progress;
+
+/// What the pipeline is doing, for people who ask why the checkpoint does not move.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Stage {
+    /// Asks the upstream whether the start point is still readable.
+    Checking,
+    /// Connects to the destination.
+    OpeningSink,
+    /// Waits for events or collects a batch.
+    Reading,
+    /// Waits for the sink to take a batch.
+    Writing,
+    /// Waits until everything handed over is durable.
+    Draining,
+    /// Waits for a schema change; the text names it.
+    Ddl(Arc<str>),
+    /// Flushes and lets go of the sink.
+    Closing,
+}
+
+/// What is kept for a batch until it is acknowledged.
+#[derive(Debug)]
+pub(crate) struct Load {
+    /// The batch's share of the memory quota, given back on the acknowledgement.
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    /// Largest commit-ts in it.
+    pub(crate) commit_ts: Ts,
+    pub(crate) handed_over: Instant,
+}
+
+/// A copy of the figures at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct RunView {
+    pub(crate) checkpoint: Ts,
+    pub(crate) resolved: Ts,
+    /// Largest commit-ts acknowledged in this run; starts at the checkpoint it started from.
+    pub(crate) last_synced: Ts,
+    pub(crate) rows_total: u64,
+    pub(crate) bytes_total: u64,
+    pub(crate) waiting_rows: u64,
+    pub(crate) waiting_bytes: u64,
+    /// Since when the oldest unacknowledged batch is with the sink.
+    pub(crate) waiting_since: Option<Instant>,
+    pub(crate) stage: Stage,
+    pub(crate) stage_since: Instant,
+    /// Trouble with the upstream that is being retried.
+    pub(crate) upstream_trouble: Option<Arc<str>>,
+}
+
+/// Shared between the pipeline, the sink's acknowledgements and whoever looks on. Never locked across an await.
+pub(crate) struct Shared {
+    inner: Mutex<Inner>,
+    wake: Notify,
+}
+
+struct Inner {
+    progress: Progress<Load>,
+    lost: bool,
+    last_synced: Ts,
+    rows_total: u64,
+    bytes_total: u64,
+    waiting_rows: u64,
+    waiting_bytes: u64,
+    stage: Stage,
+    stage_since: Instant,
+    upstream_trouble: Option<Arc<str>>,
+}
+
+impl Shared {
+    pub(crate) fn new(checkpoint: Ts) -> Arc<Shared> {
+        Arc::new(Shared {
+            inner: Mutex::new(Inner {
+                progress: Progress::new(checkpoint),
+                lost: false,
+                last_synced: checkpoint,
+                rows_total: 0,
+                bytes_total: 0,
+                waiting_rows: 0,
+                waiting_bytes: 0,
+                stage: Stage::Checking,
+                stage_since: Instant::now(),
+                upstream_trouble: None,
+            }),
+            wake: Notify::new(),
+        })
+    }
+
+    pub(crate) fn push(&self, load: Load) -> u64 {
+        let mut inner = self.lock();
+        inner.waiting_rows += load.rows;
+        inner.waiting_bytes += load.bytes;
+        inner.progress.push(load)
+    }
+
+    pub(crate) fn mark(&self, ts: Ts) {
+        let mut inner = self.lock();
+        inner.progress.mark(ts);
+        inner.upstream_trouble = None;
+    }
+
+    pub(crate) fn checkpoint(&self) -> Ts {
+        self.lock().progress.checkpoint()
+    }
+
+    pub(crate) fn set_stage(&self, stage: Stage) {
+        let mut inner = self.lock();
+        if inner.stage != stage {
+            inner.stage = stage;
+            inner.stage_since = Instant::now();
+        }
+    }
+
+    pub(crate) fn set_upstream_trouble(&self, error: &CdcError) {
+        self.lock().upstream_trouble = Some(error.wire_message().into());
+    }
+
+    pub(crate) fn view(&self) -> RunView {
+        let inner = self.lock();
+        RunView {
+            checkpoint: inner.progress.checkpoint(),
+            resolved: inner.progress.received(),
+            last_synced: inner.last_synced,
+            rows_total: inner.rows_total,
+            bytes_total: inner.bytes_total,
+            waiting_rows: inner.waiting_rows,
+            waiting_bytes: inner.waiting_bytes,
+            waiting_since: inner.progress.oldest().map(|load| load.handed_over),
+            stage: inner.stage.clone(),
+            stage_since: inner.stage_since,
+            upstream_trouble: inner.upstream_trouble.clone(),
+        }
+    }
+
+    /// Returns once an acknowledgement was lost.
+    pub(crate) async fn lost(&self) {
+        self.until(|inner| inner.lost).await;
+    }
+
+    /// Returns once everything handed over is acknowledged.
+    pub(crate) async fn drained(&self) {
+        self.until(|inner| inner.progress.is_drained()).await;
+    }
+
+    async fn until(&self, reached: impl Fn(&Inner) -> bool) {
+        loop {
+            let woken = self.wake.notified();
+            if reached(&self.lock()) {
+                return;
+            }
+            woken.await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AckTarget for Shared {
+    fn durable(&self, seq: u64) {
+        let mut inner = self.lock();
+        let Some(load) = inner.progress.ack(seq) else {
+            return;
+        };
+        inner.last_synced = inner.last_synced.max(load.commit_ts);
+        inner.rows_total += load.rows;
+        inner.bytes_total += load.bytes;
+        inner.waiting_rows -= load.rows;
+        inner.waiting_bytes -= load.bytes;
+        drop(inner);
+        drop(load.permit);
+        self.wake.notify_waiters();
+    }
+
+    fn lost(&self, _seq: u64) {
+        self.lock().lost = true;
+        self.wake.notify_waiters();
+    }
+}
