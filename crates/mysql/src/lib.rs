@@ -6,11 +6,13 @@
 
 pub mod ddl;
 mod conn;
+mod dump;
 mod gtid;
 mod options;
 mod position;
 
 pub use conn::{Flavour, connect, connect_with, query_error};
+pub use dump::{DumpRequest, DumpStart, DumpStream, RawEvent};
 pub use gtid::{GroupId, GtidSet};
 pub use options::{ConnectOptions, TlsMode, TlsOptions};
 pub use position::{Position, file_number};
