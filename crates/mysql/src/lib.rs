@@ -5,12 +5,14 @@
 #![warn(missing_docs)]
 
 pub mod ddl;
+mod checks;
 mod conn;
 mod dump;
 mod gtid;
 mod options;
 mod position;
 
+pub use checks::{Findings, ServerFacts, Unmet};
 pub use conn::{Flavour, connect, connect_with, query_error};
 pub use dump::{DumpRequest, DumpStart, DumpStream, RawEvent};
 pub use gtid::{GroupId, GtidSet};
