@@ -1,0 +1,118 @@
+//! Seeded decisions about what goes wrong.
+
+use std::future::pending;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+/// How often things go wrong, in per mille of the occasions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FaultPlan {
+    /// The upstream reports trouble and goes on.
+    pub upstream_trouble: u32,
+    /// The upstream's stream ends with an error.
+    pub upstream_error: u32,
+    /// A batch fails downstream, perhaps after a part of it was applied.
+    pub sink_error: u32,
+    /// Opening the sink fails.
+    pub open_error: u32,
+    /// A schema change fails, perhaps after it was applied.
+    pub ddl_error: u32,
+    /// The sink takes a batch and never does anything again.
+    pub sink_hang: u32,
+    /// The meta store refuses a commit, perhaps after it was done.
+    pub meta_error: u32,
+    /// Longest pause before an effect, in milliseconds.
+    pub delay_ms_max: u64,
+}
+
+impl FaultPlan {
+    /// A little of everything that a changefeed has to survive.
+    pub fn rough() -> Self {
+        FaultPlan {
+            upstream_trouble: 20,
+            upstream_error: 10,
+            sink_error: 25,
+            open_error: 50,
+            ddl_error: 150,
+            sink_hang: 0,
+            meta_error: 20,
+            delay_ms_max: 300,
+        }
+    }
+}
+
+/// The dice of one simulated process, and its moment of death.
+#[derive(Debug)]
+pub struct Faults {
+    plan: FaultPlan,
+    rng: Mutex<SmallRng>,
+    effects_left: AtomicI64,
+    crashed: AtomicBool,
+    crash: Notify,
+}
+
+impl Faults {
+    /// Faults of `plan` chosen by `seed`. The process dies before its `crash_after`-th effect, if that is given.
+    pub fn new(seed: u64, plan: FaultPlan, crash_after: Option<u32>) -> Arc<Self> {
+        Arc::new(Faults {
+            plan,
+            rng: Mutex::new(SmallRng::seed_from_u64(seed)),
+            effects_left: AtomicI64::new(crash_after.map_or(i64::MAX, i64::from)),
+            crashed: AtomicBool::new(false),
+            crash: Notify::new(),
+        })
+    }
+
+    /// The rates.
+    pub fn plan(&self) -> &FaultPlan {
+        &self.plan
+    }
+
+    /// Whether something happens that happens `permille` times in a thousand.
+    pub fn happens(&self, permille: u32) -> bool {
+        permille > 0 && self.below(1000) < u64::from(permille)
+    }
+
+    /// A number below `limit`; 0 when the limit is 0.
+    pub fn below(&self, limit: u64) -> u64 {
+        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
+        if limit == 0 { 0 } else { rng.random_range(0..limit) }
+    }
+
+    /// Stands before everything that outlives the process: waits a little, and never returns once it is dead.
+    pub async fn effect(&self) {
+        let pause_ms = self.below(self.plan.delay_ms_max + 1);
+        if pause_ms > 0 {
+            sleep(Duration::from_millis(pause_ms)).await;
+        }
+        self.effect_now().await;
+    }
+
+    /// As [`Faults::effect`] without the pause.
+    pub async fn effect_now(&self) {
+        if self.effects_left.fetch_sub(1, Ordering::Relaxed) <= 0 {
+            self.crashed.store(true, Ordering::Release);
+            self.crash.notify_waiters();
+        }
+        if self.crashed.load(Ordering::Acquire) {
+            pending::<()>().await;
+        }
+    }
+
+    /// Returns when the process dies.
+    pub async fn crashed(&self) {
+        loop {
+            let woken = self.crash.notified();
+            if self.crashed.load(Ordering::Acquire) {
+                return;
+            }
+            woken.await;
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The meta store in memory, with faults.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tidegate_meta::{BoxFut, MetaStore, MetaTxn, Revision, Versioned, Write};
+use tidegate_model::{CdcError, ErrorCode};
+
+use crate::faults::Faults;
+
+/// Sees every committed write, in order: key and value, `None` for a removal.
+pub type Watcher = Box<dyn Fn(&str, Option<&[u8]>) + Send + Sync>;
+
+/// What the store holds; survives a simulated crash.
+#[derive(Default)]
+struct Content {
+    data: BTreeMap<String, Versioned>,
+    revision: Revision,
+}
+
+/// A [`MetaStore`] in memory. Clones made by [`MemStore::reopen`] share the content, as a restarted process would.
+pub struct MemStore {
+    content: Arc<Mutex<Content>>,
+    watcher: Option<Arc<Watcher>>,
+    faults: Option<Arc<Faults>>,
+}
+
+impl MemStore {
+    /// An empty store without faults.
+    pub fn new() -> Self {
+        MemStore {
+            content: Arc::default(),
+            watcher: None,
+            faults: None,
+        }
+    }
+
+    /// Calls `watcher` for every write from now on.
+    #[must_use]
+    pub fn watched(mut self, watcher: Watcher) -> Self {
+        self.watcher = Some(Arc::new(watcher));
+        self
+    }
+
+    /// The same content as a new process sees it, with the faults of that process.
+    #[must_use]
+    pub fn reopen(&self, faults: Arc<Faults>) -> Self {
+        MemStore {
+            content: Arc::clone(&self.content),
+            watcher: self.watcher.clone(),
+            faults: Some(faults),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn apply(&self, txn: MetaTxn) -> Result<Revision, CdcError> {
+        let mut content = self.lock();
+        for compare in &txn.compares {
+            let found = content.data.get(&compare.key).map_or(0, |stored| stored.revision);
+            if found != compare.revision {
+                return Err(CdcError::new(
+                    ErrorCode::MetaOpFailed,
+                    format_args!("unexpected meta operation failure: {}", compare.key),
+                ));
+            }
+        }
+        content.revision += 1;
+        let revision = content.revision;
+        for write in txn.writes {
+            match write {
+                Write::Put(key, value) => {
+                    self.tell(&key, Some(&value));
+                    content.data.insert(key, Versioned { value, revision });
+                }
+                Write::Delete(key) => {
+                    self.tell(&key, None);
+                    content.data.remove(&key);
+                }
+            }
+        }
+        Ok(revision)
+    }
+
+    fn tell(&self, key: &str, value: Option<&[u8]>) {
+        if let Some(watcher) = &self.watcher {
+            watcher(key, value);
+        }
+    }
+}
+
+impl Default for MemStore {
+    fn default() -> Self {
+        MemStore::new()
+    }
+}
+
+impl fmt::Debug for MemStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MemStore({} keys)", self.lock().data.len())
+    }
+}
+
+impl MetaStore for MemStore {
+    fn get(&self, key: &str) -> BoxFut<'_, Option<Versioned>> {
+        let found = self.lock().data.get(key).cloned();
+        Box::pin(async move { Ok(found) })
+    }
+
+    fn list(&self, prefix: &str) -> BoxFut<'_, Vec<(String, Versioned)>> {
+        let content = self.lock();
+        let below = content
+            .data
+            .range(prefix.to_owned()..)
+            .take_while(|(key, _)| key.starts_with(prefix));
+        let found = below.map(|(key, value)| (key.clone(), value.clone())).collect();
+        Box::pin(async move { Ok(found) })
+    }
+
+    fn commit(&self, txn: MetaTxn) -> BoxFut<'_, Revision> {
+        Box::pin(async move {
+            let Some(faults) = &self.faults else {
+                return self.apply(txn);
+            };
+            faults.effect().await;
+            if faults.happens(faults.plan().meta_error) {
+                if faults.happens(500) {
+                    self.apply(txn)?;
+                }
+                return Err(CdcError::new(ErrorCode::MetaStore, "the disk is full"));
+            }
+            self.apply(txn)
+        })
+    }
+}
