@@ -86,8 +86,7 @@ impl RowBlock {
 
     /// Number of rows; an update with its two images is one row.
     pub fn len(&self) -> usize {
-        let width = self.width();
-        if width == 0 { 0 } else { self.cells.len() / width }
+        self.cells.len().checked_div(self.width()).unwrap_or(0)
     }
 
     /// Whether there is no row.
