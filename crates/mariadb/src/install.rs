@@ -42,7 +42,9 @@ pub(crate) fn superuser_args() -> &'static [&'static str] {
 }
 
 /// Fills an empty or missing data directory with the system tables; leaves an initialised one alone.
-pub(crate) async fn initialise(datadir: &Path) -> Result<()> {
+///
+/// `tmpdir` must be private: a starting server deletes the temporary tables of others that share it.
+pub(crate) async fn initialise(datadir: &Path, tmpdir: &Path) -> Result<()> {
     if datadir.join("mysql").is_dir() {
         return Ok(());
     }
@@ -56,6 +58,7 @@ pub(crate) async fn initialise(datadir: &Path) -> Result<()> {
         .arg("--innodb-log-file-size=16M")
         .args(superuser_args())
         .arg(format!("--datadir={}", datadir.display()))
+        .arg(format!("--tmpdir={}", tmpdir.display()))
         .kill_on_drop(true)
         .output()
         .await

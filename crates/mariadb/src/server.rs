@@ -51,7 +51,9 @@ impl Server {
             None => base.path().join("data"),
         };
         fs::create_dir_all(&datadir).map_err(Error::io(format!("create {}", datadir.display())))?;
-        install::initialise(&datadir).await?;
+        let tmpdir = base.path().join("tmp");
+        fs::create_dir(&tmpdir).map_err(Error::io("create a temporary directory"))?;
+        install::initialise(&datadir, &tmpdir).await?;
         fs::write(base.path().join("init.sql"), install::init_sql()).map_err(Error::io("write init.sql"))?;
         let mut server = Self {
             options,
@@ -215,6 +217,7 @@ impl Server {
         let options = &self.options;
         let mut list = vec![
             format!("--datadir={}", self.datadir.display()),
+            format!("--tmpdir={}", self.base.path().join("tmp").display()),
             format!("--socket={}", self.socket().display()),
             format!("--pid-file={}", self.base.path().join("pid").display()),
             format!("--init-file={}", self.base.path().join("init.sql").display()),
