@@ -6,5 +6,6 @@
 #![warn(missing_docs)]
 
 mod sink;
+mod storage;
 
 pub use sink::{BoxFut, EventSink};

@@ -1,0 +1,47 @@
+//! Settings of the storage sink.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use tidegate_codec::{CanalJsonEncoder, CanalJsonOptions, CsvEncoder, CsvOptions, DateSeparator, Encoder};
+
+/// Everything the sink needs to know, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct StorageConfig {
+    /// Absolute directory below which all files live.
+    pub(crate) root: PathBuf,
+    /// Format of the data files.
+    pub(crate) format: Format,
+    /// Longest time rows wait for company.
+    pub(crate) flush_interval: Duration,
+    /// Encoded bytes after which a file ends at the next transaction.
+    pub(crate) file_size: usize,
+    /// Digits of file numbers.
+    pub(crate) file_index_width: usize,
+    /// Granularity of the date level.
+    pub(crate) date_separator: DateSeparator,
+    /// Whether schema files number the columns.
+    pub(crate) output_column_id: bool,
+    /// Tables are spread over this many workers.
+    pub(crate) worker_count: usize,
+    /// Zone of the date level.
+    pub(crate) time_zone: TimeZone,
+}
+
+/// Format of the data files.
+#[derive(Clone, Debug)]
+pub(crate) enum Format {
+    Csv(CsvOptions),
+    CanalJson(CanalJsonOptions),
+}
+
+impl Format {
+    /// A fresh encoder; each worker has its own.
+    pub(crate) fn encoder(&self) -> Box<dyn Encoder> {
+        match self {
+            Format::Csv(options) => Box::new(CsvEncoder::new(options.clone())),
+            Format::CanalJson(options) => Box::new(CanalJsonEncoder::new(options.clone())),
+        }
+    }
+}

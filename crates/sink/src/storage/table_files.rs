@@ -1,0 +1,109 @@
+//! Where the rows of one table go: directory of its schema version, and the number of the next file in it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tidegate_codec::{SchemaFile, data_dir, data_file_name, index_file, parse_data_file_name, schema_dir};
+use tidegate_model::{Result, TableInfo, Ts};
+
+use super::config::StorageConfig;
+use super::files::{has_content, names_in, read_if_there, write_whole};
+
+/// The place of one table version, found once and kept while rows of that version arrive.
+pub(crate) struct TableFiles {
+    table: Arc<TableInfo>,
+    version: Ts,
+    open: Option<Dir>,
+}
+
+struct Dir {
+    date: Option<String>,
+    path: PathBuf,
+    next_number: u64,
+}
+
+impl TableFiles {
+    /// Finds the version directory of `table`, writing its schema file when none describes these columns yet.
+    ///
+    /// A schema file with the same columns is reused, so that a restart without a schema change goes on in the old
+    /// directory: the one of exactly this version, else the newest.
+    pub(crate) fn locate(config: &StorageConfig, table: &Arc<TableInfo>) -> Result<Self> {
+        let file = SchemaFile::of_table(table, table.version, config.output_column_id);
+        let dir = config.root.join(schema_dir(&table.name));
+        let checksum = file.checksum();
+        let known: Vec<Ts> = names_in(&dir)?
+            .iter()
+            .filter_map(|name| SchemaFile::version_in_name(name, checksum))
+            .collect();
+        let version = if known.contains(&table.version) {
+            Some(table.version)
+        } else {
+            known.into_iter().max()
+        };
+        if version.is_none() {
+            write_whole(&dir.join(file.file_name()), &file.content())?;
+        }
+        Ok(TableFiles {
+            table: Arc::clone(table),
+            version: version.unwrap_or(table.version),
+            open: None,
+        })
+    }
+
+    /// Whether rows of `table` belong here.
+    pub(crate) fn fits(&self, table: &Arc<TableInfo>) -> bool {
+        Arc::ptr_eq(&self.table, table)
+            || (self.table.version == table.version
+                && self.table.id == table.id
+                && self.table.columns == table.columns)
+    }
+
+    /// Writes the next data file: index first, so that a crash between the two reuses the number, then the data.
+    pub(crate) fn write(
+        &mut self,
+        config: &StorageConfig,
+        extension: &str,
+        date: Option<String>,
+        content: &[u8],
+    ) -> Result<PathBuf> {
+        let dir = match self.open.take() {
+            Some(dir) if dir.date == date => dir,
+            _ => self.open_dir(config, extension, date)?,
+        };
+        let dir = self.open.insert(dir);
+        let name = data_file_name(dir.next_number, config.file_index_width, extension);
+        let (index_path, index_content) = index_file(&name);
+        write_whole(&dir.path.join(index_path), index_content.as_bytes())?;
+        let path = dir.path.join(&name);
+        write_whole(&path, content)?;
+        dir.next_number += 1;
+        Ok(path)
+    }
+
+    fn open_dir(&self, config: &StorageConfig, extension: &str, date: Option<String>) -> Result<Dir> {
+        let path = config
+            .root
+            .join(data_dir(&self.table.name, self.version, date.as_deref()));
+        let next_number = next_number(&path, extension)?;
+        Ok(Dir {
+            date,
+            path,
+            next_number,
+        })
+    }
+}
+
+/// The number after the newest file; its own number again when the index was written but the file was not.
+fn next_number(dir: &Path, extension: &str) -> Result<u64> {
+    let (index_path, _) = index_file("");
+    let Some(index) = read_if_there(&dir.join(index_path))? else {
+        return Ok(1);
+    };
+    let newest = String::from_utf8_lossy(&index);
+    let number = parse_data_file_name(&newest, extension)?;
+    Ok(if has_content(&dir.join(newest.trim_end())) {
+        number + 1
+    } else {
+        number
+    })
+}
