@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 pub mod ddl;
+pub mod sql;
 mod checks;
 mod conn;
 mod dump;
