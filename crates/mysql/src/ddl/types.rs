@@ -1,5 +1,7 @@
 //! What a statement turned out to be.
 
+use std::fmt;
+
 use tidegate_model::{DdlKind, TableName};
 
 /// What a logged statement does, as far as replication cares.
@@ -135,4 +137,17 @@ pub enum Ignored {
     Server,
     /// Session settings and locks.
     Session,
+}
+
+impl fmt::Display for Xid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in [&self.gtrid, &self.bqual] {
+            f.write_str("X'")?;
+            for byte in part {
+                write!(f, "{byte:02x}")?;
+            }
+            f.write_str("',")?;
+        }
+        self.format_id.fmt(f)
+    }
 }
