@@ -1,1 +1,76 @@
-fn main() {}
+//! `cargo xtask <command>`: sets up a machine, builds, runs, tests and measures Tidegate.
+#![allow(clippy::print_stdout, reason = "a command line tool")]
+
+mod bench;
+mod check;
+mod front;
+mod layering;
+mod paths;
+mod process;
+mod report;
+mod run;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const HELP: &str = "\
+Usage: cargo xtask <command>
+
+  run [--upstream-uri URI] [...]   build the release server with the console and start it: the demo, or that database
+  test                             everything: set-up, static checks, unit, end-to-end and browser tests
+  check                            static checks only: format, layering, file sizes, wasm, clippy
+  setup                            install what is missing, nothing else
+  front                            build the console's front end into target/site
+  sim [--seed N] [--iters M]       simulation of the engine with faults
+  bench [NAME ...] [--rows N]      end-to-end measurements against real MariaDB servers
+  openapi                          write docs/openapi.json again
+
+Build output goes to target/; with CI=true to the user's cache directory, so that a fresh clone builds warm.
+CARGO_TARGET_DIR overrides both.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<ExitCode> {
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    let done = |()| ExitCode::SUCCESS;
+    match command {
+        "run" => run::run(rest),
+        "test" => takes_none(rest).and_then(|()| test::test()),
+        "check" => takes_none(rest).and_then(|()| check::check()),
+        "setup" => takes_none(rest).and_then(|()| setup::all()).map(done),
+        "front" => takes_none(rest)
+            .and_then(|()| setup::console())
+            .and_then(|()| front::build())
+            .map(done),
+        "sim" => test::simulate(rest).map(done),
+        "bench" => bench::bench(rest).map(done),
+        "openapi" => takes_none(rest).and_then(|()| test::write_openapi()).map(done),
+        "help" | "--help" | "-h" => {
+            println!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => bail!("no such command: {other}\n\n{HELP}"),
+    }
+}
+
+fn takes_none(arguments: &[String]) -> Result<()> {
+    match arguments.first() {
+        Some(argument) => bail!("this command takes no arguments, but got {argument}"),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,7 @@
+//! `cargo xtask bench`.
+
+use anyhow::{Result, bail};
+
+pub(crate) fn bench(_arguments: &[String]) -> Result<()> {
+    bail!("not measured yet")
+}
