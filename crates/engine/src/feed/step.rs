@@ -35,17 +35,17 @@ pub(crate) enum FeedEvent {
     Tick,
 }
 
-/// What the owner has to do about it, in this order.
+/// What the owner has to do about it: first all that concerns the store, in one commit, then the pipeline.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Effect {
-    /// Drain and close the pipeline.
-    Stop,
     /// Store the changefeed's description under a new epoch.
     Persist,
     /// Store this checkpoint although it may lie behind the stored one.
     Overwrite(Ts),
     /// Delete the changefeed's records.
     Delete,
+    /// Drain and close the pipeline.
+    Stop,
     /// Start the pipeline at the checkpoint.
     Start,
 }
@@ -57,7 +57,7 @@ pub(crate) fn step(feed: &mut FeedState, event: FeedEvent, now: Now) -> Vec<Effe
         FeedEvent::Resume { overwrite } => resume(feed, overwrite, now),
         FeedEvent::Remove => {
             feed.state = State::Removed;
-            vec![Effect::Stop, Effect::Delete]
+            vec![Effect::Delete, Effect::Stop]
         }
         FeedEvent::Progress { checkpoint, resolved } => progress(feed, checkpoint, resolved, now),
         FeedEvent::ReachedTarget => reached_target(feed),
@@ -73,7 +73,7 @@ fn pause(feed: &mut FeedState) -> Vec<Effect> {
         State::Normal | State::Warning | State::Pending => {
             feed.state = State::Stopped;
             feed.retry_at = None;
-            vec![Effect::Stop, Effect::Persist]
+            vec![Effect::Persist, Effect::Stop]
         }
         State::Stopped | State::Failed | State::Finished | State::Removed => Vec::new(),
     }
@@ -129,7 +129,7 @@ fn reached_target(feed: &mut FeedState) -> Vec<Effect> {
     feed.state = State::Finished;
     feed.error = None;
     feed.warning = None;
-    vec![Effect::Stop, Effect::Persist]
+    vec![Effect::Persist, Effect::Stop]
 }
 
 fn failure(feed: &mut FeedState, error: &CdcError, now: Now) -> Vec<Effect> {
@@ -140,7 +140,7 @@ fn failure(feed: &mut FeedState, error: &CdcError, now: Now) -> Vec<Effect> {
             feed.error = Some(RunningError::new(error, now));
             let wait = feed.backoff.next_wait(now.mono);
             feed.retry_at = Some(now.mono + wait);
-            vec![Effect::Stop, Effect::Persist]
+            vec![Effect::Persist, Effect::Stop]
         }
         (State::Normal | State::Warning | State::Pending | State::Stopped, false) => {
             feed.error = Some(RunningError::new(error, now));
@@ -194,7 +194,7 @@ fn tick(feed: &mut FeedState, now: Now) -> Vec<Effect> {
 fn fail(feed: &mut FeedState) -> Vec<Effect> {
     feed.state = State::Failed;
     feed.retry_at = None;
-    vec![Effect::Stop, Effect::Persist]
+    vec![Effect::Persist, Effect::Stop]
 }
 
 #[cfg(test)]

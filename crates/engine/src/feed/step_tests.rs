@@ -98,14 +98,14 @@ fn the_table_of_transitions() {
 }
 
 #[test]
-fn effects_stop_before_they_store_and_store_before_they_start() {
+fn effects_store_before_they_touch_the_pipeline() {
     assert_eq!(
         step(&mut feed(State::Normal), FeedEvent::Pause, at(1)),
-        [Effect::Stop, Effect::Persist]
+        [Effect::Persist, Effect::Stop]
     );
     assert_eq!(
         step(&mut feed(State::Normal), FeedEvent::Remove, at(1)),
-        [Effect::Stop, Effect::Delete]
+        [Effect::Delete, Effect::Stop]
     );
     let overwrite = Some(Ts::from_u64(40));
     assert_eq!(

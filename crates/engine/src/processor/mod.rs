@@ -35,13 +35,14 @@ pub(crate) struct Job {
     /// Ask the upstream first whether the start point is still there.
     pub(crate) check_start: bool,
     pub(crate) upstream: Arc<dyn Upstream>,
-    /// Opens the destination when polled.
-    pub(crate) sink: BoxFuture<'static, Result<Arc<dyn EventSink>>>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) reports: mpsc::Sender<Report>,
     /// Ends the run: drain, close, return.
     pub(crate) stop: CancellationToken,
 }
+
+/// Opens the destination when polled.
+pub(crate) type OpenSink = BoxFuture<'static, Result<Arc<dyn EventSink>>>;
 
 /// What a running pipeline asks of its owner, or tells it.
 #[derive(Debug)]
@@ -79,8 +80,8 @@ impl From<CdcError> for Halt {
 ///
 /// The order at the end is fixed: stop pulling, let the sink flush until its deadline, close it. What became durable
 /// meanwhile is in the shared progress; the owner stores it.
-pub(crate) async fn run(mut job: Job) -> RunEnd {
-    let sink = match open(&mut job).await {
+pub(crate) async fn run(job: Job, sink: OpenSink) -> RunEnd {
+    let sink = match open(&job, sink).await {
         Ok(sink) => sink,
         Err(Halt::Stopped) => return RunEnd::Stopped,
         Err(Halt::Failed(error)) => return RunEnd::Failed(error),
@@ -103,8 +104,7 @@ pub(crate) async fn run(mut job: Job) -> RunEnd {
     end
 }
 
-async fn open(job: &mut Job) -> Result<Arc<dyn EventSink>, Halt> {
-    let stop = job.stop.clone();
+async fn open(job: &Job, sink: OpenSink) -> Result<Arc<dyn EventSink>, Halt> {
     let start = async {
         if job.check_start {
             job.upstream
@@ -113,11 +113,11 @@ async fn open(job: &mut Job) -> Result<Arc<dyn EventSink>, Halt> {
                 .map_err(lost_start)?;
         }
         job.shared.set_stage(Stage::OpeningSink);
-        (&mut job.sink).await
+        sink.await
     };
     tokio::select! {
         biased;
-        () = stop.cancelled() => Err(Halt::Stopped),
+        () = job.stop.cancelled() => Err(Halt::Stopped),
         sink = start => Ok(sink?),
     }
 }
@@ -134,3 +134,6 @@ fn lost_start(error: CdcError) -> CdcError {
         error
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,427 @@
+//! The owner of one changefeed: a task that takes events, lets the state machine decide, and carries it out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_model::{CdcError, ErrorCode, Result, Ts};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use super::env::Env;
+use super::record::{FeedInfo, encode_info, encode_status};
+use super::run::{Run, RunEvent};
+use super::registry::{Registry, Reservation, already_exists};
+use super::store::{Change, FeedRecord, is_conflict};
+use super::view::{Command, FeedView, Handle};
+use crate::feed::{Effect, FeedEvent, FeedState, State, step};
+use crate::processor::{Report, RunEnd, Stage};
+use crate::{metrics, reason};
+
+/// Checkpoints are stored this often. All owners tick together, so that their commits share a disk flush.
+pub(crate) const TICK: Duration = Duration::from_secs(1);
+/// A checkpoint that stands still behind what was read for so long is shown as a warning, whatever the cause.
+const STALL: Duration = Duration::from_secs(60);
+
+/// Everything the owner of a changefeed keeps.
+pub(crate) struct Owner {
+    env: Arc<Env>,
+    handle: Arc<Handle>,
+    commands: mpsc::Receiver<Command>,
+    info: Arc<FeedInfo>,
+    record: FeedRecord,
+    feed: FeedState,
+    /// The checkpoint in the store.
+    stored: Ts,
+    /// The stored description is older than the state: write it at the next tick.
+    info_is_stale: bool,
+    store_trouble: Option<Arc<str>>,
+    run: Option<Run>,
+    start_wanted: bool,
+    rows_before: u64,
+    bytes_before: u64,
+    moved_at: Instant,
+    removals: Vec<oneshot::Sender<Result<()>>>,
+    shutting_down: bool,
+    registry: Arc<Registry>,
+}
+
+/// A changefeed that does not exist yet.
+pub(crate) struct Creation {
+    pub(crate) reservation: Reservation,
+    pub(crate) reply: oneshot::Sender<Result<()>>,
+}
+
+/// What an owner starts with.
+pub(crate) struct Start {
+    pub(crate) env: Arc<Env>,
+    pub(crate) handle: Arc<Handle>,
+    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) info: Arc<FeedInfo>,
+    pub(crate) record: FeedRecord,
+    pub(crate) feed: FeedState,
+    pub(crate) registry: Arc<Registry>,
+}
+
+impl Owner {
+    pub(crate) fn new(start: Start) -> Self {
+        Owner {
+            start_wanted: start.feed.state.is_running(),
+            stored: start.feed.checkpoint,
+            env: start.env,
+            handle: start.handle,
+            commands: start.commands,
+            info: start.info,
+            record: start.record,
+            feed: start.feed,
+            info_is_stale: false,
+            store_trouble: None,
+            run: None,
+            rows_before: 0,
+            bytes_before: 0,
+            moved_at: Instant::now(),
+            removals: Vec::new(),
+            shutting_down: false,
+            registry: start.registry,
+        }
+    }
+
+    /// Stores a new changefeed, makes it visible, answers, and runs it. Whoever waits for the answer may go away.
+    pub(crate) async fn create(mut self, creation: Creation) {
+        match self.store_new().await {
+            Ok(()) => {
+                self.publish();
+                creation.reservation.activate(Arc::clone(&self.handle));
+                answer(creation.reply, Ok(()));
+                self.run().await;
+            }
+            Err(error) => {
+                drop(creation.reservation);
+                answer(creation.reply, Err(error));
+            }
+        }
+    }
+
+    async fn store_new(&mut self) -> Result<()> {
+        let change = Change {
+            info: Some(encode_info(&self.info, &self.feed, &self.env.address)?),
+            status: Some(encode_status(self.feed.checkpoint, self.feed.state)?),
+        };
+        let stored = self.record.write(change).await;
+        stored.map_err(|error| if is_conflict(&error) { already_exists(&self.info.id) } else { error })
+    }
+
+    /// Runs until the changefeed is removed or the server shuts down.
+    pub(crate) async fn run(mut self) {
+        let mut tick = interval_at(self.env.next_tick(TICK), TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            self.start_if_wanted();
+            self.publish();
+            if self.run.is_none() && self.is_over() {
+                return;
+            }
+            tokio::select! {
+                biased;
+                command = self.commands.recv() => match command {
+                    Some(command) => self.obey(command).await,
+                    None => self.shut_down(),
+                },
+                event = next_event(&mut self.run) => self.run_event(event).await,
+                _ = tick.tick() => self.tick().await,
+            }
+        }
+    }
+
+    /// Called when no pipeline is left: whether the loop ends. A removal is complete now.
+    fn is_over(&mut self) -> bool {
+        if self.feed.state == State::Removed {
+            self.registry.remove(&self.info.id);
+            metrics::forget(&self.info.id);
+        }
+        for reply in self.removals.drain(..) {
+            answer(reply, Ok(()));
+        }
+        self.shutting_down || self.feed.state == State::Removed
+    }
+
+    async fn obey(&mut self, command: Command) {
+        match command {
+            Command::Pause(reply) => answer(reply, self.apply(FeedEvent::Pause).await),
+            Command::Resume(overwrite, reply) => {
+                answer(reply, self.apply(FeedEvent::Resume { overwrite }).await);
+            }
+            Command::Remove(reply) => match self.apply(FeedEvent::Remove).await {
+                Ok(()) => self.removals.push(reply),
+                Err(error) => answer(reply, Err(error)),
+            },
+            Command::Update(info, reply) => answer(reply, self.update(*info).await),
+            Command::LogLost(error) => self.decide(FeedEvent::Error(error)).await,
+            Command::Shutdown => self.shut_down(),
+        }
+    }
+
+    fn shut_down(&mut self) {
+        self.shutting_down = true;
+        self.start_wanted = false;
+        if let Some(run) = &mut self.run {
+            run.stop();
+        }
+    }
+
+    async fn update(&mut self, info: FeedInfo) -> Result<()> {
+        if !matches!(self.feed.state, State::Stopped | State::Failed) {
+            return Err(update_refused());
+        }
+        let mut feed = self.feed.clone();
+        feed.set_stuck(super::stuck_duration(&info.config));
+        let change = Change {
+            info: Some(encode_info(&info, &feed, &self.env.address)?),
+            status: None,
+        };
+        self.record.write(change).await?;
+        self.info = Arc::new(info);
+        self.feed = feed;
+        Ok(())
+    }
+
+    /// Applies a user's order: it happens only if it could be stored.
+    async fn apply(&mut self, event: FeedEvent) -> Result<()> {
+        let mut feed = self.feed.clone();
+        let effects = step(&mut feed, event, self.env.now());
+        self.store(&feed, &effects).await?;
+        self.feed = feed;
+        self.carry_out(&effects);
+        Ok(())
+    }
+
+    /// Applies something that happened: it is true whether or not it could be stored.
+    async fn decide(&mut self, event: FeedEvent) {
+        let before = self.feed.state;
+        let effects = step(&mut self.feed, event, self.env.now());
+        if self.feed.state != before {
+            tracing::info!(
+                changefeed = %self.info.id, from = before.as_str(), to = self.feed.state.as_str(),
+                error = self.feed.error.as_ref().map(|error| error.message.as_str()), "changefeed state"
+            );
+        }
+        let feed = self.feed.clone();
+        if let Err(error) = self.store(&feed, &effects).await {
+            self.store_failed(&error);
+            self.info_is_stale = true;
+        }
+        self.carry_out(&effects);
+    }
+
+    /// Writes what the effects ask for, in one commit.
+    async fn store(&mut self, feed: &FeedState, effects: &[Effect]) -> Result<()> {
+        if effects.contains(&Effect::Delete) {
+            return self.record.delete().await;
+        }
+        let overwrite = effects.iter().find_map(|effect| match effect {
+            Effect::Overwrite(ts) => Some(*ts),
+            _ => None,
+        });
+        if !effects.contains(&Effect::Persist) {
+            return Ok(());
+        }
+        let mut info = FeedInfo::clone(&self.info);
+        info.epoch = self.env.next_epoch(info.epoch);
+        if let Some(ts) = overwrite {
+            info.start_ts = ts;
+        }
+        let change = Change {
+            info: Some(encode_info(&info, feed, &self.env.address)?),
+            status: overwrite.map(|ts| encode_status(ts, feed.state)).transpose()?,
+        };
+        self.record.write(change).await?;
+        self.info = Arc::new(info);
+        self.info_is_stale = false;
+        if let Some(ts) = overwrite {
+            self.stored = ts;
+            if let Some(run) = &mut self.run {
+                run.discard();
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, effects: &[Effect]) {
+        if effects.contains(&Effect::Stop) {
+            self.start_wanted = false;
+            if let Some(run) = &mut self.run {
+                run.stop();
+            }
+        }
+        if effects.contains(&Effect::Start) {
+            self.start_wanted = true;
+        }
+    }
+
+    fn start_if_wanted(&mut self) {
+        if self.start_wanted && self.run.is_none() && !self.shutting_down {
+            self.start_wanted = false;
+            self.moved_at = Instant::now();
+            self.run = Some(Run::start(&self.env, &self.info, self.stored));
+        }
+    }
+
+    async fn run_event(&mut self, event: RunEvent) {
+        match event {
+            RunEvent::Report(Report::Warning(error)) => self.decide(FeedEvent::Warning(error)).await,
+            RunEvent::Report(Report::Persist(ts, done)) => match self.store_checkpoint(ts).await {
+                Ok(()) => {
+                    done.send(()).ok();
+                }
+                Err(error) => {
+                    self.store_failed(&error);
+                    self.decide(FeedEvent::Error(error)).await;
+                }
+            },
+            RunEvent::Overdue => {
+                tracing::warn!(changefeed = %self.info.id, "the pipeline did not stop in time and is dropped");
+                self.run_ended(RunEnd::Stopped).await;
+            }
+            RunEvent::Ended(end) => self.run_ended(end).await,
+        }
+    }
+
+    async fn run_ended(&mut self, end: RunEnd) {
+        let Some(run) = self.run.take() else {
+            return;
+        };
+        let figures = run.shared.view();
+        self.rows_before += figures.rows_total;
+        self.bytes_before += figures.bytes_total;
+        if run.is_discarded() {
+            return;
+        }
+        let stored = self.store_progress(figures.checkpoint, figures.resolved).await;
+        if run.is_stopping() {
+            return;
+        }
+        match (end, stored) {
+            (RunEnd::ReachedTarget, Ok(())) => self.decide(FeedEvent::ReachedTarget).await,
+            (RunEnd::ReachedTarget, Err(error)) | (RunEnd::Failed(error), _) => {
+                metrics::count_error(&self.info.id);
+                self.decide(FeedEvent::Error(error)).await;
+            }
+            (RunEnd::Stopped, _) => {
+                let error = CdcError::new(ErrorCode::ProcessorUnknown, "the pipeline ended unasked");
+                self.decide(FeedEvent::Error(error)).await;
+            }
+        }
+    }
+
+    async fn tick(&mut self) {
+        if let Some(run) = self.run.as_ref().filter(|run| !run.is_discarded()) {
+            let figures = run.shared.view();
+            // What went wrong is in the view; the next tick tries again.
+            self.store_progress(figures.checkpoint, figures.resolved).await.ok();
+            self.notice_stall().await;
+        }
+        if self.info_is_stale && self.feed.state != State::Removed {
+            let feed = self.feed.clone();
+            match self.store(&feed, &[Effect::Persist]).await {
+                Ok(()) => self.store_trouble = None,
+                Err(error) => self.store_failed(&error),
+            }
+        }
+        self.decide(FeedEvent::Tick).await;
+    }
+
+    async fn store_progress(&mut self, checkpoint: Ts, resolved: Ts) -> Result<()> {
+        let result = self.store_checkpoint(checkpoint).await;
+        if let Err(error) = &result {
+            self.store_failed(error);
+        }
+        let event = FeedEvent::Progress {
+            checkpoint: self.stored,
+            resolved,
+        };
+        self.decide(event).await;
+        result
+    }
+
+    /// Stores a checkpoint if it is beyond the stored one.
+    async fn store_checkpoint(&mut self, ts: Ts) -> Result<()> {
+        if ts <= self.stored || self.feed.state == State::Removed {
+            return Ok(());
+        }
+        let change = Change {
+            info: None,
+            status: Some(encode_status(ts, self.feed.state)?),
+        };
+        self.record.write(change).await?;
+        self.stored = ts;
+        self.store_trouble = None;
+        self.moved_at = Instant::now();
+        Ok(())
+    }
+
+    fn store_failed(&mut self, error: &CdcError) {
+        if self.store_trouble.is_none() {
+            let conflict = is_conflict(error);
+            tracing::warn!(changefeed = %self.info.id, conflict, error = %error, "cannot store the changefeed");
+        }
+        self.store_trouble = Some(error.wire_message().into());
+    }
+
+    async fn notice_stall(&mut self) {
+        let behind = self.feed.checkpoint < self.feed.resolved;
+        if !self.feed.state.is_running() || !behind {
+            self.moved_at = Instant::now();
+            return;
+        }
+        let executing_ddl = self.run.as_ref().is_some_and(|run| matches!(run.shared.view().stage, Stage::Ddl(_)));
+        if self.moved_at.elapsed() < STALL || executing_ddl || self.feed.warning.is_some() {
+            return;
+        }
+        let why = reason::of(&self.view(), &self.env.facts()).unwrap_or_default();
+        let text = format!("the checkpoint has not moved for {} s: {why}", STALL.as_secs());
+        self.decide(FeedEvent::Stalled(CdcError::new(ErrorCode::ProcessorUnknown, text))).await;
+    }
+
+    fn view(&self) -> FeedView {
+        let now = self.env.now();
+        FeedView {
+            info: Arc::clone(&self.info),
+            state: self.feed.state,
+            error: self.feed.error.clone(),
+            warning: self.feed.warning.clone(),
+            checkpoint: self.stored,
+            resolved: if self.feed.state.is_running() { self.feed.resolved } else { Ts::ZERO },
+            retry_at_ms: self.feed.retry_at.map(|at| {
+                let left = at.saturating_sub(now.mono).as_millis();
+                now.unix_ms + u64::try_from(left).unwrap_or(u64::MAX / 2)
+            }),
+            store_trouble: self.store_trouble.clone(),
+            rows_before: self.rows_before,
+            bytes_before: self.bytes_before,
+            run: self.run.as_ref().map(|run| Arc::clone(&run.shared)),
+        }
+    }
+
+    fn publish(&self) {
+        self.handle.publish(self.view());
+    }
+}
+
+/// The refusal of an update in the wrong state, worded as clients know it.
+pub(crate) fn update_refused() -> CdcError {
+    CdcError::new(
+        ErrorCode::ChangefeedUpdateRefused,
+        "changefeed update error: can only update changefeed config when it is stopped or failed",
+    )
+}
+
+async fn next_event(run: &mut Option<Run>) -> RunEvent {
+    match run {
+        Some(run) => run.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn answer(reply: oneshot::Sender<Result<()>>, result: Result<()>) {
+    // A caller that went away does not undo what was stored.
+    reply.send(result).ok();
+}

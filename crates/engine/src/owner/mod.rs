@@ -1,0 +1,29 @@
+//! Owners of changefeeds: each keeps one changefeed's record, state and pipeline.
+
+mod changefeed;
+mod env;
+mod kebab;
+mod record;
+mod registry;
+mod run;
+mod store;
+mod view;
+
+use std::time::Duration;
+
+use tidegate_api::ReplicaConfig;
+
+pub(crate) use changefeed::{Creation, Owner, Start, TICK, update_refused};
+pub(crate) use env::{Capture, Env};
+pub(crate) use record::{FeedInfo, display_time, encode_info, encode_status, rfc3339_local};
+pub(crate) use registry::{Registry, Reservation, already_exists};
+pub(crate) use store::{Change, FeedRecord, FeedStore, is_conflict};
+pub(crate) use view::{Command, FeedView, Handle};
+
+/// How long retries may go on without progress, as in the original.
+const STUCK_DEFAULT: Duration = Duration::from_secs(30 * 60);
+
+/// `changefeed_error_stuck_duration` of a config.
+pub(crate) fn stuck_duration(config: &ReplicaConfig) -> Duration {
+    config.changefeed_error_stuck_duration.map_or(STUCK_DEFAULT, Duration::from)
+}
