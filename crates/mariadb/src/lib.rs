@@ -28,3 +28,4 @@ pub use error::{Error, Result};
 pub use install::PACKAGE;
 pub use options::{ServerOptions, User};
 pub use server::Server;
+pub use watchdog::Watchdog;

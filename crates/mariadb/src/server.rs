@@ -203,7 +203,7 @@ impl Server {
             .process_group(0)
             .spawn()
             .map_err(Error::io("start mariadbd"))?;
-        let watchdog = Watchdog::start(child.id(), self.base.path());
+        let watchdog = Watchdog::start(child.id(), Some(self.base.path()));
         let mut process = Process {
             watchdog: None,
             child,

@@ -13,20 +13,24 @@ while kill -0 "$1" 2>/dev/null && [ "$n" -lt 100 ]; do sleep 0.1; n=$((n + 1)); 
 kill -KILL "$1" 2>/dev/null
 [ -z "$2" ] || rm -rf -- "$2""#;
 
-/// A small shell process that outlives us.
+/// A small shell process that outlives us, and ends another process (SIGTERM, ten seconds later SIGKILL) when this one
+/// is gone. Drop it before the guarded process is waited for: until then the process id cannot belong to another.
 #[derive(Debug)]
-pub(crate) struct Watchdog {
+pub struct Watchdog {
     child: Child,
 }
 
 impl Watchdog {
-    /// Guards `pid`; `remove` is the directory to delete after an unexpected end.
-    pub(crate) fn start(pid: u32, remove: &Path) -> Result<Self> {
+    /// Guards `pid`; `remove` is a directory to delete after an unexpected end.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn start(pid: u32, remove: Option<&Path>) -> Result<Self> {
         use std::os::unix::process::CommandExt;
         let child = Command::new("sh")
             .args(["-c", SCRIPT, "watchdog"])
             .arg(pid.to_string())
-            .arg(remove)
+            .arg(remove.unwrap_or_else(|| Path::new("")))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -38,7 +42,7 @@ impl Watchdog {
 }
 
 impl Drop for Watchdog {
-    /// Stands down: must happen before the guarded process is reaped, while its id cannot belong to another.
+    /// Stands down.
     fn drop(&mut self) {
         use std::io::Write;
         if let Some(mut pipe) = self.child.stdin.take() {
