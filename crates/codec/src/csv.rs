@@ -1,10 +1,9 @@
 //! The csv format of storage sinks: one line per row change.
 
+use std::fmt;
 use std::io::Write;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jiff::tz::TimeZone;
 use tidegate_model::{
     CdcError, ColumnInfo, ColumnType, Datum, ErrorCode, Generated, Image, Result, Row, RowOp, TableInfo, Ts,
@@ -221,13 +220,16 @@ impl CsvEncoder {
             Datum::Int(v) => text::int(out, v),
             Datum::UInt(v) | Datum::Bit(v) => text::uint(out, v),
             Datum::Year(v) => text::uint(out, v.into()),
-            Datum::Float(v) => float(
-                out,
-                f64::from(v).abs(),
-                format_args!("{v}"),
-                format_args!("{v:e}"),
-            ),
-            Datum::Double(v) => float(out, v.abs(), format_args!("{v}"), format_args!("{v:e}")),
+            Datum::Float(v) => {
+                let v = if v.is_finite() { v } else { 0.0 };
+                let plain = v == 0.0 || (1e-4..1e6).contains(&v.abs());
+                float(out, plain, format_args!("{v}"), format_args!("{v:e}"));
+            }
+            Datum::Double(v) => {
+                let v = if v.is_finite() { v } else { 0.0 };
+                let plain = v == 0.0 || (1e-4..1e6).contains(&v.abs());
+                float(out, plain, format_args!("{v}"), format_args!("{v:e}"));
+            }
             _ => return Ok(false),
         }
         Ok(true)
@@ -271,7 +273,7 @@ impl CsvEncoder {
 
     fn binary(&self, bytes: &[u8], out: &mut Vec<u8>) {
         match self.options.binary_encoding {
-            BinaryEncoding::Base64 => out.extend_from_slice(STANDARD.encode(bytes).as_bytes()),
+            BinaryEncoding::Base64 => text::base64(out, bytes),
             BinaryEncoding::Hex => bytes.iter().for_each(|&byte| text::hex_byte(out, byte)),
         }
     }
@@ -394,17 +396,10 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     }
 }
 
-/// Exponents outside this range of the value use the exponent form, as Go prints floats.
-const PLAIN_FLOATS: std::ops::Range<f64> = 1e-4..1e6;
-
-/// Appends a float: plain within 1e-4 <= |x| < 1e6 (and 0), else `d.ddde+XX` with at least two exponent digits.
-fn float(
-    out: &mut Vec<u8>,
-    magnitude: f64,
-    plain: std::fmt::Arguments<'_>,
-    scientific: std::fmt::Arguments<'_>,
-) {
-    if magnitude == 0.0 || PLAIN_FLOATS.contains(&magnitude) {
+/// Appends a float as Go prints it: plain within 1e-4 <= |x| < 1e6 (and 0), else `d.ddde+XX` with at least two
+/// exponent digits.
+fn float(out: &mut Vec<u8>, is_plain: bool, plain: fmt::Arguments<'_>, scientific: fmt::Arguments<'_>) {
+    if is_plain {
         out.write_fmt(plain).expect("a Vec takes any number of bytes");
         return;
     }
@@ -434,22 +429,37 @@ mod tests {
 
     #[test]
     fn floats_take_the_exponent_form_outside_the_plain_range() {
-        let check = |value: f64, expect: &str| {
+        let column = ColumnInfo {
+            name: "f".into(),
+            ty: tidegate_model::ColumnType::Double,
+            nullable: true,
+            unsigned: false,
+            zerofill: false,
+            charset: "binary".into(),
+            collation: None,
+            default: None,
+            generated: Generated::No,
+            display_width: None,
+        };
+        let encoder = CsvEncoder::new(CsvOptions::default());
+        let check = |datum, expect: &str| {
             let mut out = Vec::new();
-            float(
-                &mut out,
-                value.abs(),
-                format_args!("{value}"),
-                format_args!("{value:e}"),
-            );
+            assert!(encoder.bare(&column, datum, &mut out).unwrap());
             assert_eq!(String::from_utf8(out).unwrap(), expect);
         };
-        check(123_456.5, "123456.5");
-        check(1_234_567.5, "1.2345675e+06");
-        check(1e6, "1e+06");
-        check(-1e-5, "-1e-05");
-        check(0.0001, "0.0001");
-        check(1e100, "1e+100");
-        check(0.0, "0");
+        check(Datum::Double(123_456.5), "123456.5");
+        check(Datum::Double(1_234_567.5), "1.2345675e+06");
+        check(Datum::Double(1e6), "1e+06");
+        check(Datum::Double(-1e-5), "-1e-05");
+        check(Datum::Double(0.0001), "0.0001");
+        check(Datum::Double(1e100), "1e+100");
+        check(Datum::Double(0.0), "0");
+        check(Datum::Double(f64::NAN), "0");
+        // As a wider number this one lies below the limit.
+        check(Datum::Float(0.0001), "0.0001");
+        check(Datum::Float(1e-5), "1e-05");
+        check(Datum::Float(999_999.9), "999999.9");
+        check(Datum::Float(-1e6), "-1e+06");
+        check(Datum::Float(f32::INFINITY), "0");
     }
 }

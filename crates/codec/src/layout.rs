@@ -54,11 +54,20 @@ pub fn escape_name(name: &str) -> String {
     out
 }
 
+/// The directory of a schema. The name `metadata` belongs to a file at the root, so a schema of that name gives way.
+pub(crate) fn schema_name(schema: &str) -> String {
+    if schema.eq_ignore_ascii_case(METADATA) {
+        format!("%{:02X}{}", schema.as_bytes()[0], &schema[1..])
+    } else {
+        escape_name(schema)
+    }
+}
+
 /// Directory of the data files of a table version, relative to the root, without trailing slash.
 pub fn data_dir(table: &TableName, version: Ts, date: Option<&str>) -> String {
     let mut dir = format!(
         "{}/{}/{version}",
-        escape_name(&table.schema),
+        schema_name(&table.schema),
         escape_name(&table.table)
     );
     if let Some(date) = date {
@@ -67,6 +76,9 @@ pub fn data_dir(table: &TableName, version: Ts, date: Option<&str>) -> String {
     }
     dir
 }
+
+/// Name of the progress file.
+const METADATA: &str = "metadata";
 
 /// Prefix of data file names.
 const DATA_FILE_PREFIX: &str = "CDC";
@@ -102,7 +114,7 @@ pub fn index_file(newest: &str) -> (&'static str, String) {
 
 /// Name and content of the file that tells how far the files are complete.
 pub fn metadata(checkpoint: Ts) -> (&'static str, String) {
-    ("metadata", format!("{{\"checkpoint-ts\":{checkpoint}}}"))
+    (METADATA, format!("{{\"checkpoint-ts\":{checkpoint}}}"))
 }
 
 #[cfg(test)]
@@ -119,6 +131,10 @@ mod tests {
         assert_eq!(
             data_dir(&TableName::new("shop", "o.rders"), Ts::from_u64(7), None),
             "shop/o.rders/7"
+        );
+        assert_eq!(
+            data_dir(&TableName::new("metadata", "metadata"), Ts::from_u64(7), None),
+            "%6Detadata/metadata/7"
         );
     }
 

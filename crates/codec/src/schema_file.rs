@@ -3,7 +3,7 @@
 use tidegate_model::{ColumnInfo, ColumnType, DdlEvent, Generated, TableInfo, TableName, Ts};
 
 use crate::json::{self, Flavour};
-use crate::layout::escape_name;
+use crate::layout::{escape_name, schema_name};
 use crate::text;
 
 /// Content of one schema file.
@@ -32,9 +32,9 @@ struct Column {
 /// Directory of the schema files of a table, or of a schema when `table` is empty; relative to the root.
 pub fn schema_dir(name: &TableName) -> String {
     if name.table.is_empty() {
-        format!("{}/meta", escape_name(&name.schema))
+        format!("{}/meta", schema_name(&name.schema))
     } else {
-        format!("{}/{}/meta", escape_name(&name.schema), escape_name(&name.table))
+        format!("{}/{}/meta", schema_name(&name.schema), escape_name(&name.table))
     }
 }
 

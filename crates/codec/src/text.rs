@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use tidegate_model::{CdcError, ColumnInfo, ColumnType, DateTime, Datum, ErrorCode, Result, Time};
 
 use crate::zone::Zone;
@@ -18,13 +20,15 @@ pub(crate) fn uint(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
-/// Appends the shortest text that reads back as the same f32, never with an exponent.
+/// Appends the shortest text that reads back as the same f32, never with an exponent. What is no number is 0.
 pub(crate) fn float(out: &mut Vec<u8>, value: f32) {
+    let value = if value.is_finite() { value } else { 0.0 };
     write!(out, "{value}").expect("a Vec takes any number of bytes");
 }
 
-/// Appends the shortest text that reads back as the same f64, never with an exponent.
+/// Appends the shortest text that reads back as the same f64, never with an exponent. What is no number is 0.
 pub(crate) fn double(out: &mut Vec<u8>, value: f64) {
+    let value = if value.is_finite() { value } else { 0.0 };
     write!(out, "{value}").expect("a Vec takes any number of bytes");
 }
 
@@ -116,6 +120,18 @@ pub(crate) fn address(out: &mut Vec<u8>, ty: &ColumnType, bytes: &[u8]) -> bool 
             .is_ok_and(|octets| write!(out, "{}", std::net::Ipv6Addr::from(octets)).is_ok()),
         _ => false,
     }
+}
+
+/// Appends bytes in base64 with the standard alphabet, padded.
+pub(crate) fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    let start = out.len();
+    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    let written = STANDARD.encode_slice(bytes, &mut out[start..]);
+    debug_assert_eq!(
+        written,
+        Ok(out.len() - start),
+        "padded base64 has exactly this length"
+    );
 }
 
 /// Appends a byte as two lower-case hexadecimal digits.
@@ -245,6 +261,20 @@ mod tests {
         assert_eq!(written(|o| float(o, 0.1)), "0.1");
         assert_eq!(written(|o| double(o, 1e30)), "1000000000000000000000000000000");
         assert_eq!(written(|o| float(o, -1e-7)), "-0.0000001");
+        assert_eq!(written(|o| double(o, f64::NEG_INFINITY)), "0");
+    }
+
+    #[test]
+    fn base64_is_padded() {
+        for (bytes, expect) in [
+            (&b""[..], ""),
+            (b"f", "Zg=="),
+            (b"fo", "Zm8="),
+            (b"foo", "Zm9v"),
+            (b"\xff\xfe\xfd\xfc", "//79/A=="),
+        ] {
+            assert_eq!(written(|o| base64(o, bytes)), expect);
+        }
     }
 
     #[test]
