@@ -1,7 +1,7 @@
 //! The binlog dump: asks a server for its change log and cuts the answer into raw events.
 //!
-//! In: a position. Out: [`RawEvent`]s with verified checksums, many at a time. What is inside an event is none of
-//! this module's business.
+//! In: a position. Out: events as they stand in the log (header, body, checksum), many at a time, for
+//! [`crate::binlog::Framer`]. What is inside an event is none of this module's business.
 
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,31 +30,10 @@ const CHUNK_BYTES: usize = 256 << 10;
 /// A larger body gets an allocation of its own, so that it does not keep others alive.
 const BODY_SHARED_MAX: usize = 32 << 10;
 const HEADER_BYTES: usize = 19;
-const CHECKSUM_BYTES: usize = 4;
 /// How long the server waits for a reader that stalls under back-pressure before it hangs up.
 const NET_WRITE_TIMEOUT: Duration = Duration::from_secs(3600);
 
 const FORMAT_DESCRIPTION: u8 = 15;
-const ROTATE: u8 = 4;
-
-/// An event as the server sent it, without its checksum.
-#[derive(Clone, Debug)]
-pub struct RawEvent {
-    /// Unix seconds; 0 in artificial events.
-    pub timestamp: u32,
-    /// Event type number.
-    pub kind: u8,
-    /// Server that first wrote it.
-    pub server_id: u32,
-    /// Size in the file, header and checksum included.
-    pub size: u32,
-    /// Low 32 bits of the offset after the event; 0 in artificial events and inside compressed transactions.
-    pub log_pos: u32,
-    /// Header flags.
-    pub flags: u16,
-    /// Everything between header and checksum.
-    pub body: Bytes,
-}
 
 /// Where a dump begins.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -87,7 +66,6 @@ pub struct DumpRequest {
 pub struct DumpStream {
     stream: BinlogStream,
     chunk: BytesMut,
-    format_seen: bool,
     failure: Option<CdcError>,
     ended: bool,
 }
@@ -113,7 +91,6 @@ impl DumpStream {
         Ok(DumpStream {
             stream,
             chunk: BytesMut::new(),
-            format_seen: false,
             failure: None,
             ended: false,
         })
@@ -125,8 +102,7 @@ impl DumpStream {
     /// # Errors
     /// `SnapshotLostByGC`: the log was purged. `UpstreamDiverged`: the server does not know our position.
     /// `DuplicateServerId`: another reader took over. `UpstreamConnection`: try again.
-    /// `CorruptedDataMutation`: a checksum is wrong.
-    pub async fn next_batch(&mut self, out: &mut Vec<RawEvent>) -> Result<bool> {
+    pub async fn next_batch(&mut self, out: &mut Vec<Bytes>) -> Result<bool> {
         if let Some(error) = self.failure.take() {
             return Err(error);
         }
@@ -136,13 +112,13 @@ impl DumpStream {
         std::future::poll_fn(|cx| self.poll_batch(cx, out)).await
     }
 
-    fn poll_batch(&mut self, cx: &mut Context<'_>, out: &mut Vec<RawEvent>) -> Poll<Result<bool>> {
+    fn poll_batch(&mut self, cx: &mut Context<'_>, out: &mut Vec<Bytes>) -> Poll<Result<bool>> {
         let before = out.len();
         let mut bytes = 0;
         while bytes < BATCH_BYTES_MAX && out.len() - before < BATCH_EVENTS_MAX {
             match self.poll_event(cx) {
                 Poll::Ready(Ok(Some(event))) => {
-                    bytes += event.body.len() + HEADER_BYTES;
+                    bytes += event.len();
                     out.push(event);
                 }
                 Poll::Ready(Ok(None)) => {
@@ -161,103 +137,60 @@ impl DumpStream {
         Poll::Ready(Ok(true))
     }
 
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<RawEvent>>> {
-        // The driver unwraps on a truncated packet: a broken connection, not a broken program.
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.stream).poll_next(cx)));
-        match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(None)) => Poll::Ready(Ok(None)),
-            Ok(Poll::Ready(Some(Ok(event)))) => Poll::Ready(self.raw(&event).map(Some)),
-            Ok(Poll::Ready(Some(Err(error)))) => Poll::Ready(Err(stream_error(error))),
-            Err(_panic) => Poll::Ready(Err(CdcError::new(
-                ErrorCode::UpstreamConnection,
-                "the server sent a truncated binlog packet",
-            ))),
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
+        loop {
+            // The driver unwraps on a truncated packet: a broken connection, not a broken program.
+            let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.stream).poll_next(cx)));
+            return match polled {
+                Ok(Poll::Pending) => Poll::Pending,
+                Ok(Poll::Ready(None)) => Poll::Ready(Ok(None)),
+                // The driver unpacks compressed transactions by itself; the packed event before was the real one.
+                Ok(Poll::Ready(Some(Ok(event)))) if !event.footer().get_checksum_enabled() => continue,
+                Ok(Poll::Ready(Some(Ok(event)))) => Poll::Ready(Ok(Some(self.packet(&event)))),
+                Ok(Poll::Ready(Some(Err(error)))) => Poll::Ready(Err(stream_error(error))),
+                Err(_panic) => Poll::Ready(Err(CdcError::new(
+                    ErrorCode::UpstreamConnection,
+                    "the server sent a truncated binlog packet",
+                ))),
+            };
         }
     }
 
-    fn raw(&mut self, event: &Event) -> Result<RawEvent> {
-        let header = event.header();
-        let kind = header.event_type_raw();
-        let mut data = event.data();
-        if kind == FORMAT_DESCRIPTION {
-            self.format_seen = true;
-        } else if self.format_seen {
-            verify(event, data)?;
-        } else if kind == ROTATE {
-            data = strip_hidden_checksum(event, data);
+    /// The event as it was on the wire; the driver has taken it apart.
+    fn packet(&mut self, event: &Event) -> Bytes {
+        let (header, data) = (event.header(), event.data());
+        let is_format = header.event_type_raw() == FORMAT_DESCRIPTION;
+        let algorithm = event
+            .footer()
+            .get_checksum_alg()
+            .ok()
+            .flatten()
+            .map(|algorithm| algorithm as u8);
+        let len = HEADER_BYTES + data.len() + 5;
+        let mut own = BytesMut::new();
+        let out = if len > BODY_SHARED_MAX {
+            own.reserve(len);
+            &mut own
+        } else {
+            if self.chunk.capacity() < len {
+                self.chunk = BytesMut::with_capacity(CHUNK_BYTES);
+            }
+            &mut self.chunk
+        };
+        out.extend_from_slice(&header.timestamp().to_le_bytes());
+        out.extend_from_slice(&[header.event_type_raw()]);
+        out.extend_from_slice(&header.server_id().to_le_bytes());
+        out.extend_from_slice(&header.event_size().to_le_bytes());
+        out.extend_from_slice(&header.log_pos().to_le_bytes());
+        out.extend_from_slice(&header.flags_raw().to_le_bytes());
+        out.extend_from_slice(data);
+        if is_format && let Some(algorithm) = algorithm {
+            out.extend_from_slice(&[algorithm]);
         }
-        Ok(RawEvent {
-            timestamp: header.timestamp(),
-            kind,
-            server_id: header.server_id(),
-            size: header.event_size(),
-            log_pos: header.log_pos(),
-            flags: header.flags_raw(),
-            body: self.keep(data),
-        })
-    }
-
-    fn keep(&mut self, data: &[u8]) -> Bytes {
-        if data.len() > BODY_SHARED_MAX {
-            return Bytes::copy_from_slice(data);
+        if let Some(checksum) = event.checksum() {
+            out.extend_from_slice(&checksum);
         }
-        if self.chunk.capacity() < data.len() {
-            self.chunk = BytesMut::with_capacity(CHUNK_BYTES);
-        }
-        self.chunk.extend_from_slice(data);
-        self.chunk.split().freeze()
-    }
-}
-
-fn header_bytes(event: &Event) -> [u8; HEADER_BYTES] {
-    let header = event.header();
-    let mut bytes = [0; HEADER_BYTES];
-    bytes[0..4].copy_from_slice(&header.timestamp().to_le_bytes());
-    bytes[4] = header.event_type_raw();
-    bytes[5..9].copy_from_slice(&header.server_id().to_le_bytes());
-    bytes[9..13].copy_from_slice(&header.event_size().to_le_bytes());
-    bytes[13..17].copy_from_slice(&header.log_pos().to_le_bytes());
-    bytes[17..19].copy_from_slice(&header.flags_raw().to_le_bytes());
-    bytes
-}
-
-fn checksum(event: &Event, data: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&header_bytes(event));
-    hasher.update(data);
-    hasher.finalize()
-}
-
-/// Compares the CRC32 at the end of an event, where it has one: events inside a compressed transaction have none.
-fn verify(event: &Event, data: &[u8]) -> Result<()> {
-    let Some(expected) = event
-        .footer()
-        .get_checksum_enabled()
-        .then(|| event.checksum())
-        .flatten()
-    else {
-        return Ok(());
-    };
-    if checksum(event, data) == u32::from_le_bytes(expected) {
-        return Ok(());
-    }
-    let header = event.header();
-    Err(CdcError::new(
-        ErrorCode::CorruptedDataMutation,
-        format!(
-            "binlog event of type {} that ends at offset {} has a wrong checksum",
-            header.event_type_raw(),
-            header.log_pos()
-        ),
-    ))
-}
-
-/// MariaDB ends the artificial ROTATE before the format description with a checksum that nothing announces.
-fn strip_hidden_checksum<'a>(event: &Event, data: &'a [u8]) -> &'a [u8] {
-    match data.split_last_chunk::<CHECKSUM_BYTES>() {
-        Some((name, sum)) if checksum(event, name) == u32::from_le_bytes(*sum) => name,
-        _ => data,
+        out.split().freeze()
     }
 }
 

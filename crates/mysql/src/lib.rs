@@ -4,6 +4,7 @@
 
 #![warn(missing_docs)]
 
+pub mod binlog;
 pub mod ddl;
 pub mod sql;
 mod checks;
@@ -15,7 +16,7 @@ mod position;
 
 pub use checks::{Findings, ServerFacts, Unmet};
 pub use conn::{Flavour, connect, connect_with, query_error};
-pub use dump::{DumpRequest, DumpStart, DumpStream, RawEvent};
+pub use dump::{DumpRequest, DumpStart, DumpStream};
 pub use gtid::{GroupId, GtidSet};
 pub use options::{ConnectOptions, TlsMode, TlsOptions};
 pub use position::{Position, file_number};

@@ -1,7 +1,34 @@
 //! The MySQL and MariaDB source: row changes from the binlog.
+//!
+//! [`reader`] cuts the log into groups ([`assemble`]), places them on the [`timeline`] and puts them into the
+//! [`ring`]. Each changefeed's [`puller`] takes them from there, or from a [`private`] connection while it is behind,
+//! and its [`mounter`] decodes the tables it wants.
 
+mod anchor_store;
+mod assemble;
+mod backoff;
+mod catalogue;
+mod column_type;
+mod control;
+mod ddl_event;
+mod finish;
+mod group;
+mod hints;
+mod logged;
+mod maintenance;
+mod metrics;
+mod mounter;
 mod options;
-#[allow(dead_code)]
+mod private;
+mod puller;
+mod questions;
+mod reader;
+mod ring;
+mod schema_log;
+mod shared;
+mod spill;
+mod start;
+mod tail;
 mod timeline;
 
 pub use options::MysqlOptions;
@@ -11,18 +38,24 @@ use std::sync::Arc;
 use tidegate_meta::MetaStore;
 use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, Result, Ts};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::shared::Shared;
 use crate::{BoxFut, EventTx, PullJob, TableSummary, Upstream, UpstreamInfo, UpstreamWatermark};
 
 /// A MySQL or MariaDB server as a source of changes.
 pub struct MysqlUpstream {
-    watermark: watch::Sender<UpstreamWatermark>,
+    shared: Arc<Shared>,
+    /// Aborts the shared reader when dropped.
+    _tasks: JoinSet<()>,
 }
 
 impl MysqlUpstream {
     /// Connects, checks the prerequisites, loads or creates the upstream's timeline in `store`, and starts the
     /// shared reader, which lives until `stop` is cancelled or the last reference is dropped.
+    ///
+    /// `clock` is ours; timestamps come from the server's.
     ///
     /// # Errors
     /// `UpstreamConnection`, `UpstreamAccessDenied`, `UpstreamMisconfigured` (all failed prerequisites in one
@@ -33,45 +66,105 @@ impl MysqlUpstream {
         clock: Arc<dyn Clock>,
         stop: CancellationToken,
     ) -> Result<Arc<MysqlUpstream>> {
-        let _inputs = (options, store, clock, stop);
-        std::future::ready(Err(not_yet())).await
+        let ready = start::prepare(options, store, &*clock).await?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(reader::run(
+            Arc::clone(&ready.shared),
+            ready.tail,
+            ready.assembler,
+            stop,
+        ));
+        Ok(Arc::new(MysqlUpstream {
+            shared: ready.shared,
+            _tasks: tasks,
+        }))
     }
-}
 
-fn not_yet() -> CdcError {
-    CdcError::new(ErrorCode::NotSupported, "the MySQL upstream is not connected yet")
+    async fn info(&self) -> Result<UpstreamInfo> {
+        let server_id = self.shared.options.server_id;
+        let facts = self.shared.questions.facts().await?;
+        let warnings = facts.check(server_id).into_result()?;
+        let info = UpstreamInfo {
+            id: self.shared.id,
+            flavour: facts.flavour().as_str().to_owned(),
+            version: facts.version.clone(),
+            address: self.shared.options.connect.address(),
+            warnings: warnings.clone(),
+        };
+        *self.shared.warnings() = warnings;
+        self.shared.set_facts(facts);
+        Ok(info)
+    }
+
+    async fn server_ts(&self) -> Result<Ts> {
+        let ms = self.shared.questions.clock().await?;
+        Ok(Ts::from_physical_ms(ms).max(self.shared.ring.resolved()))
+    }
+
+    async fn check(&self, ts: Ts) -> Result<()> {
+        let oldest = self.shared.oldest();
+        if ts < oldest {
+            return Err(CdcError::new(
+                ErrorCode::StartTsBeforeGC,
+                format!(
+                    "the start ts {ts} is before the oldest one that the upstream can still serve, {oldest}"
+                ),
+            ));
+        }
+        let now = self.server_ts().await?;
+        if ts > now {
+            return Err(CdcError::new(
+                ErrorCode::APIInvalidParam,
+                format!("the start ts {ts} is in the future: the upstream's clock is at {now}"),
+            ));
+        }
+        Ok(())
+    }
+
+    async fn summaries(&self) -> Result<Vec<TableSummary>> {
+        let tables = self.shared.questions.tables().await?;
+        Ok(tables
+            .into_iter()
+            .map(|table| TableSummary {
+                id: self.shared.schema.version_at(&table.name, Ts::MAX).id.0,
+                name: table.name,
+                eligible: table.eligible,
+                unsupported: table.unsupported,
+            })
+            .collect())
+    }
 }
 
 impl Upstream for MysqlUpstream {
     fn probe(&self) -> BoxFut<'_, UpstreamInfo> {
-        Box::pin(async { Err(not_yet()) })
+        Box::pin(self.info())
     }
 
     fn now(&self) -> BoxFut<'_, Ts> {
-        Box::pin(async { Err(not_yet()) })
+        Box::pin(self.server_ts())
     }
 
     fn oldest(&self) -> BoxFut<'_, Ts> {
-        Box::pin(async { Err(not_yet()) })
+        Box::pin(std::future::ready(Ok(self.shared.oldest())))
     }
 
-    fn check_start(&self, _ts: Ts) -> BoxFut<'_, ()> {
-        Box::pin(async { Err(not_yet()) })
+    fn check_start(&self, ts: Ts) -> BoxFut<'_, ()> {
+        Box::pin(self.check(ts))
     }
 
     fn tables(&self) -> BoxFut<'_, Vec<TableSummary>> {
-        Box::pin(async { Err(not_yet()) })
+        Box::pin(self.summaries())
     }
 
-    fn pull(&self, _job: PullJob, _out: EventTx, _stop: CancellationToken) -> BoxFut<'_, ()> {
-        Box::pin(async { Err(not_yet()) })
+    fn pull(&self, job: PullJob, out: EventTx, stop: CancellationToken) -> BoxFut<'_, ()> {
+        Box::pin(puller::run(Arc::clone(&self.shared), job, out, stop))
     }
 
     fn watermark(&self) -> watch::Receiver<UpstreamWatermark> {
-        self.watermark.subscribe()
+        self.shared.watermark.subscribe()
     }
 
     fn hold_gc(&self, _owner: ChangefeedId, _ts: Ts) -> BoxFut<'_, ()> {
-        Box::pin(async { Ok(()) })
+        Box::pin(std::future::ready(Ok(())))
     }
 }

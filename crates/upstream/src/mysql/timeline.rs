@@ -62,8 +62,8 @@ impl Timeline {
         self.anchors.back()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.anchors.len()
+    pub(crate) fn seqs(&self) -> impl Iterator<Item = u64> {
+        self.anchors.iter().map(|anchor| anchor.seq)
     }
 
     /// Appends an anchor, or replaces the one with the same number.

@@ -222,9 +222,9 @@ proptest! {
         for step in &steps {
             world.step(step)?;
         }
-        let before = world.timeline.len();
+        let before = world.timeline.seqs().count();
         let dropped = world.timeline.prune(|anchor| anchor.position.offset >= cut);
-        prop_assert_eq!(before - dropped.len(), world.timeline.len());
+        prop_assert_eq!(before - dropped.len(), world.timeline.seqs().count());
         let first = world.timeline.first().expect("never empty").clone();
         for (n, ts) in world.reread(&first) {
             prop_assert_eq!(ts, world.visible[&n]);

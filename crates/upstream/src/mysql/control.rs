@@ -1,0 +1,159 @@
+//! Questions to the server on an ordinary connection: settings, clock, positions, files.
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Row};
+use tidegate_model::{CdcError, ErrorCode, Result};
+use tidegate_mysql::binlog::CollationTable;
+use tidegate_mysql::{ConnectOptions, Flavour, GtidSet, Position, ServerFacts, connect, query_error};
+
+use super::catalogue::{opt_text, text};
+
+/// Opens a control connection.
+///
+/// # Errors
+/// Those of [`connect`].
+pub(crate) async fn open(options: &ConnectOptions) -> Result<Conn> {
+    let mut conn = Box::pin(connect(options)).await?;
+    // UNIX_TIMESTAMP(NOW()) is ambiguous in a zone with summer time.
+    run(&mut conn, "SET SESSION time_zone = '+00:00'").await?;
+    Ok(conn)
+}
+
+/// What the server says about itself.
+pub(crate) async fn load_facts(conn: &mut Conn) -> Result<ServerFacts> {
+    let version = rows(conn, "SELECT VERSION()").await?;
+    let mut facts = ServerFacts {
+        version: version.first().map(|row| text(row, 0)).unwrap_or_default(),
+        ..ServerFacts::default()
+    };
+    facts.variables = rows(conn, &ServerFacts::variables_query())
+        .await?
+        .iter()
+        .map(|row| (text(row, 0).to_ascii_lowercase(), text(row, 1)))
+        .collect();
+    if let Some(status) = rows(conn, status_statement(&facts))
+        .await
+        .map_err(needs_status)?
+        .first()
+    {
+        facts.binlog_filters = (text(status, 2), text(status, 3));
+    }
+    facts.is_replica = !rows(conn, replica_statement(&facts))
+        .await
+        .map_err(needs_status)?
+        .is_empty();
+    Ok(facts)
+}
+
+fn needs_status(error: CdcError) -> CdcError {
+    if error.code() != ErrorCode::UpstreamAccessDenied {
+        return error;
+    }
+    CdcError::new(
+        ErrorCode::UpstreamAccessDenied,
+        "the replication user may not ask for the binlog's state. Run: GRANT REPLICATION SLAVE, REPLICATION CLIENT ON \
+         *.* TO '<user>'@'<host>'; (on MariaDB also: GRANT SLAVE MONITOR ON *.* TO '<user>'@'<host>';)",
+    )
+    .with_source(error)
+}
+
+fn status_statement(facts: &ServerFacts) -> &'static str {
+    if facts.flavour() == Flavour::MySql && facts.version_number() >= (8, 2) {
+        "SHOW BINARY LOG STATUS"
+    } else {
+        "SHOW MASTER STATUS"
+    }
+}
+
+fn replica_statement(facts: &ServerFacts) -> &'static str {
+    if facts.flavour() == Flavour::MySql && facts.version_number() >= (8, 0) {
+        "SHOW REPLICA STATUS"
+    } else {
+        "SHOW SLAVE STATUS"
+    }
+}
+
+/// The server's clock, and a position that holds everything committed before that time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Probe {
+    pub(crate) clock_ms: u64,
+    pub(crate) end: Position,
+}
+
+/// Reads the clock first and the end of the log after it.
+pub(crate) async fn probe(conn: &mut Conn, facts: &ServerFacts) -> Result<Probe> {
+    let clock_ms = clock(conn).await?;
+    let end = end_position(conn, facts).await?;
+    Ok(Probe { clock_ms, end })
+}
+
+/// The server's clock in unix milliseconds.
+pub(crate) async fn clock(conn: &mut Conn) -> Result<u64> {
+    let clock = rows(conn, "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS UNSIGNED)").await?;
+    clock
+        .first()
+        .and_then(|row| text(row, 0).parse().ok())
+        .ok_or_else(|| CdcError::new(ErrorCode::UpstreamConnection, "the server did not tell the time"))
+}
+
+/// The end of the log now.
+pub(crate) async fn end_position(conn: &mut Conn, facts: &ServerFacts) -> Result<Position> {
+    let status = rows(conn, status_statement(facts)).await?;
+    let Some(status) = status.first() else {
+        return Err(CdcError::new(
+            ErrorCode::UpstreamMisconfigured,
+            "the server writes no binlog",
+        ));
+    };
+    let (file, offset) = (text(status, 0), text(status, 1).parse().unwrap_or(4));
+    let gtid = match facts.flavour() {
+        Flavour::MariaDb => {
+            // The set that belongs to exactly this offset; the global variable may already be further.
+            let sql = format!("SELECT BINLOG_GTID_POS('{}', {offset})", file.replace('\'', "''"));
+            let rows = rows(conn, &sql).await?;
+            let set = rows.first().and_then(|row| opt_text(row, 0)).unwrap_or_default();
+            Some(GtidSet::parse_mariadb(&set)?)
+        }
+        Flavour::MySql if facts.has_gtids() => Some(GtidSet::parse_mysql(&text(status, 4))?),
+        Flavour::MySql => None,
+    };
+    Ok(Position {
+        gtid,
+        file: file.into(),
+        offset,
+    })
+}
+
+/// Names and sizes of the binlog files, oldest first.
+pub(crate) async fn binary_logs(conn: &mut Conn) -> Result<Vec<(String, u64)>> {
+    let rows = rows(conn, "SHOW BINARY LOGS").await.map_err(needs_status)?;
+    Ok(rows
+        .iter()
+        .map(|row| (text(row, 0), text(row, 1).parse().unwrap_or(0)))
+        .collect())
+}
+
+/// The built-in collations together with what the server lists.
+pub(crate) async fn load_collations(conn: &mut Conn) -> Result<CollationTable> {
+    let mut table = CollationTable::builtin();
+    let sql = "SELECT ID, COLLATION_NAME, CHARACTER_SET_NAME FROM information_schema.COLLATIONS \
+               WHERE ID IS NOT NULL AND CHARACTER_SET_NAME IS NOT NULL";
+    for row in rows(conn, sql).await? {
+        if let Ok(id) = text(&row, 0).parse() {
+            table.insert(id, &text(&row, 1), &text(&row, 2));
+        }
+    }
+    Ok(table)
+}
+
+async fn rows(conn: &mut Conn, sql: &str) -> Result<Vec<Row>> {
+    conn.query(sql)
+        .await
+        .map_err(|error| query_error("ask the upstream for its state", error))
+}
+
+async fn run(conn: &mut Conn, sql: &str) -> Result<()> {
+    conn.query_drop(sql)
+        .await
+        .map_err(|error| query_error("prepare the control connection", error))
+}

@@ -1,0 +1,234 @@
+//! From a logged schema change to the event that a job gets, if it wants it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_model::{CdcError, DdlEvent, DdlKind, DdlTable, ErrorCode, Result, TableInfo, TableName, Ts};
+use tidegate_mysql::ddl::Target;
+use tidegate_mysql::sql::push_table;
+use tokio::time::timeout;
+
+use super::group::{Group, LoggedDdl};
+use super::mounter::Mounter;
+use super::shared::Shared;
+use crate::TableSelector;
+
+/// How long to wait for the shared reader to reach the point at which the catalogue was read.
+const CATALOGUE_WAIT: Duration = Duration::from_secs(3);
+
+/// The event for the mounter's job; `None` when it concerns none of its tables.
+///
+/// # Errors
+/// `SyncRenameTableFailed` for a rename into the selection; `HandleDDLFailed` when a table loses its key.
+pub(crate) async fn build(
+    mounter: &mut Mounter,
+    group: &Group,
+    logged: &LoggedDdl,
+) -> Result<Option<DdlEvent>> {
+    let selector = Arc::clone(&mounter.job().selector);
+    let ddl = &logged.ddl;
+    if ddl.tables.is_empty() {
+        let wanted = ddl
+            .schema
+            .as_deref()
+            .is_some_and(|schema| selector.wants_schema(schema));
+        return Ok(wanted.then(|| event(group, logged, Arc::clone(&logged.query), Vec::new())));
+    }
+    let mut kept = Vec::new();
+    for target in &ddl.tables {
+        if wanted(&*selector, target)? {
+            kept.push(target);
+        }
+    }
+    if kept.is_empty() {
+        return Ok(None);
+    }
+    let query =
+        rebuilt(ddl.kind, &kept, ddl.tables.len()).map_or_else(|| Arc::clone(&logged.query), Arc::from);
+    let mut tables = Vec::new();
+    for target in kept {
+        let info = table_after(mounter.shared(), ddl.kind, target, group.commit_ts).await?;
+        if is_out(mounter, ddl.kind, target, info.as_deref())? {
+            tracing::warn!(table = %target.name, "a schema change of a table without a key is not replicated");
+            continue;
+        }
+        tables.push(DdlTable {
+            name: target.name.clone(),
+            old_name: target.old_name.clone(),
+            info,
+        });
+    }
+    Ok((!tables.is_empty()).then(|| event(group, logged, query, tables)))
+}
+
+fn event(group: &Group, logged: &LoggedDdl, query: Arc<str>, tables: Vec<DdlTable>) -> DdlEvent {
+    DdlEvent {
+        start_ts: group.commit_ts.prev(),
+        commit_ts: group.commit_ts,
+        kind: logged.ddl.kind,
+        schema: Arc::clone(&logged.schema),
+        query,
+        tables,
+        target_schema: logged.ddl.schema.as_deref().map(Arc::from),
+        session: logged.session.clone(),
+        origin: group.origin(),
+    }
+}
+
+/// A rename is wanted when its old name is; every other statement when its table is.
+fn wanted(selector: &dyn TableSelector, target: &Target) -> Result<bool> {
+    let wants = |name: &TableName| selector.wants_table(&name.schema, &name.table);
+    let Some(old) = &target.old_name else {
+        return Ok(wants(&target.name));
+    };
+    match (wants(old), wants(&target.name)) {
+        (true, _) => Ok(true),
+        (false, false) => Ok(false),
+        (false, true) => Err(CdcError::new(
+            ErrorCode::SyncRenameTableFailed,
+            format!(
+                "table {old}, which is not replicated, was renamed to {}, which is: its rows so far are missing",
+                target.name
+            ),
+        )),
+    }
+}
+
+/// The statement for a part of its tables; `None` when all are kept.
+fn rebuilt(kind: DdlKind, kept: &[&Target], all: usize) -> Option<String> {
+    if kept.len() == all {
+        return None;
+    }
+    let mut sql = Vec::new();
+    match kind {
+        DdlKind::RenameTable => {
+            for target in kept {
+                let old = target.old_name.as_ref()?;
+                sql.extend_from_slice(if sql.is_empty() { b"RENAME TABLE " } else { b", " });
+                push_table(&mut sql, old);
+                sql.extend_from_slice(b" TO ");
+                push_table(&mut sql, &target.name);
+            }
+        }
+        DdlKind::DropTable | DdlKind::DropView => {
+            let head: &[u8] = if kind == DdlKind::DropView {
+                b"DROP VIEW IF EXISTS "
+            } else {
+                b"DROP TABLE IF EXISTS "
+            };
+            for target in kept {
+                sql.extend_from_slice(if sql.is_empty() { head } else { b", " });
+                push_table(&mut sql, &target.name);
+            }
+        }
+        _ => return None,
+    }
+    String::from_utf8(sql).ok()
+}
+
+/// The table after the statement, when the catalogue still shows that version.
+async fn table_after(
+    shared: &Shared,
+    kind: DdlKind,
+    target: &Target,
+    ts: Ts,
+) -> Result<Option<Arc<TableInfo>>> {
+    if matches!(kind, DdlKind::DropTable | DdlKind::CreateView | DdlKind::DropView) {
+        return Ok(None);
+    }
+    let version = shared.schema.version_at(&target.name, ts);
+    let is_newest = || shared.schema.version_at(&target.name, Ts::MAX) == version;
+    if !is_newest() {
+        return Ok(None);
+    }
+    let Some(table) = shared.hints.reload(shared, &target.name).await? else {
+        return Ok(None);
+    };
+    // A later statement may have changed the catalogue already: the log up to here tells.
+    let facts = shared.facts();
+    let end = shared.questions.end_position(&facts).await?;
+    let mut position = shared.position();
+    let reached = timeout(
+        CATALOGUE_WAIT,
+        position.wait_for(|position| position.reached(&end)),
+    )
+    .await;
+    if !matches!(reached, Ok(Ok(_))) || !is_newest() {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(TableInfo {
+        name: target.name.clone(),
+        id: version.id,
+        version: version.since,
+        columns: table.columns.clone(),
+        indexes: table.indexes.clone(),
+    })))
+}
+
+/// Whether the statement is left out because its table has no key.
+fn is_out(mounter: &Mounter, kind: DdlKind, target: &Target, info: Option<&TableInfo>) -> Result<bool> {
+    let Some(info) = info else {
+        return Ok(false);
+    };
+    if mounter.job().force_replicate || info.handle().is_some() {
+        return Ok(false);
+    }
+    let before = target.old_name.as_ref().unwrap_or(&target.name);
+    if kind != DdlKind::CreateTable && mounter.was_eligible(before) == Some(true) {
+        return Err(CdcError::new(
+            ErrorCode::HandleDDLFailed,
+            format!(
+                "table {} lost its key: set force_replicate, or give it a primary key or a NOT NULL unique key",
+                target.name
+            ),
+        ));
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Shop;
+
+    impl TableSelector for Shop {
+        fn wants_table(&self, schema: &str, table: &str) -> bool {
+            schema == "shop" && !table.starts_with("tmp")
+        }
+
+        fn wants_schema(&self, schema: &str) -> bool {
+            schema == "shop"
+        }
+    }
+
+    fn rename(old: &str, new: &str) -> Target {
+        Target {
+            name: TableName::new("shop", new),
+            old_name: Some(TableName::new("shop", old)),
+        }
+    }
+
+    #[test]
+    fn renames_follow_the_old_name() {
+        assert!(wanted(&Shop, &rename("a", "b")).unwrap());
+        assert!(wanted(&Shop, &rename("a", "tmp_b")).unwrap());
+        assert!(!wanted(&Shop, &rename("tmp_a", "tmp_b")).unwrap());
+        let error = wanted(&Shop, &rename("tmp_a", "b")).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::SyncRenameTableFailed);
+    }
+
+    #[test]
+    fn a_statement_is_rebuilt_for_the_tables_that_are_kept() {
+        let (a, b) = (rename("a", "b"), rename("c", "d`e"));
+        assert_eq!(rebuilt(DdlKind::RenameTable, &[&a, &b], 2), None);
+        assert_eq!(
+            rebuilt(DdlKind::RenameTable, &[&a, &b], 3).as_deref(),
+            Some("RENAME TABLE `shop`.`a` TO `shop`.`b`, `shop`.`c` TO `shop`.`d``e`")
+        );
+        assert_eq!(
+            rebuilt(DdlKind::DropTable, &[&a], 2).as_deref(),
+            Some("DROP TABLE IF EXISTS `shop`.`b`")
+        );
+    }
+}

@@ -1,0 +1,355 @@
+//! From the packets of a group to rows of the tables that a job wants.
+//!
+//! One per puller. Plans are compiled once per table definition; rows of other tables are not even looked at.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tidegate_model::{
+    CdcError, ErrorCode, Event as Yield, Result, RowBlock, TableInfo, TableName, Ts, TxnEvent,
+};
+use tidegate_mysql::binlog::{
+    Event, EventBody, Framer, Query, RowsEvent, TableMap, TableMapEvent, TablePlan, event_type,
+};
+use tidegate_mysql::ddl::{Classified, classify};
+
+use super::group::{Events, Group, Obstacle};
+use super::hints::enrich;
+use super::logged::statement_text;
+use super::metrics::FeedMetrics;
+use super::shared::Shared;
+use crate::{EventTx, PullJob};
+
+/// Where the type stands in an event header.
+const TYPE_OFFSET: usize = 4;
+/// Where a row event has its table number.
+const TABLE_ID: std::ops::Range<usize> = 19..25;
+/// Characters of a statement that an error shows.
+const STATEMENT_CHARS: usize = 120;
+
+/// A table that rows name by a number.
+struct Slot {
+    definition: Bytes,
+    /// `None`: nobody wants its rows.
+    mounted: Option<Arc<Mounted>>,
+}
+
+/// A wanted table, ready to decode.
+struct Mounted {
+    info: Arc<TableInfo>,
+    plan: TablePlan,
+}
+
+/// See the module's page.
+pub(crate) struct Mounter {
+    shared: Arc<Shared>,
+    job: PullJob,
+    slots: HashMap<u64, Slot>,
+    /// Tables that had a key when they were last seen.
+    eligible: HashMap<TableName, bool>,
+    metrics: FeedMetrics,
+}
+
+/// Rows of a transaction on their way out, in parts of limited size.
+struct Parts<'a> {
+    out: &'a EventTx,
+    group: &'a Group,
+    bytes_max: usize,
+    part: u32,
+    bytes: usize,
+    blocks: Vec<RowBlock>,
+}
+
+impl Parts<'_> {
+    /// Returns whether the receiver is still there.
+    async fn push(&mut self, block: RowBlock) -> bool {
+        self.bytes += block.memory_bytes();
+        self.blocks.push(block);
+        self.bytes < self.bytes_max || self.send(false).await
+    }
+
+    async fn finish(mut self) -> bool {
+        (self.part == 0 && self.blocks.is_empty()) || self.send(true).await
+    }
+
+    async fn send(&mut self, last: bool) -> bool {
+        let commit_ts = self.group.rows_ts();
+        let txn = TxnEvent {
+            start_ts: commit_ts.prev(),
+            commit_ts,
+            part: self.part,
+            last,
+            origin: self.group.origin(),
+            blocks: std::mem::take(&mut self.blocks),
+        };
+        self.part += 1;
+        self.bytes = 0;
+        self.out.send(Yield::Txn(txn)).await
+    }
+}
+
+impl Mounter {
+    pub(crate) fn new(shared: Arc<Shared>, job: PullJob) -> Self {
+        Mounter {
+            metrics: FeedMetrics::new(&job.changefeed),
+            shared,
+            job,
+            slots: HashMap::new(),
+            eligible: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn job(&self) -> &PullJob {
+        &self.job
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn metrics(&self) -> &FeedMetrics {
+        &self.metrics
+    }
+
+    /// Whether a table had a key when it was last seen; `None`: not seen yet.
+    pub(crate) fn was_eligible(&self, name: &TableName) -> Option<bool> {
+        self.eligible.get(name).copied()
+    }
+
+    /// Forgets everything that a schema change may have changed.
+    pub(crate) fn schema_changed(&mut self) {
+        self.slots.clear();
+    }
+
+    /// Sends the group's rows. Returns whether the receiver is still there.
+    ///
+    /// # Errors
+    /// Those of decoding, and what stops everybody who reads past such a group.
+    pub(crate) async fn mount(&mut self, group: &Group, out: &EventTx) -> Result<bool> {
+        if let Some(obstacle) = &group.obstacle {
+            return Err(obstacle_error(obstacle, group));
+        }
+        let mut parts = Parts {
+            out,
+            group,
+            bytes_max: self.job.part_bytes_max,
+            part: 0,
+            bytes: 0,
+            blocks: Vec::new(),
+        };
+        let mut framer = group.framer.clone();
+        match &group.events {
+            Events::Memory(packets) => {
+                for packet in packets {
+                    if !self.packet(packet, &mut framer, &mut parts).await? {
+                        return Ok(false);
+                    }
+                }
+            }
+            Events::File(file, taken_back) => {
+                let mut reader = file.reader().await?;
+                let mut number = 0;
+                loop {
+                    let packets = reader.next().await?;
+                    if packets.is_empty() {
+                        break;
+                    }
+                    for packet in &packets {
+                        let skip = taken_back.iter().any(|range| range.contains(&number));
+                        number += 1;
+                        if !skip && !self.packet(packet, &mut framer, &mut parts).await? {
+                            return Ok(false);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(parts.finish().await)
+    }
+
+    async fn packet(&mut self, packet: &Bytes, framer: &mut Framer, parts: &mut Parts<'_>) -> Result<bool> {
+        if self.is_unwanted(packet) {
+            return Ok(true);
+        }
+        let event = framer.frame(packet)?;
+        if let EventBody::TransactionPayload(payload) = &event.body {
+            for event in payload.events(framer, self.shared.options.txn_bytes_max) {
+                if !self.event(&event?, parts).await? {
+                    return Ok(false);
+                }
+            }
+            return Ok(true);
+        }
+        self.event(&event, parts).await
+    }
+
+    /// Whether it holds rows of a table that nobody wants.
+    fn is_unwanted(&self, packet: &Bytes) -> bool {
+        let number = packet.get(TABLE_ID).and_then(|bytes| bytes.first_chunk::<6>());
+        let Some(&[a, b, c, d, e, f]) = number.filter(|_| is_rows(packet)) else {
+            return false;
+        };
+        let number = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+        self.slots.get(&number).is_some_and(|slot| slot.mounted.is_none())
+    }
+
+    async fn event(&mut self, event: &Event, parts: &mut Parts<'_>) -> Result<bool> {
+        match &event.body {
+            EventBody::TableMap(map) => {
+                self.table_map(map, parts.group.rows_ts()).await?;
+                Ok(true)
+            }
+            EventBody::Rows(rows) => match self.rows(rows, parts.group)? {
+                Some(block) => Ok(parts.push(block).await),
+                None => Ok(true),
+            },
+            EventBody::Query(query) => {
+                self.statement(query, parts.group)?;
+                Ok(true)
+            }
+            EventBody::LoadData => Err(statement_error(parts.group, "LOAD DATA")),
+            _ => Ok(true),
+        }
+    }
+
+    async fn table_map(&mut self, map: &TableMapEvent, ts: Ts) -> Result<()> {
+        if let Some(slot) = self.slots.get(&map.table_id)
+            && slot.definition == *map.definition()
+        {
+            return Ok(());
+        }
+        let mounted = self.resolve(map, ts).await?.map(Arc::new);
+        self.slots.insert(
+            map.table_id,
+            Slot {
+                definition: map.definition().clone(),
+                mounted,
+            },
+        );
+        Ok(())
+    }
+
+    async fn resolve(&mut self, map: &TableMapEvent, ts: Ts) -> Result<Option<Mounted>> {
+        if !self.job.selector.wants_table(&map.schema(), &map.table()) {
+            return Ok(None);
+        }
+        let map = TableMap::parse(map)?;
+        let name = map.name().clone();
+        let version = self.shared.schema.version_at(&name, ts);
+        let logged = map.table_info(version.id, version.since, &self.shared.collations)?;
+        let hint = self.shared.hints.get(&self.shared, &name).await?;
+        if let Some(reason) = hint.as_ref().and_then(|hint| hint.unsupported.as_ref()) {
+            tracing::warn!(table = %name, reason, "rows of this table are not replicated");
+            return Ok(None);
+        }
+        let info = match hint {
+            Some(hint) => enrich(logged, &hint),
+            None => logged,
+        };
+        let eligible = info.handle().is_some();
+        self.eligible.insert(name, eligible);
+        if !eligible && !self.job.force_replicate {
+            self.metrics.ignored_tables.inc();
+            return Ok(None);
+        }
+        Ok(Some(Mounted {
+            plan: TablePlan::compile(&map, &info, &self.shared.collations)?,
+            info: Arc::new(info),
+        }))
+    }
+
+    fn rows(&self, rows: &RowsEvent, group: &Group) -> Result<Option<RowBlock>> {
+        if rows.is_dummy() {
+            return Ok(None);
+        }
+        let Some(slot) = self.slots.get(&rows.table_id) else {
+            return Err(CdcError::new(
+                ErrorCode::BinlogDecode,
+                format!("rows of an unannounced table in {}", group.origin()),
+            ));
+        };
+        let Some(mounted) = &slot.mounted else {
+            return Ok(None);
+        };
+        if !rows.is_full() {
+            return Err(CdcError::new(
+                ErrorCode::PartialRowImage,
+                format!(
+                    "{} was written with partial row images in {}",
+                    mounted.info.name,
+                    group.origin()
+                ),
+            ));
+        }
+        let block = mounted.plan.decode_rows(rows, Arc::clone(&mounted.info))?;
+        self.metrics.rows.inc_by(block.len() as u64);
+        Ok((!block.is_empty()).then_some(block))
+    }
+
+    /// A statement inside a transaction: nobody knows the rows it changed.
+    fn statement(&self, query: &Query, group: &Group) -> Result<()> {
+        let text = statement_text(query, &self.shared.collations);
+        let schema = String::from_utf8_lossy(&query.schema);
+        let Classified::Dml(dml) = classify(&text, &schema, query.status.ansi_quotes()) else {
+            return Ok(());
+        };
+        let wanted = dml.tables.is_empty()
+            || dml
+                .tables
+                .iter()
+                .any(|name| self.job.selector.wants_table(&name.schema, &name.table));
+        if wanted {
+            return Err(statement_error(group, &text));
+        }
+        tracing::warn!(
+            verb = dml.verb,
+            origin = %group.origin(),
+            "a statement-based change of tables that are not replicated is skipped"
+        );
+        Ok(())
+    }
+}
+
+fn is_rows(packet: &Bytes) -> bool {
+    packet.get(TYPE_OFFSET).is_some_and(|&kind| {
+        matches!(
+            kind,
+            event_type::WRITE_ROWS_V1..=event_type::DELETE_ROWS_V1
+                | event_type::WRITE_ROWS..=event_type::DELETE_ROWS
+                | event_type::PARTIAL_UPDATE_ROWS
+                | event_type::WRITE_ROWS_COMPRESSED_V1..=event_type::DELETE_ROWS_COMPRESSED
+        )
+    })
+}
+
+fn statement_error(group: &Group, text: &str) -> CdcError {
+    let shown: String = text.chars().take(STATEMENT_CHARS).collect();
+    CdcError::new(
+        ErrorCode::StatementBinlog,
+        format!(
+            "a change was logged as a statement in {}: {shown}",
+            group.origin()
+        ),
+    )
+}
+
+fn obstacle_error(obstacle: &Obstacle, group: &Group) -> CdcError {
+    let origin = group.origin();
+    match obstacle {
+        Obstacle::Incident(message) => CdcError::new(
+            ErrorCode::UpstreamIncident,
+            format!("the upstream reports a gap in its binlog at {origin}: {message}"),
+        ),
+        Obstacle::UnknownXa(xid) => CdcError::new(
+            ErrorCode::XAPrepareNotFound,
+            format!(
+                "{origin} commits the XA transaction {xid}, which was prepared before the timeline begins"
+            ),
+        ),
+        Obstacle::TooLarge => CdcError::new(
+            ErrorCode::TxnTooLarge,
+            format!("the transaction {origin} is larger than the limit"),
+        ),
+    }
+}

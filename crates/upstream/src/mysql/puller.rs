@@ -1,0 +1,208 @@
+//! One changefeed's way through the log: from the ring, or from a private reader while it is behind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_model::{CdcError, ErrorCode, Event, Result, RetryClass, Ts};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::Backoff;
+use super::group::Group;
+use super::mounter::Mounter;
+use super::private::{self, BATCHES_AHEAD, Progress};
+use super::ring::Fetched;
+use super::shared::Shared;
+use crate::{EventTx, PullJob};
+
+/// Bytes of groups that are taken from the ring at once.
+const FETCH_BYTES: usize = 1 << 20;
+/// Longest silence of an idle puller: it looks again even if nobody woke it.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Why a step of the puller ended.
+enum Step {
+    /// Go on.
+    More,
+    /// The receiver is gone.
+    Closed,
+}
+
+/// Pulls until `stop`, the end of `out`, or an error that reconnecting cannot mend.
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    job: PullJob,
+    out: EventTx,
+    stop: CancellationToken,
+) -> Result<()> {
+    let mut puller = Puller {
+        at: job.start_ts,
+        changes: shared.ring.subscribe(),
+        mounter: Mounter::new(Arc::clone(&shared), job),
+        shared,
+        out,
+        backoff: Backoff::default(),
+    };
+    tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        outcome = puller.run() => outcome,
+    }
+}
+
+struct Puller {
+    shared: Arc<Shared>,
+    mounter: Mounter,
+    out: EventTx,
+    /// Everything up to here was sent.
+    at: Ts,
+    changes: watch::Receiver<u64>,
+    backoff: Backoff,
+}
+
+impl Puller {
+    async fn run(&mut self) -> Result<()> {
+        loop {
+            self.changes.borrow_and_update();
+            let step = match self.shared.ring.fetch(self.at, FETCH_BYTES) {
+                Fetched::Groups(groups, resolved) => self.from_ring(&groups, resolved).await?,
+                Fetched::Behind => match self.from_private().await {
+                    Ok(step) => step,
+                    Err(error) => self.trouble(error).await?,
+                },
+                Fetched::Failed(error) => {
+                    let step = self.trouble(error).await?;
+                    self.idle().await;
+                    step
+                }
+            };
+            if matches!(step, Step::Closed) {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn from_ring(&mut self, groups: &[Arc<Group>], resolved: Ts) -> Result<Step> {
+        for group in groups {
+            if !self.deliver(group).await? {
+                return Ok(Step::Closed);
+            }
+        }
+        if resolved > self.at {
+            self.backoff = Backoff::default();
+            return self.resolve(resolved).await;
+        }
+        if groups.is_empty() {
+            self.idle().await;
+        }
+        Ok(Step::More)
+    }
+
+    /// Waits for news in the ring.
+    async fn idle(&mut self) {
+        // An elapsed wait and a closed ring both mean: look again.
+        timeout(IDLE, self.changes.changed()).await.ok();
+    }
+
+    async fn from_private(&mut self) -> Result<Step> {
+        let anchor = {
+            let timeline = self.shared.timeline();
+            timeline.start_for(self.at).cloned()
+        };
+        let Some(anchor) = anchor else {
+            return Err(CdcError::new(
+                ErrorCode::SnapshotLostByGC,
+                format!(
+                    "the change log from {} on is gone, the oldest usable ts is {}",
+                    self.at,
+                    self.shared.oldest()
+                ),
+            ));
+        };
+        let shared = Arc::clone(&self.shared);
+        let _permit = shared.private_readers.acquire().await.map_err(|_closed| {
+            CdcError::new(ErrorCode::UpstreamConnection, "the upstream is being closed")
+        })?;
+        let (tx, mut rx) = mpsc::channel(BATCHES_AHEAD);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(private::run(Arc::clone(&self.shared), anchor, self.at, tx));
+        while let Some(progress) = rx.recv().await {
+            match progress? {
+                Progress::Groups(groups) => {
+                    for group in &groups {
+                        if !self.deliver(group).await? {
+                            return Ok(Step::Closed);
+                        }
+                    }
+                    self.backoff = Backoff::default();
+                    if let Step::Closed = self.resolve(self.at).await? {
+                        return Ok(Step::Closed);
+                    }
+                }
+                Progress::Joined(ts) => return self.resolve(ts.max(self.at)).await,
+            }
+        }
+        Err(CdcError::new(
+            ErrorCode::UpstreamConnection,
+            "the private binlog reader ended",
+        ))
+    }
+
+    /// Sends what the job wants of a group. Returns whether the receiver is still there.
+    async fn deliver(&mut self, group: &Group) -> Result<bool> {
+        self.mounter.metrics().groups.inc();
+        // A stream may start between a schema change and the rows behind it.
+        if let Some(ddl) = &group.ddl
+            && group.commit_ts > self.at
+        {
+            self.mounter.schema_changed();
+            if let Some(event) = super::ddl_event::build(&mut self.mounter, group, ddl).await?
+                && !self.out.send(Event::Ddl(Arc::new(event))).await
+            {
+                return Ok(false);
+            }
+        }
+        let has_content = !group.events.is_empty() || group.obstacle.is_some();
+        if has_content && group.rows_ts() > self.at && !self.mounter.mount(group, &self.out).await? {
+            return Ok(false);
+        }
+        self.at = group.end_ts();
+        Ok(true)
+    }
+
+    async fn resolve(&mut self, ts: Ts) -> Result<Step> {
+        self.at = ts;
+        self.mounter.metrics().resolved.inc();
+        Ok(if self.out.send(Event::Resolved(ts)).await {
+            Step::More
+        } else {
+            Step::Closed
+        })
+    }
+
+    /// Reports an error that may mend itself and waits; gives the others back.
+    async fn trouble(&mut self, error: CdcError) -> Result<Step> {
+        if error.code().retry_class() != RetryClass::Retry {
+            return Err(self.with_range(error));
+        }
+        (self.mounter.job().on_trouble)(&error);
+        sleep(self.backoff.next()).await;
+        Ok(Step::More)
+    }
+
+    /// Says from where on the log is complete, when it was purged.
+    fn with_range(&self, error: CdcError) -> CdcError {
+        if error.code() != ErrorCode::SnapshotLostByGC || error.message().contains("oldest usable") {
+            return error;
+        }
+        CdcError::new(
+            ErrorCode::SnapshotLostByGC,
+            format!(
+                "the upstream has purged the binlog that is needed to go on from {}",
+                self.at
+            ),
+        )
+        .with_source(error)
+    }
+}

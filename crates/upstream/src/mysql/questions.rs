@@ -1,0 +1,115 @@
+//! One connection for all questions to the server, opened when needed and again when it broke.
+
+use std::time::Duration;
+
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+use tidegate_model::{CdcError, ErrorCode, Result, TableName};
+use tidegate_mysql::{ConnectOptions, Flavour, Position, ServerFacts};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{Instant, timeout};
+
+use super::catalogue::{self, CatalogueTable, ListedTable};
+use super::control::{self, Probe};
+
+/// Longest that one question may take.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(30);
+/// A connection that was idle for longer is tried before it is used.
+const IDLE_MAX: Duration = Duration::from_secs(5);
+
+/// See the module's page. Every method fails with the errors of its question and of connecting.
+pub(crate) struct Questions {
+    connect: ConnectOptions,
+    conn: Mutex<Option<(Conn, Instant)>>,
+}
+
+impl Questions {
+    pub(crate) fn new(connect: ConnectOptions, conn: Conn) -> Self {
+        Questions {
+            connect,
+            conn: Mutex::new(Some((conn, Instant::now()))),
+        }
+    }
+
+    pub(crate) async fn facts(&self) -> Result<ServerFacts> {
+        let mut lease = self.lease().await?;
+        let answer = within(control::load_facts(&mut lease.conn)).await;
+        lease.settle(answer)
+    }
+
+    pub(crate) async fn probe(&self, facts: &ServerFacts) -> Result<Probe> {
+        let mut lease = self.lease().await?;
+        let answer = within(control::probe(&mut lease.conn, facts)).await;
+        lease.settle(answer)
+    }
+
+    pub(crate) async fn clock(&self) -> Result<u64> {
+        let mut lease = self.lease().await?;
+        let answer = within(control::clock(&mut lease.conn)).await;
+        lease.settle(answer)
+    }
+
+    pub(crate) async fn end_position(&self, facts: &ServerFacts) -> Result<Position> {
+        let mut lease = self.lease().await?;
+        let answer = within(control::end_position(&mut lease.conn, facts)).await;
+        lease.settle(answer)
+    }
+
+    pub(crate) async fn binary_logs(&self) -> Result<Vec<(String, u64)>> {
+        let mut lease = self.lease().await?;
+        let answer = within(control::binary_logs(&mut lease.conn)).await;
+        lease.settle(answer)
+    }
+
+    pub(crate) async fn table(&self, flavour: Flavour, name: &TableName) -> Result<Option<CatalogueTable>> {
+        let mut lease = self.lease().await?;
+        let answer = within(catalogue::load_table(&mut lease.conn, flavour, name)).await;
+        lease.settle(answer)
+    }
+
+    pub(crate) async fn tables(&self) -> Result<Vec<ListedTable>> {
+        let mut lease = self.lease().await?;
+        let answer = within(catalogue::list_tables(&mut lease.conn)).await;
+        lease.settle(answer)
+    }
+
+    async fn lease(&self) -> Result<Lease<'_>> {
+        let mut slot = self.conn.lock().await;
+        if let Some((mut conn, used)) = slot.take()
+            && (used.elapsed() < IDLE_MAX || matches!(timeout(IDLE_MAX, conn.ping()).await, Ok(Ok(()))))
+        {
+            return Ok(Lease { conn, slot });
+        }
+        let conn = control::open(&self.connect).await?;
+        Ok(Lease { conn, slot })
+    }
+}
+
+/// The connection while somebody uses it. Dropped, it is closed: nobody knows its state.
+struct Lease<'a> {
+    conn: Conn,
+    slot: MutexGuard<'a, Option<(Conn, Instant)>>,
+}
+
+impl Lease<'_> {
+    fn settle<T>(mut self, answer: Result<T>) -> Result<T> {
+        let usable = answer
+            .as_ref()
+            .map_or_else(|error| error.code() != ErrorCode::UpstreamConnection, |_| true);
+        if usable {
+            *self.slot = Some((self.conn, Instant::now()));
+        }
+        answer
+    }
+}
+
+async fn within<T>(question: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout(QUESTION_TIMEOUT, question)
+        .await
+        .unwrap_or_else(|_elapsed| {
+            Err(CdcError::new(
+                ErrorCode::UpstreamConnection,
+                "the upstream does not answer",
+            ))
+        })
+}

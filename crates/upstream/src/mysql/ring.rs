@@ -1,0 +1,151 @@
+//! The bounded memory between the shared reader and the pullers.
+//!
+//! In: groups with their timestamps, and resolved-ts marks, from one writer. Out: the same, to any number of pullers
+//! that are not too far behind. Who falls behind the oldest group kept here reads the log on a connection of its
+//! own until it has caught up.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tidegate_model::{CdcError, Ts};
+use tokio::sync::watch;
+
+use super::group::Group;
+
+/// Memory that one group takes beside its events.
+const GROUP_OVERHEAD_BYTES: usize = 256;
+
+/// See the module's page.
+pub(crate) struct Ring {
+    state: Mutex<State>,
+    /// Changes with every push, mark and failure.
+    version: watch::Sender<u64>,
+    bytes_max: usize,
+}
+
+#[derive(Default)]
+struct State {
+    groups: VecDeque<Arc<Group>>,
+    bytes: usize,
+    /// Every group with a timestamp above it is, or will be, in the ring.
+    floor: Ts,
+    resolved: Ts,
+    open: bool,
+    failure: Option<CdcError>,
+}
+
+/// What a puller finds in the ring.
+pub(crate) enum Fetched {
+    /// Groups after the puller's place, in order, and the resolved-ts behind the last of them.
+    Groups(Vec<Arc<Group>>, Ts),
+    /// The place is older than the ring.
+    Behind,
+    /// The shared reader cannot go on.
+    Failed(CdcError),
+}
+
+impl Ring {
+    /// An empty ring that nobody can join before [`Ring::open`].
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Ring {
+            state: Mutex::default(),
+            version: watch::Sender::new(0),
+            bytes_max,
+        }
+    }
+
+    /// Tells that every group above `floor` will be pushed.
+    pub(crate) fn open(&self, floor: Ts) {
+        let mut state = self.lock();
+        state.groups.clear();
+        state.bytes = 0;
+        state.floor = floor;
+        state.resolved = state.resolved.max(floor);
+        state.open = true;
+        drop(state);
+        self.bump();
+    }
+
+    /// Appends groups; the oldest ones make room. `resolved`: everything up to here has been pushed.
+    pub(crate) fn push(&self, groups: &mut Vec<Arc<Group>>, resolved: Ts) {
+        let mut state = self.lock();
+        for group in groups.drain(..) {
+            debug_assert!(group.commit_ts > state.groups.back().map_or(state.floor, |last| last.end_ts()));
+            state.bytes += cost(&group);
+            state.groups.push_back(group);
+        }
+        // The newest group stays whatever its size: a group larger than the ring must pass through it.
+        while state.bytes > self.bytes_max && state.groups.len() > 1 {
+            if let Some(oldest) = state.groups.pop_front() {
+                state.bytes -= cost(&oldest);
+                state.floor = oldest.end_ts();
+            }
+        }
+        state.resolved = state.resolved.max(resolved);
+        state.failure = None;
+        drop(state);
+        self.bump();
+    }
+
+    /// Shows an error to all pullers, until the next push.
+    pub(crate) fn fail(&self, error: CdcError) {
+        self.lock().failure = Some(error);
+        self.bump();
+    }
+
+    /// Groups with `commit_ts > after`, at most about `bytes_max` bytes of them.
+    pub(crate) fn fetch(&self, after: Ts, bytes_max: usize) -> Fetched {
+        let state = self.lock();
+        if let Some(error) = &state.failure {
+            return Fetched::Failed(error.clone());
+        }
+        if !state.open || after < state.floor {
+            return Fetched::Behind;
+        }
+        let from = state.groups.partition_point(|group| group.commit_ts <= after);
+        let mut bytes = 0;
+        let mut groups = Vec::new();
+        for group in state.groups.range(from..) {
+            if bytes >= bytes_max {
+                break;
+            }
+            bytes += cost(group);
+            groups.push(Arc::clone(group));
+        }
+        let complete = from + groups.len() == state.groups.len();
+        let resolved = match groups.last() {
+            Some(last) if !complete => last.end_ts(),
+            _ => state.resolved,
+        };
+        Fetched::Groups(groups, resolved)
+    }
+
+    /// Whether a reader that has seen everything up to `ts` can go on from the ring.
+    pub(crate) fn joinable(&self, ts: Ts) -> bool {
+        let state = self.lock();
+        state.open && ts >= state.floor
+    }
+
+    /// Everything up to here was read.
+    pub(crate) fn resolved(&self) -> Ts {
+        self.lock().resolved
+    }
+
+    /// Sees a change whenever [`Ring::fetch`] may have something new.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    fn bump(&self) {
+        self.version
+            .send_modify(|version| *version = version.wrapping_add(1));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn cost(group: &Group) -> usize {
+    group.bytes + GROUP_OVERHEAD_BYTES
+}

@@ -1,0 +1,181 @@
+//! Everything between "here is a URI" and "the shared reader may run".
+
+use std::sync::Arc;
+
+use mysql_async::Conn;
+use tidegate_meta::{MetaStore, Write};
+use tidegate_model::{CdcError, Clock, ErrorCode, Result, Ts};
+use tidegate_mysql::{DumpRequest, DumpStart, DumpStream, ServerFacts, file_number};
+
+use super::anchor_store::AnchorStore;
+use super::assemble::Assembler;
+use super::control::{self, Probe};
+use super::options::MysqlOptions;
+use super::schema_log::SchemaLog;
+use super::shared::{Parts, Shared};
+use super::spill::SpillDir;
+use super::tail::Tail;
+use super::timeline::{Anchor, Timeline};
+
+/// A difference between the server's clock and ours that deserves a word.
+const CLOCK_SKEW_MAX_MS: u64 = 5_000;
+
+/// What the shared reader needs.
+pub(crate) struct Ready {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) tail: Tail,
+    pub(crate) assembler: Assembler,
+}
+
+/// Connects, checks, and loads the timeline or begins one.
+pub(crate) async fn prepare(
+    options: MysqlOptions,
+    store: Arc<dyn MetaStore>,
+    clock: &dyn Clock,
+) -> Result<Ready> {
+    let mut conn = control::open(&options.connect).await?;
+    let facts = control::load_facts(&mut conn).await?;
+    let mut warnings = facts.check(options.server_id).into_result()?;
+    check_grants(&options, &facts, &mut conn).await?;
+    let collations = control::load_collations(&mut conn).await?;
+    let probe = control::probe(&mut conn, &facts).await?;
+    if probe.clock_ms.abs_diff(clock.unix_ms()) > CLOCK_SKEW_MAX_MS {
+        warnings.push(
+            "the clocks of the upstream and of this server differ: lags are measured by the upstream's."
+                .to_owned(),
+        );
+    }
+    let id = upstream_id(&facts);
+    let anchors = AnchorStore::new(Arc::clone(&store), id);
+    let timeline = load_timeline(&anchors, &probe, &mut conn).await?;
+    let schema = load_schema(&*store, id, &timeline).await?;
+    let (Some(from), Some(newest)) = (timeline.resume().cloned(), timeline.last().cloned()) else {
+        return Err(CdcError::new(
+            ErrorCode::InternalServerError,
+            "the timeline has no anchor",
+        ));
+    };
+    let spill = SpillDir::open(&options.spill_dir)?;
+    let shared = Arc::new(Shared::new(Parts {
+        id,
+        options,
+        facts,
+        warnings,
+        collations,
+        anchors,
+        timeline,
+        schema,
+        spill,
+        position: from.position.clone(),
+        control: conn,
+    }));
+    shared.ring.open(from.floor);
+    Ok(Ready {
+        tail: Tail::new(&from, &newest, probe.clock_ms),
+        assembler: Assembler::new(shared.flavour, from.position, Arc::clone(&shared.collations)),
+        shared,
+    })
+}
+
+/// Opens a dump for a moment: the only proof that the user may read the binlog.
+async fn check_grants(options: &MysqlOptions, facts: &ServerFacts, conn: &mut Conn) -> Result<()> {
+    control::binary_logs(conn).await?;
+    let end = control::end_position(conn, facts).await?;
+    let start = match end.gtid {
+        Some(gtid) => DumpStart::Gtid(gtid),
+        None => DumpStart::File {
+            file: end.file.to_string(),
+            offset: 4,
+        },
+    };
+    let request = DumpRequest {
+        start,
+        server_id: options
+            .server_id
+            .unwrap_or_else(|| rand::random_range(0x4000_0000..0xFFFF_0000)),
+        heartbeat: options.heartbeat,
+        non_blocking: true,
+    };
+    DumpStream::open(&options.connect, facts.flavour(), &request)
+        .await
+        .map(drop)
+}
+
+/// Not zero, the same over restarts, and exact in every JSON reader.
+fn upstream_id(facts: &ServerFacts) -> u64 {
+    super::schema_log::stable_hash(facts.identity().bytes())
+}
+
+async fn load_timeline(anchors: &AnchorStore, probe: &Probe, conn: &mut Conn) -> Result<Timeline> {
+    let timeline = anchors.load().await?;
+    if let Some(last) = timeline.last() {
+        let files = control::binary_logs(conn).await?;
+        let purged = files
+            .first()
+            .is_some_and(|(oldest, _)| file_number(&last.position.file) < file_number(oldest));
+        if !purged {
+            return Ok(timeline);
+        }
+        tracing::warn!(
+            position = %last.position,
+            "the upstream has purged its binlog beyond the place read so far: a new timeline begins at its end"
+        );
+    }
+    let first = first_anchor(&timeline, probe);
+    let old: Vec<u64> = timeline.seqs().collect();
+    anchors.remove(&old).await?;
+    anchors.commit(vec![anchors.put(&first)]).await?;
+    Ok(Timeline::from_anchors([first]))
+}
+
+/// Begins at the end of the log, above everything an earlier timeline has given.
+fn first_anchor(old: &Timeline, probe: &Probe) -> Anchor {
+    let (seq, above) = old
+        .last()
+        .map_or((1, Ts::ZERO), |last| (last.seq + 1, last.floor.plus(2)));
+    let floor = Ts::from_physical_ms(probe.clock_ms).max(above);
+    Anchor {
+        seq,
+        id: None,
+        position: probe.end.clone(),
+        commit_ts: floor,
+        end_ts: floor,
+        floor,
+        hold: seq,
+        clock_ms: probe.clock_ms,
+        pinned: false,
+    }
+}
+
+/// Loads the schema changes seen so far.
+async fn load_schema(store: &dyn MetaStore, id: u64, timeline: &Timeline) -> Result<SchemaLog> {
+    let birth_key = format!("/tidegate/upstream/{id:016x}/birth");
+    let birth = match store.get(&birth_key).await? {
+        Some(stored) => stored
+            .value
+            .first_chunk::<8>()
+            .map(|bytes| Ts::from_u64(u64::from_be_bytes(*bytes)))
+            .ok_or_else(|| damaged(&birth_key))?,
+        None => {
+            let birth = timeline.first().map_or(Ts::ZERO, |anchor| anchor.end_ts);
+            let txn = tidegate_meta::MetaTxn {
+                compares: Vec::new(),
+                writes: vec![Write::Put(birth_key, birth.as_u64().to_be_bytes().to_vec())],
+            };
+            store.commit(txn).await?;
+            birth
+        }
+    };
+    let log = SchemaLog::new(id, birth);
+    for (key, stored) in store.list(&SchemaLog::prefix(id)).await? {
+        log.restore(&stored.value).ok_or_else(|| damaged(&key))?;
+    }
+    Ok(log)
+}
+
+fn damaged(key: &str) -> CdcError {
+    CdcError::new(
+        ErrorCode::DataDirCorrupt,
+        format!("the value of {key} cannot be read"),
+    )
+}
