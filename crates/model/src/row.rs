@@ -329,6 +329,13 @@ impl RowBlockBuilder {
         self.push_source(StrKind::Vector, start, len);
     }
 
+    /// Appends `Datum::Json` for `len` source bytes from `start`, uncopied. They must be UTF-8: check first, because
+    /// other bytes read as an empty text.
+    #[inline]
+    pub fn push_source_json(&mut self, start: usize, len: usize) {
+        self.push_source(StrKind::Json, start, len);
+    }
+
     /// Appends `Datum::Decimal` whose text `render` appends to the buffer it is given. It must append ASCII only.
     #[inline]
     pub fn push_decimal_with(&mut self, render: impl FnOnce(&mut Vec<u8>)) {
@@ -336,6 +343,11 @@ impl RowBlockBuilder {
         render(&mut self.block.arena);
         let cell = self.arena_from(StrKind::Decimal, start);
         self.block.cells.push(cell);
+    }
+
+    /// Bytes copied or rendered so far. The block can hold less than 4 GiB of them: check before pushing more.
+    pub fn arena_bytes(&self) -> usize {
+        self.block.arena.len()
     }
 
     /// Gives the column count the block expects per image.
