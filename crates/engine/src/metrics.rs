@@ -3,36 +3,61 @@
 use std::sync::LazyLock;
 
 use prometheus::{
-    GaugeVec, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, register_gauge_vec, register_histogram_vec,
-    register_int_counter, register_int_counter_vec, register_int_gauge_vec,
+    GaugeVec, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, register_gauge_vec,
+    register_histogram_vec, register_int_counter, register_int_counter_vec, register_int_gauge_vec,
 };
 use tidegate_model::ChangefeedId;
 
 const FEED: [&str; 2] = ["namespace", "changefeed"];
 /// Seconds, as the original's lag histograms.
-const LAG_BUCKETS: [f64; 14] =
-    [0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0];
+const LAG_BUCKETS: [f64; 14] = [
+    0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0,
+];
 
 const UNIQUE: &str = "a metric is registered once";
 
-static CHECKPOINT_TS: LazyLock<IntGaugeVec> =
-    LazyLock::new(|| gauge("ticdc_owner_checkpoint_ts", "Checkpoint of a changefeed, unix milliseconds"));
+static CHECKPOINT_TS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    gauge(
+        "ticdc_owner_checkpoint_ts",
+        "Checkpoint of a changefeed, unix milliseconds",
+    )
+});
 static CHECKPOINT_LAG: LazyLock<GaugeVec> =
     LazyLock::new(|| lag("ticdc_owner_checkpoint_ts_lag", "Age of the checkpoint, seconds"));
-static CHECKPOINT_LAG_HISTOGRAM: LazyLock<HistogramVec> =
-    LazyLock::new(|| lags("ticdc_owner_checkpoint_lag_histogram", "Ages of the checkpoint, seconds"));
-static RESOLVED_TS: LazyLock<IntGaugeVec> =
-    LazyLock::new(|| gauge("ticdc_owner_resolved_ts", "What a changefeed has read up to, unix milliseconds"));
-static RESOLVED_LAG: LazyLock<GaugeVec> =
-    LazyLock::new(|| lag("ticdc_owner_resolved_ts_lag", "Age of what was read last, seconds"));
-static RESOLVED_LAG_HISTOGRAM: LazyLock<HistogramVec> =
-    LazyLock::new(|| lags("ticdc_owner_resolved_ts_lag_histogram", "Ages of what was read last, seconds"));
+static CHECKPOINT_LAG_HISTOGRAM: LazyLock<HistogramVec> = LazyLock::new(|| {
+    lags(
+        "ticdc_owner_checkpoint_lag_histogram",
+        "Ages of the checkpoint, seconds",
+    )
+});
+static RESOLVED_TS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    gauge(
+        "ticdc_owner_resolved_ts",
+        "What a changefeed has read up to, unix milliseconds",
+    )
+});
+static RESOLVED_LAG: LazyLock<GaugeVec> = LazyLock::new(|| {
+    lag(
+        "ticdc_owner_resolved_ts_lag",
+        "Age of what was read last, seconds",
+    )
+});
+static RESOLVED_LAG_HISTOGRAM: LazyLock<HistogramVec> = LazyLock::new(|| {
+    lags(
+        "ticdc_owner_resolved_ts_lag_histogram",
+        "Ages of what was read last, seconds",
+    )
+});
 static STATUS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     let help = "0 normal, 1 pending, 2 failed, 3 stopped, 4 finished, 5 removed, 6 warning";
     gauge("ticdc_owner_status", help)
 });
-static CURRENT_PD_TS: LazyLock<IntGaugeVec> =
-    LazyLock::new(|| gauge("ticdc_owner_current_pd_ts", "The upstream's clock, unix milliseconds"));
+static CURRENT_PD_TS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    gauge(
+        "ticdc_owner_current_pd_ts",
+        "The upstream's clock, unix milliseconds",
+    )
+});
 static TABLES: LazyLock<IntGaugeVec> =
     LazyLock::new(|| gauge("ticdc_processor_num_of_tables", "Tables of a running changefeed"));
 static EXIT_WITH_ERROR: LazyLock<IntCounterVec> = LazyLock::new(|| {
@@ -44,8 +69,12 @@ static EXIT_WITH_ERROR: LazyLock<IntCounterVec> = LazyLock::new(|| {
     .expect(UNIQUE)
 });
 static ROWS: LazyLock<IntCounterVec> = LazyLock::new(|| {
-    register_int_counter_vec!("ticdc_sink_table_sink_total_rows_count", "Rows that are durable downstream", &FEED)
-        .expect(UNIQUE)
+    register_int_counter_vec!(
+        "ticdc_sink_table_sink_total_rows_count",
+        "Rows that are durable downstream",
+        &FEED
+    )
+    .expect(UNIQUE)
 });
 static MEMORY: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     register_int_gauge_vec!(
@@ -56,7 +85,11 @@ static MEMORY: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     .expect(UNIQUE)
 });
 static OWNERSHIP: LazyLock<IntCounter> = LazyLock::new(|| {
-    register_int_counter!("ticdc_owner_ownership_counter", "Rises by one a second on the owner").expect(UNIQUE)
+    register_int_counter!(
+        "ticdc_owner_ownership_counter",
+        "Rises by one a second on the owner"
+    )
+    .expect(UNIQUE)
 });
 static NOT_MOVING: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     gauge(
@@ -99,25 +132,41 @@ pub(crate) fn observe(id: &ChangefeedId, sample: Sample) {
     let seconds = |ts_ms: u64| sample.now_ms.saturating_sub(ts_ms) as f64 / 1000.0;
     STATUS.with_label_values(&labels).set(sample.status);
     CURRENT_PD_TS.with_label_values(&labels).set(clip(sample.now_ms));
-    CHECKPOINT_TS.with_label_values(&labels).set(clip(sample.checkpoint_ms));
-    CHECKPOINT_LAG.with_label_values(&labels).set(seconds(sample.checkpoint_ms));
-    CHECKPOINT_LAG_HISTOGRAM.with_label_values(&labels).observe(seconds(sample.checkpoint_ms));
+    CHECKPOINT_TS
+        .with_label_values(&labels)
+        .set(clip(sample.checkpoint_ms));
+    CHECKPOINT_LAG
+        .with_label_values(&labels)
+        .set(seconds(sample.checkpoint_ms));
+    CHECKPOINT_LAG_HISTOGRAM
+        .with_label_values(&labels)
+        .observe(seconds(sample.checkpoint_ms));
     if sample.resolved_ms > 0 {
-        RESOLVED_TS.with_label_values(&labels).set(clip(sample.resolved_ms));
-        RESOLVED_LAG.with_label_values(&labels).set(seconds(sample.resolved_ms));
-        RESOLVED_LAG_HISTOGRAM.with_label_values(&labels).observe(seconds(sample.resolved_ms));
+        RESOLVED_TS
+            .with_label_values(&labels)
+            .set(clip(sample.resolved_ms));
+        RESOLVED_LAG
+            .with_label_values(&labels)
+            .set(seconds(sample.resolved_ms));
+        RESOLVED_LAG_HISTOGRAM
+            .with_label_values(&labels)
+            .observe(seconds(sample.resolved_ms));
     }
     ROWS.with_label_values(&labels).inc_by(sample.rows);
     TABLES.with_label_values(&labels).set(clip(sample.tables as u64));
     NOT_MOVING.with_label_values(&labels).set(i64::from(sample.waits));
     for (kind, bytes) in [("total", sample.quota_bytes), ("used", sample.quota_used_bytes)] {
-        MEMORY.with_label_values(&[labels[0], labels[1], kind, "sink"]).set(clip(bytes));
+        MEMORY
+            .with_label_values(&[labels[0], labels[1], kind, "sink"])
+            .set(clip(bytes));
     }
 }
 
 /// Counts a pipeline that ended with an error.
 pub(crate) fn count_error(id: &ChangefeedId) {
-    EXIT_WITH_ERROR.with_label_values(&[&*id.namespace, &*id.id]).inc();
+    EXIT_WITH_ERROR
+        .with_label_values(&[&*id.namespace, &*id.id])
+        .inc();
 }
 
 /// Says once a second that this server owns the changefeeds.
@@ -128,7 +177,14 @@ pub(crate) fn count_ownership() {
 /// Removes the series of a changefeed that is gone. One that was never shown is no error.
 pub(crate) fn forget(id: &ChangefeedId) {
     let labels = [&*id.namespace, &*id.id];
-    for gauges in [&STATUS, &CURRENT_PD_TS, &CHECKPOINT_TS, &RESOLVED_TS, &TABLES, &NOT_MOVING] {
+    for gauges in [
+        &STATUS,
+        &CURRENT_PD_TS,
+        &CHECKPOINT_TS,
+        &RESOLVED_TS,
+        &TABLES,
+        &NOT_MOVING,
+    ] {
         gauges.remove_label_values(&labels).ok();
     }
     for gauges in [&CHECKPOINT_LAG, &RESOLVED_LAG] {
@@ -141,7 +197,9 @@ pub(crate) fn forget(id: &ChangefeedId) {
         counters.remove_label_values(&labels).ok();
     }
     for kind in ["total", "used"] {
-        MEMORY.remove_label_values(&[labels[0], labels[1], kind, "sink"]).ok();
+        MEMORY
+            .remove_label_values(&[labels[0], labels[1], kind, "sink"])
+            .ok();
     }
 }
 

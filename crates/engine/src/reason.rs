@@ -46,7 +46,10 @@ fn running(view: &FeedView, run: &RunView, facts: &Facts) -> Option<String> {
     let in_stage = facts.now.saturating_duration_since(run.stage_since);
     match &run.stage {
         Stage::Checking if in_stage >= PATIENCE => {
-            return Some(format!("waiting for upstream: checking the start point for {} s", in_stage.as_secs()));
+            return Some(format!(
+                "waiting for upstream: checking the start point for {} s",
+                in_stage.as_secs()
+            ));
         }
         Stage::OpeningSink if in_stage >= PATIENCE => {
             return Some(format!("opening the sink for {} s", in_stage.as_secs()));
@@ -55,7 +58,9 @@ fn running(view: &FeedView, run: &RunView, facts: &Facts) -> Option<String> {
         Stage::Closing => return Some("closing the sink".to_owned()),
         Stage::Checking | Stage::OpeningSink | Stage::Reading | Stage::Writing | Stage::Draining => {}
     }
-    let waiting = run.waiting_since.map(|since| facts.now.saturating_duration_since(since));
+    let waiting = run
+        .waiting_since
+        .map(|since| facts.now.saturating_duration_since(since));
     if let Some(waited) = waiting.filter(|waited| *waited >= PATIENCE) {
         return Some(format!(
             "sink busy: {} rows, {} bytes not acknowledged, the oldest for {} s",

@@ -98,7 +98,10 @@ mod tests {
             checkpoint_interval_ms: 15_000,
         };
         let (synced, info) = decide(&inputs(NOW + 15_001));
-        assert!(!synced && info == "no route. Besides the data is not finish syncing", "{info}");
+        assert!(
+            !synced && info == "no route. Besides the data is not finish syncing",
+            "{info}"
+        );
         let (synced, info) = decide(&inputs(NOW + 15_000));
         assert!(!synced && info.starts_with("no route. Please check"), "{info}");
     }

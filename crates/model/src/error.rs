@@ -63,6 +63,7 @@ error_codes! {
     GCTTLExceeded 400 GcFail "Recreate the changefeed from a newer start point after a fresh copy of the data.";
     SnapshotLostByGC 400 GcFail "Recreate the changefeed from a newer start point after a fresh copy of the data.";
     SinkURIInvalid 400 Fail "Correct the sink URI.";
+    SameUpstreamDownstream 400 Fail "Choose another destination: this one is the upstream itself.";
     SinkInvalidConfig 400 Fail "Correct the named sink setting.";
     SinkUnknownProtocol 400 Fail "Use one of the protocols named in the message.";
     StorageSinkInvalidConfig 400 Fail "Correct the named storage setting.";

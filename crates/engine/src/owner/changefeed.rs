@@ -9,8 +9,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::env::Env;
 use super::record::{FeedInfo, encode_info, encode_status};
-use super::run::{Run, RunEvent};
 use super::registry::{Registry, Reservation, already_exists};
+use super::run::{Run, RunEvent};
 use super::store::{Change, FeedRecord, is_conflict};
 use super::view::{Command, FeedView, Handle};
 use crate::feed::{Effect, FeedEvent, FeedState, State, step};
@@ -39,6 +39,7 @@ pub(crate) struct Owner {
     start_wanted: bool,
     rows_before: u64,
     bytes_before: u64,
+    last_synced: Ts,
     moved_at: Instant,
     removals: Vec<oneshot::Sender<Result<()>>>,
     shutting_down: bool,
@@ -72,12 +73,13 @@ impl Owner {
             commands: start.commands,
             info: start.info,
             record: start.record,
-            feed: start.feed,
             info_is_stale: false,
             store_trouble: None,
             run: None,
             rows_before: 0,
             bytes_before: 0,
+            last_synced: start.feed.checkpoint,
+            feed: start.feed,
             moved_at: Instant::now(),
             removals: Vec::new(),
             shutting_down: false,
@@ -107,7 +109,13 @@ impl Owner {
             status: Some(encode_status(self.feed.checkpoint, self.feed.state)?),
         };
         let stored = self.record.write(change).await;
-        stored.map_err(|error| if is_conflict(&error) { already_exists(&self.info.id) } else { error })
+        stored.map_err(|error| {
+            if is_conflict(&error) {
+                already_exists(&self.info.id)
+            } else {
+                error
+            }
+        })
     }
 
     /// Runs until the changefeed is removed or the server shuts down.
@@ -290,6 +298,7 @@ impl Owner {
             return;
         };
         let figures = run.shared.view();
+        self.last_synced = self.last_synced.max(figures.last_synced);
         self.rows_before += figures.rows_total;
         self.bytes_before += figures.bytes_total;
         if run.is_discarded() {
@@ -315,8 +324,11 @@ impl Owner {
     async fn tick(&mut self) {
         if let Some(run) = self.run.as_ref().filter(|run| !run.is_discarded()) {
             let figures = run.shared.view();
+            self.last_synced = self.last_synced.max(figures.last_synced);
             // What went wrong is in the view; the next tick tries again.
-            self.store_progress(figures.checkpoint, figures.resolved).await.ok();
+            self.store_progress(figures.checkpoint, figures.resolved)
+                .await
+                .ok();
             self.notice_stall().await;
         }
         if self.info_is_stale && self.feed.state != State::Removed {
@@ -372,13 +384,20 @@ impl Owner {
             self.moved_at = Instant::now();
             return;
         }
-        let executing_ddl = self.run.as_ref().is_some_and(|run| matches!(run.shared.view().stage, Stage::Ddl(_)));
+        let executing_ddl = self
+            .run
+            .as_ref()
+            .is_some_and(|run| matches!(run.shared.view().stage, Stage::Ddl(_)));
         if self.moved_at.elapsed() < STALL || executing_ddl || self.feed.warning.is_some() {
             return;
         }
         let why = reason::of(&self.view(), &self.env.facts()).unwrap_or_default();
         let text = format!("the checkpoint has not moved for {} s: {why}", STALL.as_secs());
-        self.decide(FeedEvent::Stalled(CdcError::new(ErrorCode::ProcessorUnknown, text))).await;
+        self.decide(FeedEvent::Stalled(CdcError::new(
+            ErrorCode::ProcessorUnknown,
+            text,
+        )))
+        .await;
     }
 
     fn view(&self) -> FeedView {
@@ -389,7 +408,13 @@ impl Owner {
             error: self.feed.error.clone(),
             warning: self.feed.warning.clone(),
             checkpoint: self.stored,
-            resolved: if self.feed.state.is_running() { self.feed.resolved } else { Ts::ZERO },
+            resolved: if self.feed.state.is_running() {
+                self.feed.resolved
+            } else {
+                Ts::ZERO
+            },
+            pulled: self.feed.resolved,
+            last_synced: self.last_synced,
             retry_at_ms: self.feed.retry_at.map(|at| {
                 let left = at.saturating_sub(now.mono).as_millis();
                 now.unix_ms + u64::try_from(left).unwrap_or(u64::MAX / 2)
@@ -398,6 +423,7 @@ impl Owner {
             rows_before: self.rows_before,
             bytes_before: self.bytes_before,
             run: self.run.as_ref().map(|run| Arc::clone(&run.shared)),
+            holds_log: self.feed.holds_gc(),
         }
     }
 

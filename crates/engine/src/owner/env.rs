@@ -18,13 +18,15 @@ use crate::reason::Facts;
 
 /// Facts about this server that the API shows.
 #[derive(Clone, Debug)]
-pub struct Capture {
+pub struct CaptureFacts {
     /// Random, new at each start.
     pub id: String,
     /// `host:port` under which others reach it.
     pub address: String,
     /// Version reported by the API.
     pub version: String,
+    /// Commit the server was built from.
+    pub git_hash: String,
     /// Name of the cluster, `default` unless chosen.
     pub cluster_id: String,
 }
@@ -34,7 +36,7 @@ pub(crate) struct Env {
     pub(crate) sinks: Arc<dyn SinkOpener>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) zone: TimeZone,
-    pub(crate) capture: Capture,
+    pub(crate) capture: CaptureFacts,
     pub(crate) address: String,
     pub(crate) store: FeedStore,
     /// Zero until the upstream could be asked.
@@ -48,7 +50,7 @@ impl Env {
         store: FeedStore,
         sinks: Arc<dyn SinkOpener>,
         clock: Arc<dyn Clock>,
-        capture: Capture,
+        capture: CaptureFacts,
         zone: TimeZone,
     ) -> Self {
         Env {
@@ -81,7 +83,9 @@ impl Env {
 
     /// An epoch later than `previous`.
     pub(crate) fn next_epoch(&self, previous: u64) -> u64 {
-        Ts::from_physical_ms(self.clock.unix_ms()).as_u64().max(previous.saturating_add(1))
+        Ts::from_physical_ms(self.clock.unix_ms())
+            .as_u64()
+            .max(previous.saturating_add(1))
     }
 
     /// The next instant of a beat that is the same for everybody.

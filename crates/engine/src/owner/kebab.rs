@@ -31,7 +31,9 @@ pub(crate) fn to_snake(value: Value) -> Value {
 fn rename(value: Value, spell: &dyn Fn(&str) -> String) -> Value {
     match value {
         Value::Object(members) => {
-            let members = members.into_iter().map(|(key, value)| (spell(&key), rename(value, spell)));
+            let members = members
+                .into_iter()
+                .map(|(key, value)| (spell(&key), rename(value, spell)));
             Value::Object(members.collect::<Map<_, _>>())
         }
         Value::Array(items) => Value::Array(items.into_iter().map(|item| rename(item, spell)).collect()),

@@ -14,7 +14,8 @@ use std::time::Duration;
 use tidegate_api::ReplicaConfig;
 
 pub(crate) use changefeed::{Creation, Owner, Start, TICK, update_refused};
-pub(crate) use env::{Capture, Env};
+pub use env::CaptureFacts;
+pub(crate) use env::Env;
 pub(crate) use record::{FeedInfo, display_time, encode_info, encode_status, rfc3339_local};
 pub(crate) use registry::{Registry, Reservation, already_exists};
 pub(crate) use store::{Change, FeedRecord, FeedStore, is_conflict};
@@ -25,5 +26,7 @@ const STUCK_DEFAULT: Duration = Duration::from_secs(30 * 60);
 
 /// `changefeed_error_stuck_duration` of a config.
 pub(crate) fn stuck_duration(config: &ReplicaConfig) -> Duration {
-    config.changefeed_error_stuck_duration.map_or(STUCK_DEFAULT, Duration::from)
+    config
+        .changefeed_error_stuck_duration
+        .map_or(STUCK_DEFAULT, Duration::from)
 }

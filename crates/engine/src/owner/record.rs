@@ -84,7 +84,8 @@ struct StatusDoc {
 
 /// The info document. `addr` is the server that hit the errors.
 pub(crate) fn encode_info(info: &FeedInfo, feed: &FeedState, addr: &str) -> Result<Vec<u8>> {
-    let config = serde_json::to_value(&info.config).code(ErrorCode::InternalServerError, "cannot encode the config")?;
+    let config = serde_json::to_value(&info.config)
+        .code(ErrorCode::InternalServerError, "cannot encode the config")?;
     let doc = InfoDoc {
         upstream_id: info.upstream_id,
         namespace: info.id.namespace.to_string(),
@@ -115,8 +116,12 @@ pub(crate) fn decode_info(id: &ChangefeedId, bytes: &[u8]) -> Result<StoredFeed>
     let doc: InfoDoc = serde_json::from_slice(bytes).code(ErrorCode::DataDirCorrupt, corrupt())?;
     let config: ReplicaConfig =
         serde_json::from_value(kebab::to_snake(doc.config)).code(ErrorCode::DataDirCorrupt, corrupt())?;
-    let state = State::parse(&doc.state)
-        .ok_or_else(|| CdcError::new(ErrorCode::DataDirCorrupt, format_args!("{}: unknown state", corrupt())))?;
+    let state = State::parse(&doc.state).ok_or_else(|| {
+        CdcError::new(
+            ErrorCode::DataDirCorrupt,
+            format_args!("{}: unknown state", corrupt()),
+        )
+    })?;
     Ok(StoredFeed {
         info: FeedInfo {
             upstream_id: doc.upstream_id,
@@ -180,20 +185,32 @@ fn rfc3339(unix_ms: u64) -> String {
 
 fn parse_rfc3339(text: &str) -> u64 {
     // A time is for showing only: an odd one is no reason to refuse the changefeed.
-    text.parse::<Timestamp>().ok().and_then(|time| u64::try_from(time.as_millisecond()).ok()).unwrap_or(0)
+    text.parse::<Timestamp>()
+        .ok()
+        .and_then(|time| u64::try_from(time.as_millisecond()).ok())
+        .unwrap_or(0)
 }
 
 /// The instant of a unix time; the epoch for one beyond the calendar.
 pub(crate) fn timestamp(unix_ms: u64) -> Timestamp {
-    i64::try_from(unix_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
+    i64::try_from(unix_ms)
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        .unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// `YYYY-MM-DD HH:MM:SS.mmm` in `zone`, as the API shows times of a TSO.
 pub(crate) fn display_time(unix_ms: u64, zone: &TimeZone) -> String {
-    timestamp(unix_ms).to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
+    timestamp(unix_ms)
+        .to_zoned(zone.clone())
+        .strftime("%Y-%m-%d %H:%M:%S%.3f")
+        .to_string()
 }
 
 /// RFC 3339 with the offset of `zone`.
 pub(crate) fn rfc3339_local(unix_ms: u64, zone: &TimeZone) -> String {
-    timestamp(unix_ms).to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
+    timestamp(unix_ms)
+        .to_zoned(zone.clone())
+        .strftime("%Y-%m-%dT%H:%M:%S%.3f%:z")
+        .to_string()
 }

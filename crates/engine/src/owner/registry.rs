@@ -44,7 +44,10 @@ impl Registry {
     /// `ChangeFeedNotExists`, also while it is being created.
     pub(crate) fn get(&self, id: &ChangefeedId) -> Result<Arc<Handle>> {
         self.lock().get(id).cloned().flatten().ok_or_else(|| {
-            CdcError::new(ErrorCode::ChangeFeedNotExists, format_args!("changefeed not exists, {id}"))
+            CdcError::new(
+                ErrorCode::ChangeFeedNotExists,
+                format_args!("changefeed not exists, {id}"),
+            )
         })
     }
 

@@ -87,7 +87,10 @@ impl FeedRecord {
         let pairs = self.pairs(change);
         let txn = MetaTxn {
             compares: pairs.iter().map(|(slot, _)| slot.compare()).collect(),
-            writes: pairs.iter().map(|(slot, value)| Write::Put(slot.key.clone(), value.clone())).collect(),
+            writes: pairs
+                .iter()
+                .map(|(slot, value)| Write::Put(slot.key.clone(), value.clone()))
+                .collect(),
         };
         match self.meta.commit(txn).await {
             Ok(revision) => {
@@ -139,7 +142,11 @@ impl FeedRecord {
     }
 
     fn slot(&mut self, key: &str) -> &mut Slot {
-        if self.info.key == key { &mut self.info } else { &mut self.status }
+        if self.info.key == key {
+            &mut self.info
+        } else {
+            &mut self.status
+        }
     }
 }
 

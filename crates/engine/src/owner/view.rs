@@ -6,7 +6,7 @@ use tidegate_model::{ChangefeedId, Result, Ts};
 use tokio::sync::{mpsc, oneshot};
 
 use super::record::FeedInfo;
-use crate::feed::{RunningError, State};
+use crate::feed::{FeedState, RunningError, State};
 use crate::processor::{RunView, Shared};
 
 /// A changefeed at one moment.
@@ -20,6 +20,10 @@ pub(crate) struct FeedView {
     pub(crate) checkpoint: Ts,
     /// Read up to here; zero while it does not run.
     pub(crate) resolved: Ts,
+    /// Read up to here, also while it does not run.
+    pub(crate) pulled: Ts,
+    /// Commit-ts of the latest row that is durable; where it started as long as there is none.
+    pub(crate) last_synced: Ts,
     /// Unix milliseconds at which a pending changefeed is tried again.
     pub(crate) retry_at_ms: Option<u64>,
     /// Why the checkpoint could not be stored, while that is so.
@@ -29,9 +33,35 @@ pub(crate) struct FeedView {
     pub(crate) bytes_before: u64,
     /// The present run.
     pub(crate) run: Option<Arc<Shared>>,
+    /// Whether the upstream must keep its log from the checkpoint on.
+    pub(crate) holds_log: bool,
 }
 
 impl FeedView {
+    /// A changefeed that does not run yet.
+    pub(crate) fn first(info: &Arc<FeedInfo>, feed: &FeedState) -> Self {
+        FeedView {
+            info: Arc::clone(info),
+            state: feed.state,
+            error: feed.error.clone(),
+            warning: feed.warning.clone(),
+            checkpoint: feed.checkpoint,
+            resolved: if feed.state.is_running() {
+                feed.resolved
+            } else {
+                Ts::ZERO
+            },
+            pulled: feed.resolved,
+            last_synced: feed.checkpoint,
+            retry_at_ms: None,
+            store_trouble: None,
+            rows_before: 0,
+            bytes_before: 0,
+            run: None,
+            holds_log: feed.holds_gc(),
+        }
+    }
+
     /// Figures of the present run.
     pub(crate) fn run_view(&self) -> Option<RunView> {
         self.run.as_ref().map(|run| run.view())

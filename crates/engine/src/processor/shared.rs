@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tidegate_model::{AckTarget, CdcError, Ts};
+use tidegate_upstream::EventTx;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::Instant;
 
@@ -50,6 +51,8 @@ pub(crate) struct RunView {
     pub(crate) bytes_total: u64,
     pub(crate) waiting_rows: u64,
     pub(crate) waiting_bytes: u64,
+    /// Taken of the memory quota.
+    pub(crate) quota_used_bytes: u64,
     /// Since when the oldest unacknowledged batch is with the sink.
     pub(crate) waiting_since: Option<Instant>,
     pub(crate) stage: Stage,
@@ -75,6 +78,8 @@ struct Inner {
     stage: Stage,
     stage_since: Instant,
     upstream_trouble: Option<Arc<str>>,
+    /// Knows how much of the quota is taken.
+    queue: Option<EventTx>,
 }
 
 impl Shared {
@@ -91,6 +96,7 @@ impl Shared {
                 stage: Stage::Checking,
                 stage_since: Instant::now(),
                 upstream_trouble: None,
+                queue: None,
             }),
             wake: Notify::new(),
         })
@@ -121,6 +127,11 @@ impl Shared {
         }
     }
 
+    /// The queue of the present run, for its figures; `None` once it is over.
+    pub(crate) fn set_queue(&self, queue: Option<EventTx>) {
+        self.lock().queue = queue;
+    }
+
     pub(crate) fn set_upstream_trouble(&self, error: &CdcError) {
         self.lock().upstream_trouble = Some(error.wire_message().into());
     }
@@ -135,6 +146,7 @@ impl Shared {
             bytes_total: inner.bytes_total,
             waiting_rows: inner.waiting_rows,
             waiting_bytes: inner.waiting_bytes,
+            quota_used_bytes: inner.queue.as_ref().map_or(0, EventTx::quota_used_bytes),
             waiting_since: inner.progress.oldest().map(|load| load.handed_over),
             stage: inner.stage.clone(),
             stage_since: inner.stage_since,

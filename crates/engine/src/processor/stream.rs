@@ -32,6 +32,7 @@ const PULL_GRACE: Duration = Duration::from_secs(1);
 /// Streams until the target is reached (`Ok`), or until it is stopped or fails.
 pub(super) async fn stream(job: &Job, sink: &dyn EventSink) -> Result<(), Halt> {
     let (tx, mut events) = EventTx::channel(EVENT_QUEUE, job.memory_quota);
+    job.shared.set_queue(Some(tx.clone()));
     let pull_stop = CancellationToken::new();
     let mut pull = JoinSet::new();
     pull.spawn({
@@ -52,6 +53,7 @@ pub(super) async fn stream(job: &Job, sink: &dyn EventSink) -> Result<(), Halt> 
     };
     let end = stream.run(&mut events, &mut pull).await;
     pull_stop.cancel();
+    job.shared.set_queue(None);
     drop(events);
     if timeout(PULL_GRACE, pull.join_next()).await.is_err() {
         pull.shutdown().await;
@@ -89,7 +91,7 @@ struct Stream<'a> {
 }
 
 enum Next {
-    Events(usize),
+    Events,
     Flush,
     Checkpoint,
     PullEnded(Option<Result<Result<()>, JoinError>>),
@@ -115,9 +117,7 @@ impl Stream<'_> {
                 ended = pull.join_next() => Next::PullEnded(ended),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Next::Flush,
                 _ = checkpoint_tick.tick() => Next::Checkpoint,
-                count = events.recv_many(&mut taken, EVENTS_AT_ONCE), if !events.is_closed() || !events.is_empty() => {
-                    Next::Events(count)
-                }
+                _ = events.recv_many(&mut taken, EVENTS_AT_ONCE) => Next::Events,
             };
             match next {
                 Next::Stopped => return Err(Halt::Stopped),
@@ -125,7 +125,7 @@ impl Stream<'_> {
                 Next::PullEnded(ended) => return Err(Halt::Failed(pull_end(ended))),
                 Next::Flush => self.hand_over().await?,
                 Next::Checkpoint => self.tell_checkpoint().await?,
-                Next::Events(_) => {
+                Next::Events => {
                     for pulled in taken.drain(..) {
                         if self.take(pulled).await? {
                             return Ok(());

@@ -1,0 +1,137 @@
+//! Updating, pausing, resuming and removing a changefeed.
+
+use tidegate_api::{ChangefeedDetail, ResumeChangefeed, SinkUri, UpdateChangefeed};
+use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, Ts};
+use tokio::sync::oneshot;
+
+use super::{ReplicationService, owner_gone};
+use crate::feed::State;
+use crate::owner::{Command, FeedInfo, Handle, update_refused};
+
+impl ReplicationService {
+    /// Changes target, sink or settings of a stopped or failed changefeed. What the request leaves out keeps its
+    /// stored value, and so does a secret that comes back as its mask. Takes effect with the next resume.
+    ///
+    /// # Errors
+    /// `ChangeFeedNotExists`, `ChangefeedUpdateRefused` with the reason, `TableIneligible`, `MetaOpFailed` on a race.
+    pub async fn update_changefeed(
+        &self,
+        id: &ChangefeedId,
+        request: UpdateChangefeed,
+    ) -> Result<ChangefeedDetail> {
+        let handle = self.registry.get(id)?;
+        let view = handle.view();
+        if !matches!(view.state, State::Stopped | State::Failed) {
+            return Err(update_refused());
+        }
+        let mut info = FeedInfo::clone(&view.info);
+        if request.target_ts != 0 {
+            info.target_ts = Ts::from_u64(request.target_ts);
+            if info.target_ts <= info.start_ts {
+                return Err(CdcError::new(
+                    ErrorCode::ChangefeedUpdateRefused,
+                    format_args!(
+                        "can not update target_ts:{} less than start_ts:{}",
+                        info.target_ts, info.start_ts
+                    ),
+                ));
+            }
+        }
+        let checked = self.updated_settings(&mut info, request, view.checkpoint).await;
+        checked.map_err(|error| match error.code() {
+            ErrorCode::TableIneligible | ErrorCode::ChangefeedUpdateRefused => error,
+            _ => refused("changefeed update error").with_source(error),
+        })?;
+        if is_same(&info, &view.info) {
+            return Err(refused(
+                "changefeed update error: changefeed config is the same with the old one, do nothing",
+            ));
+        }
+        let (reply, answer) = oneshot::channel();
+        order(&handle, Command::Update(Box::new(info), reply), answer).await?;
+        Ok(self.detail(&handle.view()))
+    }
+
+    /// Stops replicating; the checkpoint stays. Does nothing to a changefeed that is not running. Answers when the
+    /// state is stored; the sink may still be flushing.
+    ///
+    /// # Errors
+    /// `ChangeFeedNotExists`, and those of the store.
+    pub async fn pause_changefeed(&self, id: &ChangefeedId) -> Result<()> {
+        let handle = self.registry.get(id)?;
+        let (reply, answer) = oneshot::channel();
+        order(&handle, Command::Pause(reply), answer).await
+    }
+
+    /// Goes on from the checkpoint, or from another one. Does nothing to a running changefeed.
+    ///
+    /// # Errors
+    /// `ChangeFeedNotExists`, `APIInvalidParam` for a checkpoint in the future, `StartTsBeforeGC` when the upstream
+    /// no longer keeps its log from there on, and those of upstream and store.
+    pub async fn resume_changefeed(&self, id: &ChangefeedId, request: ResumeChangefeed) -> Result<()> {
+        let handle = self.registry.get(id)?;
+        let overwrite =
+            (request.overwrite_checkpoint_ts != 0).then(|| Ts::from_u64(request.overwrite_checkpoint_ts));
+        let from = overwrite.unwrap_or_else(|| handle.view().checkpoint);
+        self.start_ts(from, "checkpoint-ts").await?;
+        let (reply, answer) = oneshot::channel();
+        order(&handle, Command::Resume(overwrite, reply), answer).await
+    }
+
+    /// Deletes a changefeed. Its pipeline is closed and its records are gone when this returns; an unknown id is no
+    /// error.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn remove_changefeed(&self, id: &ChangefeedId) -> Result<()> {
+        let Ok(handle) = self.registry.get(id) else {
+            return Ok(());
+        };
+        let (reply, answer) = oneshot::channel();
+        match order(&handle, Command::Remove(reply), answer).await {
+            Err(error) if self.registry.get(id).is_ok() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn updated_settings(
+        &self,
+        info: &mut FeedInfo,
+        request: UpdateChangefeed,
+        checkpoint: Ts,
+    ) -> Result<()> {
+        let uri_changes = !request.sink_uri.is_empty();
+        if !uri_changes && request.replica_config.is_none() {
+            return Ok(());
+        }
+        if uri_changes {
+            info.sink_uri = SinkUri::restore_secrets(&request.sink_uri, &info.sink_uri);
+        }
+        if let Some(patch) = request.replica_config {
+            info.config = patch.over(&info.config)?;
+        }
+        let (uri, config) = self.check_settings(&info.sink_uri, info.config.clone())?;
+        info.config = config;
+        self.check_targets(info, &uri, checkpoint).await
+    }
+}
+
+fn is_same(new: &FeedInfo, old: &FeedInfo) -> bool {
+    new.target_ts == old.target_ts && new.sink_uri == old.sink_uri && new.config == old.config
+}
+
+fn refused(text: &str) -> CdcError {
+    CdcError::new(ErrorCode::ChangefeedUpdateRefused, text)
+}
+
+/// Sends an order to an owner and waits for its answer.
+async fn order(handle: &Handle, command: Command, answer: oneshot::Receiver<Result<()>>) -> Result<()> {
+    let gone = || {
+        CdcError::new(
+            ErrorCode::ChangeFeedNotExists,
+            format_args!("changefeed not exists, {}", handle.id),
+        )
+    };
+    handle.commands.send(command).await.map_err(|_closed| gone())?;
+    answer.await.map_err(|_dropped| owner_gone())?
+}

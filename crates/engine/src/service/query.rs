@@ -1,0 +1,263 @@
+//! Reading changefeeds, captures, processors and clocks.
+
+use tidegate_api::{
+    Capture, ChangefeedDetail, ChangefeedStatus, ChangefeedSummary, Processor, ProcessorDetail, ServerStatus,
+    SyncedRequest, SyncedStatus, Tso,
+};
+use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, Ts, is_valid_id};
+
+use super::ReplicationService;
+use super::answer::EPOCH;
+use crate::feed::State;
+use crate::owner::FeedView;
+use crate::synced;
+
+/// `synced_check_interval` and `checkpoint_interval` in seconds where the config has none, as in the original.
+const SYNCED_DEFAULTS: (i64, i64) = (300, 15);
+
+impl ReplicationService {
+    /// The changefeeds of a namespace by id. `state`: none or empty means all that are not finished, `all` every one,
+    /// another word those in that state, shown or internal (`warning` has the pending ones too).
+    ///
+    /// # Errors
+    /// None so far.
+    #[allow(clippy::unused_async, reason = "a server of a cluster asks the owner")]
+    pub async fn list_changefeeds(
+        &self,
+        namespace: &str,
+        state: Option<&str>,
+    ) -> Result<Vec<ChangefeedSummary>> {
+        let namespace = ChangefeedId::new(namespace, "").namespace;
+        let all = self.registry.all();
+        let views = all
+            .iter()
+            .filter(|handle| handle.id.namespace == namespace)
+            .map(|handle| handle.view());
+        Ok(views
+            .filter(|view| is_listed(view.state, state))
+            .map(|view| self.summary(&view))
+            .collect())
+    }
+
+    /// One changefeed.
+    ///
+    /// # Errors
+    /// `ChangeFeedNotExists`.
+    #[allow(clippy::unused_async, reason = "a server of a cluster asks the owner")]
+    pub async fn get_changefeed(&self, id: &ChangefeedId) -> Result<ChangefeedDetail> {
+        Ok(self.detail(&self.registry.get(id)?.view()))
+    }
+
+    /// As [`ReplicationService::get_changefeed`], for the endpoint of that name. Secrets are masked here too.
+    ///
+    /// # Errors
+    /// `ChangeFeedNotExists`.
+    pub async fn meta_info(&self, id: &ChangefeedId) -> Result<ChangefeedDetail> {
+        self.get_changefeed(id).await
+    }
+
+    /// State and progress of one changefeed.
+    ///
+    /// # Errors
+    /// `ChangeFeedNotExists`.
+    #[allow(clippy::unused_async, reason = "a server of a cluster asks the owner")]
+    pub async fn changefeed_status(&self, id: &ChangefeedId) -> Result<ChangefeedStatus> {
+        Ok(self.status(&self.registry.get(id)?.view()))
+    }
+
+    /// Whether the changefeed has nothing left to do. Asks the upstream for its clock; an upstream that does not
+    /// answer is part of the verdict, not an error.
+    ///
+    /// # Errors
+    /// `ChangeFeedNotExists`.
+    pub async fn synced(&self, id: &ChangefeedId, request: Option<SyncedRequest>) -> Result<SyncedStatus> {
+        let view = self.registry.get(id)?.view();
+        let (synced_check, checkpoint_interval) = synced_intervals(&view, request);
+        let now = self.env.upstream.now().await;
+        let now_ts = now.as_ref().map_or(EPOCH, |now| *now);
+        let last_synced = self.last_synced(&view);
+        let milliseconds = |seconds: i64| u64::try_from(seconds).unwrap_or(0).saturating_mul(1000);
+        let (synced, info) = synced::decide(&synced::Inputs {
+            now_ms: now.map(Ts::physical_ms).map_err(|error| error.wire_message()),
+            checkpoint_ms: view.checkpoint.physical_ms(),
+            pulled_ms: view.pulled.physical_ms(),
+            last_synced_ms: last_synced.physical_ms(),
+            synced_check_ms: milliseconds(synced_check),
+            checkpoint_interval_ms: milliseconds(checkpoint_interval),
+        });
+        Ok(SyncedStatus {
+            synced,
+            sink_checkpoint_ts: self.time(view.checkpoint),
+            puller_resolved_ts: self.time(view.pulled),
+            last_synced_ts: self.time(last_synced),
+            now_ts: self.time(now_ts),
+            info,
+        })
+    }
+
+    /// The servers of the cluster: this one.
+    ///
+    /// # Errors
+    /// None so far.
+    #[allow(clippy::unused_async, reason = "a server of a cluster asks the owner")]
+    pub async fn captures(&self) -> Result<Vec<Capture>> {
+        Ok(vec![Capture {
+            id: self.env.capture.id.clone(),
+            is_owner: true,
+            address: self.env.capture.address.clone(),
+            cluster_id: self.env.capture.cluster_id.clone(),
+        }])
+    }
+
+    /// The running pipelines of all namespaces.
+    ///
+    /// # Errors
+    /// None so far.
+    #[allow(clippy::unused_async, reason = "a server of a cluster asks the owner")]
+    pub async fn processors(&self) -> Result<Vec<Processor>> {
+        let running = self
+            .registry
+            .all()
+            .into_iter()
+            .filter(|handle| handle.view().state.is_running());
+        let processor = running.map(|handle| Processor {
+            namespace: handle.id.namespace.to_string(),
+            changefeed_id: handle.id.id.to_string(),
+            capture_id: self.env.capture.id.clone(),
+        });
+        Ok(processor.collect())
+    }
+
+    /// The tables a pipeline replicates.
+    ///
+    /// # Errors
+    /// `APIInvalidParam` for a capture id that is none or a changefeed that does not run, `ChangeFeedNotExists`,
+    /// `CaptureNotExist`.
+    #[allow(clippy::unused_async, reason = "a server of a cluster asks the owner")]
+    pub async fn processor(&self, id: &ChangefeedId, capture_id: &str) -> Result<ProcessorDetail> {
+        if !is_valid_id(capture_id) {
+            let text = format!("invalid capture_id: {capture_id}");
+            return Err(CdcError::new(ErrorCode::APIInvalidParam, text));
+        }
+        let view = self.registry.get(id)?.view();
+        if !view.state.is_running() {
+            return Err(CdcError::new(
+                ErrorCode::APIInvalidParam,
+                format_args!(
+                    "changefeed in abnormal state: {}, can't get processors of it",
+                    view.state.as_str()
+                ),
+            ));
+        }
+        if capture_id != self.env.capture.id {
+            return Err(CdcError::new(
+                ErrorCode::CaptureNotExist,
+                format_args!("capture not exists, {capture_id}"),
+            ));
+        }
+        Ok(ProcessorDetail {
+            table_ids: Some(self.table_ids(&view)),
+        })
+    }
+
+    /// The upstream's clock.
+    ///
+    /// # Errors
+    /// Those of the upstream.
+    pub async fn tso(&self) -> Result<Tso> {
+        let now = self.env.upstream.now().await?;
+        Ok(Tso {
+            timestamp: now.physical_ms(),
+            logic_time: now.logical(),
+        })
+    }
+
+    /// Gives up ownership; the only server of a cluster wins it back at once.
+    ///
+    /// # Errors
+    /// None so far.
+    #[allow(clippy::unused_async, reason = "a server of a cluster gives up a lease")]
+    pub async fn resign_owner(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Moves all tables off a server; impossible with a single one.
+    ///
+    /// # Errors
+    /// `SchedulerRequestFailed`.
+    #[allow(clippy::unused_async, reason = "a server of a cluster asks the owner")]
+    pub async fn drain_capture(&self, _capture_id: &str) -> Result<u64> {
+        Err(CdcError::new(
+            ErrorCode::SchedulerRequestFailed,
+            "scheduler request failed, only one capture alive",
+        ))
+    }
+
+    /// Whether the service does its work: loaded, and not shutting down. States of changefeeds do not matter.
+    ///
+    /// # Errors
+    /// `ClusterIsUnhealthy`.
+    #[allow(clippy::unused_async, reason = "a server of a cluster asks the owner")]
+    pub async fn health(&self) -> Result<()> {
+        if self.is_ready() {
+            Ok(())
+        } else {
+            Err(CdcError::new(
+                ErrorCode::ClusterIsUnhealthy,
+                "TiCDC cluster is unhealthy",
+            ))
+        }
+    }
+
+    /// Facts about this process.
+    ///
+    /// # Errors
+    /// None so far.
+    #[allow(clippy::unused_async, reason = "answered locally by every server")]
+    pub async fn server_status(&self) -> Result<ServerStatus> {
+        Ok(ServerStatus {
+            version: self.env.capture.version.clone(),
+            git_hash: self.env.capture.git_hash.clone(),
+            id: self.env.capture.id.clone(),
+            cluster_id: self.env.capture.cluster_id.clone(),
+            pid: std::process::id(),
+            is_owner: true,
+            liveness: i32::from(!self.is_ready()),
+        })
+    }
+
+    /// Commit-ts of the latest row; the epoch for a changefeed without any table.
+    fn last_synced(&self, view: &FeedView) -> Ts {
+        let last = view
+            .run_view()
+            .map_or(view.last_synced, |run| run.last_synced.max(view.last_synced));
+        let wrote_rows = last > view.info.start_ts;
+        if !wrote_rows && self.replicated(&view.info.config).is_empty() {
+            EPOCH
+        } else {
+            last
+        }
+    }
+}
+
+fn is_listed(state: State, wanted: Option<&str>) -> bool {
+    match wanted {
+        None | Some("") => !matches!(state, State::Finished | State::Removed),
+        Some("all") => true,
+        Some("warning") => matches!(state, State::Warning | State::Pending),
+        Some(word) => state.as_str() == word,
+    }
+}
+
+fn synced_intervals(view: &FeedView, request: Option<SyncedRequest>) -> (i64, i64) {
+    let asked = request
+        .and_then(|request| request.replica_config)
+        .and_then(|config| config.synced_status);
+    let stored = view.info.config.synced_status.as_ref();
+    asked
+        .as_ref()
+        .or(stored)
+        .map(|status| (status.synced_check_interval, status.checkpoint_interval))
+        .filter(|(synced_check, checkpoint)| *synced_check != 0 && *checkpoint != 0)
+        .unwrap_or(SYNCED_DEFAULTS)
+}

@@ -1,0 +1,101 @@
+//! The upstream's tables as a filter sees them.
+
+use std::sync::{Arc, PoisonError};
+
+use tidegate_api::{
+    FilterPreview, FilterPreviewRequest, FilterPreviewTable, ReplicaConfig, SinkUri, VerifiedTable,
+    VerifyTable, VerifyTableResult,
+};
+use tidegate_filter::TableFilter;
+use tidegate_model::{Result, Ts};
+use tidegate_upstream::TableSummary;
+
+use super::ReplicationService;
+use super::check::is_replicated;
+use crate::selector;
+
+impl ReplicationService {
+    /// Which of the upstream's tables inside the filter can be replicated and which cannot. Connects to no sink.
+    ///
+    /// # Errors
+    /// `SinkURIInvalid` for a URI that cannot be read, `FilterRuleInvalid`, and those of the upstream.
+    pub async fn verify_table(&self, request: VerifyTable) -> Result<VerifyTableResult> {
+        if !request.sink_uri.is_empty() {
+            SinkUri::parse(&request.sink_uri)?;
+        }
+        let filter = selector::filter(&request.replica_config)?;
+        if request.start_ts != 0 {
+            self.env
+                .upstream
+                .check_start(Ts::from_u64(request.start_ts))
+                .await?;
+        }
+        let tables = self.read_tables().await?;
+        let mut result = VerifyTableResult::default();
+        for table in tables.iter().filter(|table| selects(&filter, table)) {
+            let verified = VerifiedTable {
+                database_name: table.name.schema.to_string(),
+                table_name: table.name.table.to_string(),
+                table_id: table.id,
+                is_partition: false,
+            };
+            if is_replicated(table, &request.replica_config) {
+                result.eligible_tables.push(verified);
+            } else {
+                result.ineligible_tables.push(verified);
+            }
+        }
+        Ok(result)
+    }
+
+    /// What a list of rules means for every table of the upstream, and which rule decides.
+    ///
+    /// # Errors
+    /// `FilterRuleInvalid` naming the place, and those of the upstream.
+    pub async fn preview_filter(&self, request: FilterPreviewRequest) -> Result<FilterPreview> {
+        let filter = TableFilter::new(&request.rules, request.case_sensitive)?;
+        let tables = self.read_tables().await?;
+        let preview = tables.iter().map(|table| {
+            let explanation = filter.explain(&table.name.schema, &table.name.table);
+            FilterPreviewTable {
+                schema: table.name.schema.to_string(),
+                table: table.name.table.to_string(),
+                accepted: explanation.accepted,
+                rule: explanation.rule,
+                eligible: table.eligible,
+                unsupported: table.unsupported.clone(),
+            }
+        });
+        Ok(FilterPreview {
+            tables: preview.collect(),
+        })
+    }
+
+    /// The tables of the upstream, freshly read.
+    pub(super) async fn read_tables(&self) -> Result<Arc<[TableSummary]>> {
+        let tables: Arc<[TableSummary]> = self.env.upstream.tables().await?.into();
+        *self.tables.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&tables);
+        Ok(tables)
+    }
+
+    /// The tables a config replicates, by the catalogue as it was read last.
+    pub(super) fn replicated(&self, config: &ReplicaConfig) -> Vec<TableSummary> {
+        let tables = Arc::clone(&self.tables.lock().unwrap_or_else(PoisonError::into_inner));
+        replicated(&tables, config)
+    }
+}
+
+/// The tables of a catalogue that a config replicates.
+pub(super) fn replicated(tables: &[TableSummary], config: &ReplicaConfig) -> Vec<TableSummary> {
+    let Ok(filter) = selector::filter(config) else {
+        return Vec::new();
+    };
+    let selected = tables
+        .iter()
+        .filter(|table| selects(&filter, table) && is_replicated(table, config));
+    selected.cloned().collect()
+}
+
+fn selects(filter: &TableFilter, table: &TableSummary) -> bool {
+    filter.matches_table(&table.name.schema, &table.name.table)
+}

@@ -1,0 +1,82 @@
+//! Settings whose function is not built: refused by name, never ignored. Their default values pass.
+//!
+//! What belongs to one kind of sink is refused by that sink's own check; shapes and ranges by `api`.
+
+use tidegate_api::{ReplicaConfig, SinkUri};
+use tidegate_model::{CdcError, ErrorCode, Result};
+
+/// Refuses the first setting that would have no effect.
+///
+/// # Errors
+/// `NotSupported` naming the setting.
+pub(crate) fn check(uri: &SinkUri, config: &ReplicaConfig) -> Result<()> {
+    let refused = refusals(config).into_iter().find(|(is_set, _, _)| *is_set);
+    match refused {
+        Some((_, setting, reason)) => Err(CdcError::new(
+            ErrorCode::NotSupported,
+            format_args!(
+                "replica_config.{setting} is not supported with a {} sink: {reason}",
+                uri.scheme()
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Each setting: whether it is used, its name, and why that is refused.
+fn refusals(config: &ReplicaConfig) -> [(bool, &'static str, &'static str); 14] {
+    const QUEUE_ONLY: &str = "it is for message queues, which this version does not write to";
+    const NOT_BUILT: &str = "this version does not have the function";
+    const TIDB_ONLY: &str = "only a TiDB upstream has it";
+    let sink = &config.sink;
+    let redo = config
+        .consistent
+        .as_ref()
+        .is_some_and(|redo| !matches!(redo.level.as_str(), "" | "none"));
+    let integrity = !matches!(config.integrity.integrity_check_level.as_str(), "" | "none");
+    let is_on = |setting: Option<bool>| setting == Some(true);
+    [
+        (is_on(config.enable_sync_point), "enable_sync_point", NOT_BUILT),
+        (is_on(config.bdr_mode), "bdr_mode", TIDB_ONLY),
+        (
+            is_on(config.enable_table_monitor),
+            "enable_table_monitor",
+            NOT_BUILT,
+        ),
+        (
+            !config.filter.ignore_txn_start_ts.is_empty(),
+            "filter.ignore_txn_start_ts",
+            NOT_BUILT,
+        ),
+        (
+            !config.filter.event_filters.is_empty(),
+            "filter.event_filters",
+            NOT_BUILT,
+        ),
+        (redo, "consistent.level", NOT_BUILT),
+        (integrity, "integrity.integrity_check_level", TIDB_ONLY),
+        (
+            config.scheduler.enable_table_across_nodes,
+            "scheduler.enable_table_across_nodes",
+            NOT_BUILT,
+        ),
+        (!sink.dispatchers.is_empty(), "sink.dispatchers", QUEUE_ONLY),
+        (
+            !sink.column_selectors.is_empty(),
+            "sink.column_selectors",
+            QUEUE_ONLY,
+        ),
+        (
+            sink.schema_registry.as_deref().is_some_and(|uri| !uri.is_empty()),
+            "sink.schema_registry",
+            QUEUE_ONLY,
+        ),
+        (
+            is_on(sink.enable_kafka_sink_v2),
+            "sink.enable_kafka_sink_v2",
+            QUEUE_ONLY,
+        ),
+        (sink.kafka_config.is_some(), "sink.kafka_config", QUEUE_ONLY),
+        (sink.pulsar_config.is_some(), "sink.pulsar_config", QUEUE_ONLY),
+    ]
+}
