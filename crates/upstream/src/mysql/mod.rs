@@ -118,7 +118,7 @@ impl MysqlUpstream {
                 format!("the start ts {ts} is in the future: the upstream's clock is at {now}"),
             ));
         }
-        Ok(())
+        self.shared.pass(ts).await
     }
 
     async fn summaries(&self) -> Result<Vec<TableSummary>> {

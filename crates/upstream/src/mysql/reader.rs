@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidegate_meta::Write;
-use tidegate_model::{CdcError, ErrorCode, Result, RetryClass};
+use tidegate_model::{CdcError, ErrorCode, Result, RetryClass, Ts};
 use tidegate_mysql::DumpStream;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -124,6 +124,11 @@ impl Session<'_> {
                 }
                 // Questions are short; the stream waits in the socket's buffers meanwhile.
                 _ = tick.tick() => self.probe(stop).await,
+                () = shared.probe_now.notified() => {
+                    // An older probe does not know of the wish.
+                    self.waiting = None;
+                    self.probe(stop).await;
+                }
                 _ = maintain.tick() => maintenance::run(shared).await,
             }
         }
@@ -188,7 +193,14 @@ impl Session<'_> {
         if let Some(probe) = self.waiting.take() {
             let whole_seconds = self.shared.facts().whole_second_commits();
             let floor = idle_floor(probe.clock_ms, FLOOR_MARGIN_MS, whole_seconds);
-            self.tail.lift(floor, self.assembler.position(), self.shared);
+            let wanted = self.shared.start_wanted();
+            let wanted = if wanted.physical_ms() <= probe.clock_ms {
+                wanted
+            } else {
+                Ts::ZERO
+            };
+            self.tail
+                .lift(floor.max(wanted), self.assembler.position(), self.shared);
         }
     }
 

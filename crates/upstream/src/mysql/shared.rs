@@ -8,7 +8,8 @@ use mysql_async::Conn;
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
 use tidegate_mysql::binlog::CollationTable;
 use tidegate_mysql::{DumpRequest, DumpStart, DumpStream, Flavour, Position, ServerFacts};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::timeout;
 
 use super::anchor_store::AnchorStore;
 use super::hints::Hints;
@@ -23,6 +24,9 @@ use crate::UpstreamWatermark;
 /// Replica ids are taken from here on: far from what people number their servers with.
 const SERVER_ID_MIN: u32 = 0x4000_0000;
 const SERVER_ID_RANGE: u32 = 0xBFFF_FFF0;
+
+/// Longest wait for the shared reader to reach the present.
+const PASS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// See the module's page.
 pub(crate) struct Shared {
@@ -44,6 +48,10 @@ pub(crate) struct Shared {
     pub(crate) private_readers: Semaphore,
     server_id: AtomicU32,
     pub(crate) questions: Questions,
+    /// Somebody starts at this ts: no later commit may get a smaller one.
+    start_wanted: Mutex<Ts>,
+    /// Wakes the shared reader to look at `start_wanted`.
+    pub(crate) probe_now: Notify,
 }
 
 /// Parts of [`Shared`] that are made before it.
@@ -85,6 +93,8 @@ impl Shared {
             position: watch::Sender::new(parts.position),
             watermark: watch::Sender::default(),
             server_id: AtomicU32::new(server_id),
+            start_wanted: Mutex::default(),
+            probe_now: Notify::new(),
         }
     }
 
@@ -150,6 +160,37 @@ impl Shared {
     /// How long a dump may be silent before it counts as dead.
     pub(crate) fn silence_max(&self) -> Duration {
         self.options.heartbeat * 3 + Duration::from_secs(10)
+    }
+
+    /// Returns once every commit that is not read yet is certain to get a timestamp above `ts`, which is not in the
+    /// future of the server's clock. A commit time may lie far before the commit (MariaDB logs when the statement
+    /// began), so a clock alone is no place to start from.
+    ///
+    /// # Errors
+    /// `UpstreamManagerNotReady` while the shared reader is too far behind.
+    pub(crate) async fn pass(&self, ts: Ts) -> Result<()> {
+        let mut changes = self.ring.subscribe();
+        if self.ring.resolved() >= ts {
+            return Ok(());
+        }
+        {
+            let mut wanted = self.start_wanted.lock().unwrap_or_else(PoisonError::into_inner);
+            *wanted = (*wanted).max(ts);
+        }
+        self.probe_now.notify_one();
+        let passed = timeout(PASS_TIMEOUT, changes.wait_for(|_| self.ring.resolved() >= ts)).await;
+        match passed {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(CdcError::new(
+                ErrorCode::UpstreamManagerNotReady,
+                format!("the binlog has been read up to {} only", self.ring.resolved()),
+            )),
+        }
+    }
+
+    /// The ts that somebody wants to start at.
+    pub(crate) fn start_wanted(&self) -> Ts {
+        *self.start_wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The oldest ts from which everything can still be read.

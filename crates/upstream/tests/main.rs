@@ -1,0 +1,4 @@
+//! The MySQL source against a real MariaDB.
+
+mod harness;
+mod mysql;

@@ -1,0 +1,3 @@
+//! One server per test.
+
+mod stream;
