@@ -43,6 +43,9 @@ pub(crate) fn of(view: &FeedView, facts: &Facts) -> Option<String> {
 }
 
 fn running(view: &FeedView, run: &RunView, facts: &Facts) -> Option<String> {
+    if let (Stage::Checking, Some(trouble)) = (&run.stage, &run.upstream_trouble) {
+        return Some(format!("waiting for upstream: {trouble}"));
+    }
     let in_stage = facts.now.saturating_duration_since(run.stage_since);
     match &run.stage {
         Stage::Checking if in_stage >= PATIENCE => {

@@ -176,10 +176,17 @@ impl Owner {
         }
     }
 
-    async fn update(&mut self, info: FeedInfo) -> Result<()> {
+    async fn update(&mut self, mut info: FeedInfo) -> Result<()> {
         if !matches!(self.feed.state, State::Stopped | State::Failed) {
             return Err(update_refused());
         }
+        if info.epoch != self.info.epoch {
+            return Err(CdcError::new(
+                ErrorCode::MetaOpFailed,
+                format_args!("unexpected meta operation failure: changefeed {} has changed meanwhile", info.id),
+            ));
+        }
+        info.epoch = self.env.next_epoch(info.epoch);
         let mut feed = self.feed.clone();
         feed.set_stuck(super::stuck_duration(&info.config));
         let change = Change {

@@ -74,7 +74,8 @@ pub(crate) enum Command {
     Resume(Option<Ts>, oneshot::Sender<Result<()>>),
     /// Answers once the pipeline is closed and the records are gone.
     Remove(oneshot::Sender<Result<()>>),
-    /// Replaces the description; only a stopped or failed changefeed takes it.
+    /// Replaces the description; only a stopped or failed changefeed takes it, and only one made from the present
+    /// description (by its epoch).
     Update(Box<FeedInfo>, oneshot::Sender<Result<()>>),
     /// The upstream no longer keeps the log from the checkpoint on.
     LogLost(tidegate_model::CdcError),

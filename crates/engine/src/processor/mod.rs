@@ -12,7 +12,7 @@ use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, Ts};
 use tidegate_sink::EventSink;
 use tidegate_upstream::{TableSelector, Upstream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use shared::{RunView, Shared, Stage};
@@ -21,6 +21,8 @@ pub(crate) use shared::{RunView, Shared, Stage};
 pub(crate) const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 /// How much longer than its deadline a sink may take to let go before it is dropped.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
+/// Pause between two attempts to reach the upstream.
+const UPSTREAM_RETRY: Duration = Duration::from_secs(5);
 
 /// What to run.
 pub(crate) struct Job {
@@ -119,6 +121,21 @@ async fn open(job: &Job, sink: OpenSink) -> Result<Arc<dyn EventSink>, Halt> {
         biased;
         () = job.stop.cancelled() => Err(Halt::Stopped),
         sink = start => Ok(sink?),
+    }
+}
+
+/// Checks the start point; an upstream that cannot be reached is waited for, as it is while streaming.
+async fn check_start(job: &Job) -> Result<()> {
+    loop {
+        match job.upstream.check_start(job.checkpoint).await {
+            Err(error) if error.code() == ErrorCode::UpstreamConnection => {
+                job.shared.set_upstream_trouble(&error);
+                // A full queue means that the owner has warnings enough already.
+                job.reports.try_send(Report::Warning(error)).ok();
+                sleep(UPSTREAM_RETRY).await;
+            }
+            result => return result.map_err(lost_start),
+        }
     }
 }
 

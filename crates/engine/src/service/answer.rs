@@ -52,7 +52,10 @@ impl ReplicationService {
     pub(super) fn created(&self, view: &FeedView) -> ChangefeedDetail {
         ChangefeedDetail {
             state: State::Normal.as_str().to_owned(),
-            resolved_ts: view.checkpoint.as_u64(),
+            admin_job_type: 0,
+            resolved_ts: view.info.start_ts.as_u64(),
+            checkpoint_ts: view.info.start_ts.as_u64(),
+            checkpoint_time: self.time(view.info.start_ts),
             error: None,
             task_status: Vec::new(),
             ..self.detail_with(view, view.info.config.clone())
