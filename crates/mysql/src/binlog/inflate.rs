@@ -26,14 +26,14 @@ pub(crate) fn inflate(area: &[u8]) -> Parse<Vec<u8>> {
 
 /// Unpacks the value of a COMPRESSED column: method in the upper half of the first byte (0 stored, 8 zlib), for
 /// zlib bit 3 set means a raw deflate stream without the zlib wrapper, and the low 3 bits are the size of the
-/// little-endian unpacked length. `None`: the bytes behind the first are the value.
+/// big-endian unpacked length. `None`: the bytes behind the first are the value.
 pub(crate) fn inflate_column(value: &[u8]) -> Parse<Option<Vec<u8>>> {
     let mut reader = Reader::new(value);
     let head = reader.u8()?;
     match head >> 4 {
         0 => Ok(None),
         8 => {
-            let len = reader.uint(usize::from(head & 0x7))?;
+            let len = reader.uint_be(usize::from(head & 0x7))?;
             if head & 0x8 != 0 {
                 unpack(DeflateDecoder::new(reader.rest()), len).map(Some)
             } else {

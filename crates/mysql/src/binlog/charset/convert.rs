@@ -45,7 +45,7 @@ pub struct MultiByte {
     name: &'static str,
     encoding: &'static Encoding,
     max_bytes: u8,
-    /// sjis and ujis map seven symbols as JIS does, where Windows (and the encoding) chose wide forms.
+    /// sjis and ujis map eight symbols as JIS does, where Windows (and the encoding) chose wide forms.
     jis_symbols: bool,
 }
 
@@ -197,6 +197,7 @@ fn jis_symbol(symbol: char) -> char {
         '\u{ffe0}' => '\u{a2}',
         '\u{ffe1}' => '\u{a3}',
         '\u{ffe2}' => '\u{ac}',
+        '\u{ff3c}' => '\\',
         other => other,
     }
 }
