@@ -1,1 +1,39 @@
-//! Tidegate api.
+//! The JSON of `/api/v2` and of our extensions: requests, answers, [`ReplicaConfig`], [`SinkUri`], defaults, merging,
+//! validation and masking.
+//!
+//! In: bytes of requests and text of URIs. Out: plain data with exactly the published field names. No I/O; builds for
+//! `wasm32-unknown-unknown`. Whoever shows a config or a URI to people masks it first ([`ReplicaConfig::masked`],
+//! [`SinkUri`]'s `Display`).
+
+#![warn(missing_docs)]
+
+mod config;
+mod duration;
+mod extension;
+mod json;
+mod request;
+mod response;
+mod sink_uri;
+
+pub use config::{
+    CloudStorageConfig, CodecConfig, ColumnSelector, ConfigPatch, ConsistentConfig, CsvConfig, DispatchRule,
+    EventFilter, FilterConfig, GlueSchemaRegistryConfig, IntegrityConfig, KafkaConfig, LargeMessageHandle,
+    MemoryUsage, MounterConfig, MysqlConfig, OutputOldValue, ReplicaConfig, SchedulerConfig, SinkConfig,
+    SyncedStatusConfig,
+};
+pub use duration::GoDuration;
+pub use extension::{
+    ChangefeedLive, ErrorHelp, FilterPreview, FilterPreviewRequest, FilterPreviewTable, LiveSnapshot,
+    ServerInfo, UpstreamFacts,
+};
+pub use json::read_json;
+pub use request::{
+    CreateChangefeed, LogLevelRequest, PdBlock, ResumeChangefeed, SyncedRequest, TsoRequest,
+    UpdateChangefeed, VerifyTable,
+};
+pub use response::{
+    ApiError, Capture, ChangefeedDetail, ChangefeedStatus, ChangefeedSummary, DetailError, Empty, List,
+    Processor, ProcessorDetail, RunningError, ServerStatus, SyncedStatus, TaskStatus, Tso, VerifiedTable,
+    VerifyTableResult,
+};
+pub use sink_uri::{Scheme, SinkUri};

@@ -1,0 +1,189 @@
+//! Bodies of requests.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{ConfigPatch, ReplicaConfig, SyncedStatusConfig};
+use crate::json::null_default;
+
+/// Addresses of another upstream than the server's own. Read from every body that may have them; this version serves
+/// one upstream, so a body that names another is refused by whoever reads it.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the names are those of the published API")]
+pub struct PdBlock {
+    #[serde(deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    pub pd_addrs: Vec<String>,
+    #[serde(deserialize_with = "null_default")]
+    pub ca_path: String,
+    #[serde(deserialize_with = "null_default")]
+    pub cert_path: String,
+    #[serde(deserialize_with = "null_default")]
+    pub key_path: String,
+    #[serde(deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    pub cert_allowed_cn: Vec<String>,
+}
+
+/// `POST /changefeeds`
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the names are those of the published API")]
+pub struct CreateChangefeed {
+    #[serde(deserialize_with = "null_default")]
+    pub namespace: String,
+    /// Empty: one is made up.
+    #[serde(deserialize_with = "null_default")]
+    pub changefeed_id: String,
+    /// With its secrets.
+    #[serde(deserialize_with = "null_default")]
+    pub sink_uri: String,
+    /// TSO; 0: now.
+    #[serde(deserialize_with = "null_default")]
+    pub start_ts: u64,
+    /// TSO; 0: without end.
+    #[serde(deserialize_with = "null_default")]
+    pub target_ts: u64,
+    /// Complete: what the body leaves out has its default.
+    #[serde(deserialize_with = "over_defaults")]
+    pub replica_config: ReplicaConfig,
+    #[serde(flatten)]
+    pub pd: PdBlock,
+}
+
+/// `PUT /changefeeds/{id}`
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the names are those of the published API")]
+pub struct UpdateChangefeed {
+    /// Empty: keep.
+    #[serde(deserialize_with = "null_default")]
+    pub sink_uri: String,
+    /// 0: keep.
+    #[serde(deserialize_with = "null_default")]
+    pub target_ts: u64,
+    /// Members left out keep their stored value.
+    pub replica_config: Option<ConfigPatch>,
+    #[serde(flatten)]
+    pub pd: PdBlock,
+}
+
+/// `POST /changefeeds/{id}/resume`
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the names are those of the published API")]
+pub struct ResumeChangefeed {
+    /// TSO to go on from; 0: the checkpoint.
+    #[serde(deserialize_with = "null_default")]
+    pub overwrite_checkpoint_ts: u64,
+    #[serde(flatten)]
+    pub pd: PdBlock,
+}
+
+/// `GET /changefeeds/{id}/synced`, whose body is optional.
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the names are those of the published API")]
+pub struct SyncedRequest {
+    pub replica_config: Option<SyncedRequestConfig>,
+    #[serde(flatten)]
+    pub pd: PdBlock,
+}
+
+/// The only member of a `replica_config` that matters to `synced`.
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the names are those of the published API")]
+pub struct SyncedRequestConfig {
+    pub synced_status: Option<SyncedStatusConfig>,
+}
+
+/// `POST /verify_table`
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the names are those of the published API")]
+pub struct VerifyTable {
+    /// May be empty.
+    #[serde(deserialize_with = "null_default")]
+    pub sink_uri: String,
+    /// TSO; 0: now.
+    #[serde(deserialize_with = "null_default")]
+    pub start_ts: u64,
+    /// Complete: what the body leaves out has its default.
+    #[serde(deserialize_with = "over_defaults")]
+    pub replica_config: ReplicaConfig,
+    #[serde(flatten)]
+    pub pd: PdBlock,
+}
+
+/// `POST /tso`
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the names are those of the published API")]
+pub struct TsoRequest {
+    /// Upstream; 0: the server's own.
+    #[serde(deserialize_with = "null_default")]
+    pub id: u64,
+    #[serde(flatten)]
+    pub pd: PdBlock,
+}
+
+/// `POST /log`
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct LogLevelRequest {
+    /// Empty means `info`.
+    #[serde(deserialize_with = "null_default")]
+    pub log_level: String,
+}
+
+fn over_defaults<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<ReplicaConfig, D::Error> {
+    let patch = Option::<ConfigPatch>::deserialize(deserializer)?.unwrap_or_default();
+    patch
+        .apply(&ReplicaConfig::default())
+        .map_err(|error| serde::de::Error::custom(error.message()))
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_model::ErrorCode;
+
+    use super::*;
+    use crate::read_json;
+
+    #[test]
+    fn unknown_members_and_nulls_are_accepted() {
+        let request: CreateChangefeed = read_json(
+            br#"{"changefeed_id":"a","sink_uri":"blackhole://","start_ts":null,"engine":"unified","pd_addrs":["h:1"],
+                "replica_config":{"enable_old_value":true,"filter":{"rules":["shop.*"]}}} trailing"#,
+        )
+        .unwrap();
+        assert_eq!((request.changefeed_id.as_str(), request.start_ts), ("a", 0));
+        assert_eq!(request.replica_config.filter.rules, ["shop.*"]);
+        assert_eq!(request.pd.pd_addrs, ["h:1"]);
+        let request: CreateChangefeed = read_json(br#"{"replica_config":null}"#).unwrap();
+        assert_eq!(request.replica_config, ReplicaConfig::default());
+    }
+
+    #[test]
+    fn an_update_tells_absent_from_given() {
+        let absent: UpdateChangefeed = read_json(br#"{"target_ts":18446744073709551615}"#).unwrap();
+        assert_eq!((absent.replica_config, absent.target_ts), (None, u64::MAX));
+        let given: UpdateChangefeed = read_json(br#"{"replica_config":{"case_sensitive":true}}"#).unwrap();
+        assert!(given.replica_config.is_some_and(|patch| !patch.is_empty()));
+    }
+
+    #[test]
+    fn wrong_types_are_refused() {
+        for body in [
+            r#"{"start_ts":"1"}"#,
+            r#"{"start_ts":-1}"#,
+            r#"{"start_ts":1.5}"#,
+            r#"{"replica_config":{"memory_quota":"much"}}"#,
+            r#"[]"#,
+            r#"{"#,
+            "",
+        ] {
+            let error = read_json::<CreateChangefeed>(body.as_bytes()).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::APIInvalidParam, "{body}");
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! The address of a destination.
+
+use std::fmt;
+
+use tidegate_model::{CdcError, ErrorCode, Result, mask_uri};
+
+/// The text that stands in for a secret of a URI.
+pub(crate) const MASK: &str = "xxxxx";
+
+/// A parsed sink URI: `scheme://[user[:password]@]host[:port][/path][?parameters]`.
+///
+/// `Display` and `Debug` show it masked; [`SinkUri::as_str`] has the secrets. Texts are percent-decoded.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SinkUri {
+    text: String,
+    scheme: String,
+    kind: Scheme,
+    user: Option<String>,
+    password: Option<String>,
+    host: String,
+    port: Option<u16>,
+    path: String,
+    params: Vec<(String, String)>,
+}
+
+/// What a scheme means.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Scheme {
+    /// `mysql`, `tidb`, also with `+ssl`.
+    Mysql,
+    /// `kafka`, `kafka+ssl`.
+    Kafka,
+    /// `pulsar` and its variants.
+    Pulsar,
+    /// `file`: a local directory.
+    File,
+    /// `s3`.
+    S3,
+    /// `gcs`, `gs`.
+    Gcs,
+    /// `azblob`, `azure`.
+    Azure,
+    /// `noop`: storage that discards.
+    Noop,
+    /// `blackhole`.
+    Blackhole,
+    /// Any other.
+    Unknown,
+}
+
+impl Scheme {
+    fn from_text(scheme: &str) -> Scheme {
+        match scheme {
+            "mysql" | "mysql+ssl" | "tidb" | "tidb+ssl" => Scheme::Mysql,
+            "kafka" | "kafka+ssl" => Scheme::Kafka,
+            "pulsar" | "pulsar+ssl" | "pulsar+http" | "pulsar+https" => Scheme::Pulsar,
+            "file" => Scheme::File,
+            "s3" => Scheme::S3,
+            "gcs" | "gs" => Scheme::Gcs,
+            "azblob" | "azure" => Scheme::Azure,
+            "noop" => Scheme::Noop,
+            "blackhole" => Scheme::Blackhole,
+            _ => Scheme::Unknown,
+        }
+    }
+
+    /// A database.
+    pub const fn is_database(self) -> bool {
+        matches!(self, Scheme::Mysql)
+    }
+
+    /// A message queue.
+    pub const fn is_mq(self) -> bool {
+        matches!(self, Scheme::Kafka | Scheme::Pulsar)
+    }
+
+    /// Files or object storage.
+    pub const fn is_storage(self) -> bool {
+        matches!(
+            self,
+            Scheme::File | Scheme::S3 | Scheme::Gcs | Scheme::Azure | Scheme::Noop
+        )
+    }
+
+    /// Whether this version can deliver to it.
+    pub const fn is_supported(self) -> bool {
+        matches!(self, Scheme::Mysql | Scheme::File | Scheme::Blackhole)
+    }
+}
+
+impl SinkUri {
+    /// Reads a URI.
+    ///
+    /// # Errors
+    /// `SinkURIInvalid` that shows the URI masked.
+    pub fn parse(text: &str) -> Result<SinkUri> {
+        if text.is_empty() {
+            return Err(CdcError::new(
+                ErrorCode::SinkURIInvalid,
+                "sink_uri is empty, cannot create a changefeed without sink_uri",
+            ));
+        }
+        parts(text).map_err(|why| {
+            let text = format!("sink uri invalid '{}': {why}", mask_uri(text));
+            CdcError::new(ErrorCode::SinkURIInvalid, text)
+        })
+    }
+
+    /// The text as given, with its secrets.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The text with its secrets replaced by `xxxxx`.
+    pub fn masked(&self) -> String {
+        mask_uri(&self.text)
+    }
+
+    /// The scheme in lower case, `mysql+ssl`.
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// What the scheme means.
+    pub fn kind(&self) -> Scheme {
+        self.kind
+    }
+
+    /// Host without brackets; empty if there is none. Several brokers are one text, `a:9092,b:9092`.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Port, if given.
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// User, if given.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// Password, if given.
+    pub fn password(&self) -> Option<&str> {
+        self.password.as_deref()
+    }
+
+    /// Path with its leading `/`, or empty.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The first value of a parameter, if it is given.
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.params()
+            .find(|(other, _)| *other == name)
+            .map(|(_, value)| value)
+    }
+
+    /// Every parameter in order.
+    pub fn params(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.params
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Reads the URI of an update. Where it has a mask (`xxxxx`), the secret of `stored` is kept.
+    ///
+    /// # Errors
+    /// `SinkURIInvalid` as [`SinkUri::parse`], and when a secret would go to another host or user than it was given
+    /// for.
+    pub fn parse_update(text: &str, stored: &SinkUri) -> Result<SinkUri> {
+        let whole = SinkUri::parse(&unmask_uri(text, stored.as_str()))?;
+        let same_target = (whole.kind, &whole.host, whole.port, &whole.user)
+            == (stored.kind, &stored.host, stored.port, &stored.user);
+        if whole.text != text && !same_target {
+            return Err(CdcError::new(
+                ErrorCode::SinkURIInvalid,
+                "sink uri invalid: the stored secret is kept only for the same scheme, host, port and user; give it again",
+            ));
+        }
+        Ok(whole)
+    }
+}
+
+impl fmt::Display for SinkUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+impl fmt::Debug for SinkUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+fn parts(text: &str) -> Result<SinkUri, String> {
+    if text.chars().any(|c| c.is_ascii_control() || c == ' ') {
+        return Err("blanks and control characters must be percent-encoded".to_owned());
+    }
+    let (scheme, rest) = text.split_once("://").ok_or("it has no scheme")?;
+    let is_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.chars().all(is_scheme) {
+        return Err("it has no scheme".to_owned());
+    }
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let path_start = address.find('/').unwrap_or(address.len());
+    let (authority, path) = address.split_at(path_start);
+    let (user_info, host_port) = match authority.rsplit_once('@') {
+        Some((user_info, host_port)) => (Some(user_info), host_port),
+        None => (None, authority),
+    };
+    let (user, password) = match user_info.map(|info| info.split_once(':').ok_or(info)) {
+        None => (None, None),
+        Some(Ok((user, password))) => (Some(decode(user, false)?), Some(decode(password, false)?)),
+        Some(Err(user)) => (Some(decode(user, false)?), None),
+    };
+    let scheme = scheme.to_ascii_lowercase();
+    let kind = Scheme::from_text(&scheme);
+    let (host, port) = host_and_port(host_port, kind)?;
+    let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Ok((decode(name, true)?, decode(value, true)?))
+    });
+    Ok(SinkUri {
+        text: text.to_owned(),
+        kind,
+        user,
+        password,
+        host,
+        port,
+        path: decode(path, false)?,
+        params: pairs.collect::<Result<_, String>>()?,
+        scheme,
+    })
+}
+
+fn host_and_port(text: &str, kind: Scheme) -> Result<(String, Option<u16>), String> {
+    if kind.is_mq() {
+        return Ok((decode(text, false)?, None));
+    }
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, after) = rest
+                .split_once(']')
+                .ok_or("the bracket of the host is not closed")?;
+            let port = match after {
+                "" => None,
+                after => Some(
+                    after
+                        .strip_prefix(':')
+                        .ok_or("nothing but a port may follow the bracket")?,
+                ),
+            };
+            (host, port)
+        }
+        None => match text.split_once(':') {
+            Some((_, port)) if port.contains(':') => {
+                return Err("an IPv6 address must stand in brackets, [::1]".to_owned());
+            }
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        },
+    };
+    let port = match port {
+        None | Some("") => None,
+        Some(port) => Some(
+            port.parse()
+                .map_err(|_| "the port is no number up to 65535".to_owned())?,
+        ),
+    };
+    Ok((decode(host, false)?, port))
+}
+
+/// Percent-decodes `text`; in a query `+` is a blank.
+fn decode(text: &str, query: bool) -> Result<String, String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        rest = tail;
+        bytes.push(match first {
+            b'%' => {
+                let (digits, tail) = rest
+                    .split_at_checked(2)
+                    .ok_or("a percent sign lacks its two digits")?;
+                rest = tail;
+                let digit = |byte: u8| char::from(byte).to_digit(16);
+                let pair = digit(digits[0])
+                    .zip(digit(digits[1]))
+                    .ok_or("a percent sign lacks its two digits")?;
+                u8::try_from(pair.0 * 16 + pair.1).unwrap_or_default()
+            }
+            b'+' if query => b' ',
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).map_err(|_| "percent-encoded bytes are no UTF-8".to_owned())
+}
+
+/// `new` with the secrets of `stored` where it has masks. Works on the text, so that nothing else of it changes.
+pub(crate) fn unmask_uri(new: &str, stored: &str) -> String {
+    if !new.contains(MASK) {
+        return new.to_owned();
+    }
+    // Whatever masks `stored` into `new` is undone whole: it is what a client read and sent back.
+    if mask_uri(stored) == new {
+        return stored.to_owned();
+    }
+    let (new_base, new_query) = new
+        .split_once('?')
+        .map_or((new, None), |(base, query)| (base, Some(query)));
+    let (old_base, old_query) = stored.split_once('?').unwrap_or((stored, ""));
+    let mut out = unmask_user(new_base, old_base);
+    if let Some(query) = new_query {
+        out.push('?');
+        let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+            Some((name, MASK)) => {
+                let old = old_query
+                    .split('&')
+                    .find(|old| old.split_once('=').is_some_and(|(other, _)| other == name));
+                old.unwrap_or(pair)
+            }
+            _ => pair,
+        });
+        out.push_str(&pairs.collect::<Vec<_>>().join("&"));
+    }
+    out
+}
+
+fn unmask_user(new: &str, stored: &str) -> String {
+    let secret = |uri: &str| -> Option<(usize, usize)> {
+        let start = uri.find("://")? + 3;
+        let end = uri.rfind('@').filter(|end| *end > start)?;
+        let colon = start + uri[start..end].find(':')?;
+        Some((colon + 1, end))
+    };
+    match (secret(new), secret(stored)) {
+        (Some((from, to)), Some((old_from, old_to))) if &new[from..to] == MASK => {
+            format!("{}{}{}", &new[..from], &stored[old_from..old_to], &new[to..])
+        }
+        _ => new.to_owned(),
+    }
+}
