@@ -81,3 +81,106 @@ fn running(view: &FeedView, run: &RunView, facts: &Facts) -> Option<String> {
     let lag_ms = facts.unix_ms.saturating_sub(view.checkpoint.physical_ms());
     (lag_ms > LAG_MS_MAX).then(|| format!("catching up: {} s behind", lag_ms / 1000))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tidegate_api::ReplicaConfig;
+    use tidegate_model::{ChangefeedId, Ts};
+
+    use super::*;
+    use crate::feed::{FeedState, Now, RunningError};
+    use crate::owner::FeedInfo;
+
+    const NOW_MS: u64 = 1_700_000_000_000;
+
+    fn view(state: State, lag_ms: u64) -> FeedView {
+        let checkpoint = Ts::from_physical_ms(NOW_MS - lag_ms);
+        let info = Arc::new(FeedInfo {
+            upstream_id: 1,
+            id: ChangefeedId::new("default", "a"),
+            sink_uri: String::new(),
+            create_ms: 0,
+            start_ts: checkpoint,
+            target_ts: Ts::ZERO,
+            config: ReplicaConfig::default(),
+            creator_version: String::new(),
+            epoch: 1,
+        });
+        let feed = FeedState::load(state, checkpoint, Duration::from_secs(1800), 1, Now::default());
+        FeedView {
+            state,
+            error: Some(RunningError {
+                time_ms: 0,
+                code: "C".to_owned(),
+                message: "no route".to_owned(),
+            }),
+            retry_at_ms: Some(NOW_MS + 1500),
+            ..FeedView::first(&info, &feed)
+        }
+    }
+
+    fn facts(connected: bool) -> Facts {
+        Facts {
+            unix_ms: NOW_MS,
+            now: Instant::now(),
+            upstream: UpstreamWatermark {
+                connected,
+                ..UpstreamWatermark::default()
+            },
+        }
+    }
+
+    fn run(stage: Stage, since_s: u64, waiting_s: Option<u64>) -> RunView {
+        let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).expect("later than boot");
+        RunView {
+            checkpoint: Ts::ZERO,
+            resolved: Ts::ZERO,
+            last_synced: Ts::ZERO,
+            rows_total: 0,
+            bytes_total: 0,
+            waiting_rows: 7,
+            waiting_bytes: 99,
+            quota_used_bytes: 0,
+            waiting_since: waiting_s.map(ago),
+            stage,
+            stage_since: ago(since_s),
+            upstream_trouble: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_changefeed_that_does_not_run_says_so() {
+        tokio::time::advance(Duration::from_secs(100)).await;
+        for (state, expect) in [
+            (State::Stopped, "paused"),
+            (State::Failed, "failed: no route"),
+            (State::Pending, "retrying in 2 s: no route"),
+            (State::Finished, "finished: the target was reached"),
+        ] {
+            assert_eq!(of(&view(state, 0), &facts(true)).as_deref(), Some(expect));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_running_changefeed_names_what_it_waits_for() {
+        tokio::time::advance(Duration::from_secs(100)).await;
+        let reason = |lag_ms, run: &RunView, connected| running(&view(State::Normal, lag_ms), run, &facts(connected));
+        let check = |run: &RunView, expect: &str| assert_eq!(reason(0, run, true).as_deref(), Some(expect));
+        check(&run(Stage::Ddl("add column shop.a".into()), 61, None), "DDL running for 61 s: add column shop.a");
+        check(&run(Stage::Checking, 3, None), "waiting for upstream: checking the start point for 3 s");
+        check(&run(Stage::OpeningSink, 3, None), "opening the sink for 3 s");
+        check(
+            &run(Stage::Writing, 3, Some(9)),
+            "sink busy: 7 rows, 99 bytes not acknowledged, the oldest for 9 s",
+        );
+        let mut troubled = run(Stage::Reading, 3, None);
+        troubled.upstream_trouble = Some("connection reset".into());
+        check(&troubled, "waiting for upstream: connection reset");
+        let idle = run(Stage::Reading, 3, None);
+        assert_eq!(reason(0, &idle, false).as_deref(), Some("waiting for upstream: disconnected"));
+        assert_eq!(reason(60_000, &idle, true).as_deref(), Some("catching up: 60 s behind"));
+        assert_eq!(reason(800, &run(Stage::Writing, 0, Some(1)), true), None);
+    }
+}

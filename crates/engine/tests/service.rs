@@ -1,12 +1,14 @@
 //! What users of the service rely on: order of checks, states, races, restarts, and control while data is stuck.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tidegate_api::{ChangefeedDetail, CreateChangefeed, ReplicaConfig, ResumeChangefeed, UpdateChangefeed, VerifyTable};
-use tidegate_engine::{CaptureFacts, ReplicationService, ServiceParts};
+use tidegate_engine::{Capture, ReplicationService, ServiceParts};
 use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, Ts};
 use tidegate_sink::{BoxFut, EventSink, SinkOpener, SinkSpec};
 use tidegate_testkit::{Downstream, FaultPlan, Faults, History, MemStore, ModelSink, SimClock, SimUpstream};
@@ -71,7 +73,7 @@ impl Bench {
             store: Arc::new(store.reopen(faults)),
             sinks: Arc::clone(&sinks) as _,
             clock: Arc::new(clock.clone()),
-            capture: CaptureFacts {
+            capture: Capture {
                 id: "c1".to_owned(),
                 address: "127.0.0.1:8300".to_owned(),
                 version: "v8.5.0-tidegate".to_owned(),
@@ -155,7 +157,7 @@ async fn the_first_fault_of_a_creation_is_the_one_reported() {
     bad.replica_config.filter.rules = vec!["not a rule".to_owned()];
     bad.replica_config.memory_quota = 1 << 20;
     bad.replica_config.filter.ignore_txn_start_ts = vec![1];
-    let mut expect = async |request: &CreateChangefeed, code_expected: ErrorCode, word: &str| {
+    let expect = async |request: &CreateChangefeed, code_expected: ErrorCode, word: &str| {
         let error = bench.service.create_changefeed(request.clone()).await.unwrap_err();
         assert_eq!(error.code(), code_expected, "{error:?}");
         assert!(error.wire_message().contains(word), "{error:?}");

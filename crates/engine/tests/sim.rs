@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tidegate_api::{CreateChangefeed, ReplicaConfig, ResumeChangefeed};
-use tidegate_engine::{CaptureFacts, ReplicationService, ServiceParts};
+use tidegate_engine::{Capture, ReplicationService, ServiceParts};
 use tidegate_meta::keys;
-use tidegate_model::{ChangefeedId, ErrorCode, Result, Ts};
+use tidegate_model::{ChangefeedId, ErrorCode, Ts};
 use tidegate_sink::{BoxFut, EventSink, SinkOpener, SinkSpec};
 use tidegate_testkit::{
     Downstream, FaultPlan, Faults, History, MemStore, ModelSink, SimClock, SimUpstream, SinkBug,
@@ -115,7 +115,7 @@ impl World {
                 bug: self.bug,
             }),
             clock: Arc::new(clock.clone()),
-            capture: CaptureFacts {
+            capture: Capture {
                 id: format!("capture-{life}"),
                 address: "127.0.0.1:8300".to_owned(),
                 version: "v8.5.0-tidegate".to_owned(),

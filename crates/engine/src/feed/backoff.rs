@@ -43,11 +43,6 @@ impl Backoff {
             .map_or(Duration::ZERO, |started| now.saturating_sub(started))
     }
 
-    /// Retries in this series so far.
-    pub(crate) fn attempts(&self) -> u32 {
-        self.attempts
-    }
-
     /// Ends the series.
     pub(crate) fn reset(&mut self) {
         self.started = None;

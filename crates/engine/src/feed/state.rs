@@ -169,11 +169,6 @@ impl FeedState {
         self.stuck = stuck;
     }
 
-    /// Retries since the checkpoint last moved.
-    pub(crate) fn attempts(&self) -> u32 {
-        self.backoff.attempts()
-    }
-
     /// Whether its checkpoint must stay readable upstream: everything but finished changefeeds and those whose
     /// start point is gone already.
     pub(crate) fn holds_gc(&self) -> bool {

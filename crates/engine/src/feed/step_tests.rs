@@ -161,8 +161,8 @@ fn progress_beyond_the_retry_and_the_warning_ends_the_series() {
     step(&mut feed, FeedEvent::Warning(retryable()), at(13));
     assert_eq!(progress_to(&mut feed, 101, 150, at(14)), [Effect::Persist]);
     assert_eq!(
-        (feed.state, feed.error.clone(), feed.attempts()),
-        (State::Normal, None, 0)
+        (feed.state, feed.error.clone(), feed.backoff.lasted(at(14).mono)),
+        (State::Normal, None, Duration::ZERO)
     );
 }
 

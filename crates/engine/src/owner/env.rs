@@ -18,7 +18,7 @@ use crate::reason::Facts;
 
 /// Facts about this server that the API shows.
 #[derive(Clone, Debug)]
-pub struct CaptureFacts {
+pub struct Capture {
     /// Random, new at each start.
     pub id: String,
     /// `host:port` under which others reach it.
@@ -36,7 +36,7 @@ pub(crate) struct Env {
     pub(crate) sinks: Arc<dyn SinkOpener>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) zone: TimeZone,
-    pub(crate) capture: CaptureFacts,
+    pub(crate) capture: Capture,
     pub(crate) address: String,
     pub(crate) store: FeedStore,
     /// Zero until the upstream could be asked.
@@ -50,7 +50,7 @@ impl Env {
         store: FeedStore,
         sinks: Arc<dyn SinkOpener>,
         clock: Arc<dyn Clock>,
-        capture: CaptureFacts,
+        capture: Capture,
         zone: TimeZone,
     ) -> Self {
         Env {

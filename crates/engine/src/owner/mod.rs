@@ -14,11 +14,11 @@ use std::time::Duration;
 use tidegate_api::ReplicaConfig;
 
 pub(crate) use changefeed::{Creation, Owner, Start, TICK, update_refused};
-pub use env::CaptureFacts;
+pub use env::Capture;
 pub(crate) use env::Env;
-pub(crate) use record::{FeedInfo, display_time, encode_info, encode_status, rfc3339_local};
-pub(crate) use registry::{Registry, Reservation, already_exists};
-pub(crate) use store::{Change, FeedRecord, FeedStore, is_conflict};
+pub(crate) use record::{FeedInfo, display_time, rfc3339_local};
+pub(crate) use registry::Registry;
+pub(crate) use store::{FeedRecord, FeedStore};
 pub(crate) use view::{Command, FeedView, Handle};
 
 /// How long retries may go on without progress, as in the original.

@@ -214,3 +214,87 @@ pub(crate) fn rfc3339_local(unix_ms: u64, zone: &TimeZone) -> String {
         .strftime("%Y-%m-%dT%H:%M:%S%.3f%:z")
         .to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::feed::Now;
+
+    fn sample() -> (FeedInfo, FeedState) {
+        let mut config = ReplicaConfig::default();
+        config.filter.rules = vec!["shop.*".to_owned()];
+        config.sink.safe_mode = Some(true);
+        let info = FeedInfo {
+            upstream_id: 7,
+            id: ChangefeedId::new("ns", "orders"),
+            sink_uri: "mysql://root:pw@db:3306/".to_owned(),
+            create_ms: 1_677_512_812_888,
+            start_ts: Ts::from_u64(u64::MAX - 1),
+            target_ts: Ts::ZERO,
+            config,
+            creator_version: "v8.5.0-tidegate".to_owned(),
+            epoch: 3,
+        };
+        let mut feed = FeedState::load(State::Normal, info.start_ts, Duration::from_secs(1800), 1, Now::default());
+        feed.state = State::Failed;
+        feed.error = Some(RunningError {
+            time_ms: 1_677_512_812_999,
+            code: "CDC:ErrX".to_owned(),
+            message: "[CDC:ErrX]text".to_owned(),
+        });
+        (info, feed)
+    }
+
+    #[test]
+    fn the_document_is_the_one_the_original_keeps() {
+        let (info, feed) = sample();
+        let doc: Value = serde_json::from_slice(&encode_info(&info, &feed, "h:1").unwrap()).unwrap();
+        let mut members: Vec<&str> = doc.as_object().unwrap().keys().map(String::as_str).collect();
+        members.sort_unstable();
+        assert_eq!(
+            members,
+            [
+                "admin-job-type", "changefeed-id", "config", "create-time", "creator-version", "epoch", "error",
+                "namespace", "sink-uri", "sort-dir", "sort-engine", "start-ts", "state", "target-ts", "upstream-id",
+                "warning"
+            ]
+        );
+        assert_eq!(doc["config"]["sink"]["safe-mode"], json!(true));
+        assert_eq!(doc["config"]["memory-quota"], json!(1 << 30));
+        assert_eq!(doc["start-ts"], json!(u64::MAX - 1));
+        assert_eq!(doc["create-time"], json!("2023-02-27T15:46:52.888Z"));
+        assert_eq!(doc["error"]["addr"], json!("h:1"));
+        let status: Value = serde_json::from_slice(&encode_status(Ts::from_u64(9), State::Failed).unwrap()).unwrap();
+        assert_eq!(status, json!({"checkpoint-ts": 9, "min-table-barrier-ts": 9, "admin-job-type": 1}));
+    }
+
+    #[test]
+    fn what_was_written_reads_back() {
+        let (info, feed) = sample();
+        let stored = decode_info(&info.id, &encode_info(&info, &feed, "h:1").unwrap()).unwrap();
+        assert_eq!(stored.info.config, info.config);
+        assert_eq!(stored.info.create_ms, info.create_ms);
+        assert_eq!((stored.info.start_ts, stored.info.epoch), (info.start_ts, info.epoch));
+        assert_eq!((stored.state, stored.error), (feed.state, feed.error));
+        let status = encode_status(Ts::from_u64(9), State::Normal).unwrap();
+        assert_eq!(decode_status(&info.id, &status).unwrap(), Ts::from_u64(9));
+        for damaged in ["", "{}", "[]", r#"{"state":"odd"}"#] {
+            let error = decode_info(&info.id, damaged.as_bytes()).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::DataDirCorrupt);
+            assert!(!error.wire_message().contains("pw"));
+        }
+    }
+
+    #[test]
+    fn times_are_shown_as_clients_parse_them() {
+        let zone = TimeZone::fixed(jiff::tz::offset(8));
+        assert_eq!(display_time(1_677_512_812_888, &zone), "2023-02-27 23:46:52.888");
+        assert_eq!(display_time(0, &zone), "1970-01-01 08:00:00.000");
+        assert_eq!(rfc3339_local(1_677_512_812_500, &zone), "2023-02-27T23:46:52.500+08:00");
+        assert_eq!(display_time(u64::MAX, &zone), "1970-01-01 08:00:00.000");
+    }
+}

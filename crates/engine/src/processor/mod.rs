@@ -109,10 +109,7 @@ pub(crate) async fn run(job: Job, sink: OpenSink) -> RunEnd {
 async fn open(job: &Job, sink: OpenSink) -> Result<Arc<dyn EventSink>, Halt> {
     let start = async {
         if job.check_start {
-            job.upstream
-                .check_start(job.checkpoint)
-                .await
-                .map_err(lost_start)?;
+            check_start(job).await?;
         }
         job.shared.set_stage(Stage::OpeningSink);
         sink.await

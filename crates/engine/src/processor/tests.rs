@@ -244,7 +244,7 @@ struct Scripted {
 }
 
 impl Scripted {
-    fn new<F>(pull: impl Fn(EventTx) -> F + Send + Sync + 'static) -> Arc<dyn Upstream>
+    fn upstream<F>(pull: impl Fn(EventTx) -> F + Send + Sync + 'static) -> Arc<dyn Upstream>
     where
         F: Future<Output = Result<()>> + Send + 'static,
     {
@@ -300,7 +300,7 @@ fn txn(ts: u64, part: u32, last: bool) -> Event {
 }
 
 async fn failure_of(events: Vec<Event>) -> CdcError {
-    let upstream = Scripted::new(move |out| {
+    let upstream = Scripted::upstream(move |out| {
         let events = events.clone();
         async move {
             for event in events {
@@ -341,7 +341,7 @@ async fn a_stream_out_of_order_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_of_the_upstream_is_a_failure_of_the_run() {
-    let upstream = Scripted::new(|_out| async { panic!("a bug") });
+    let upstream = Scripted::upstream(|_out| async { panic!("a bug") });
     let sink = async { Ok(Arc::new(Gate::default()) as Arc<dyn EventSink>) };
     let mut bench = Bench::start(upstream, Box::pin(sink), Ts::from_u64(10), None);
     match bench.end().await {
@@ -393,7 +393,7 @@ impl EventSink for Gate {
 #[tokio::test(start_paused = true)]
 async fn the_memory_quota_holds_the_upstream_until_rows_are_durable() {
     let sent = Arc::new(AtomicU64::new(0));
-    let upstream = Scripted::new({
+    let upstream = Scripted::upstream({
         let sent = Arc::clone(&sent);
         move |out| {
             let sent = Arc::clone(&sent);
@@ -447,7 +447,7 @@ async fn the_loop_does_no_work_per_row() {
         let done = Arc::new(Mutex::new(None::<oneshot::Sender<()>>));
         let (finished, wait) = oneshot::channel();
         *done.lock().unwrap() = Some(finished);
-        let upstream = Scripted::new(move |out| {
+        let upstream = Scripted::upstream(move |out| {
             let block = block.clone();
             let finished = done.lock().unwrap().take();
             async move {

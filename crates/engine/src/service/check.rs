@@ -36,7 +36,7 @@ impl ReplicationService {
 
     /// A changefeed into the database it reads from would read what it wrote, for ever.
     async fn refuse_same_server(&self, uri: &SinkUri) -> Result<()> {
-        if !uri.scheme().is_mysql() {
+        if !uri.kind().is_database() {
             return Ok(());
         }
         let upstream = self.env.upstream.probe().await?;

@@ -26,7 +26,7 @@ use tokio::time::timeout;
 
 use crate::feed::FeedState;
 use crate::owner::{
-    CaptureFacts, Command, Creation, Env, FeedInfo, FeedRecord, FeedStore, FeedView, Handle, Owner, Registry,
+    Capture, Command, Creation, Env, FeedInfo, FeedRecord, FeedStore, FeedView, Handle, Owner, Registry,
     Start, stuck_duration,
 };
 
@@ -44,7 +44,7 @@ pub struct ServiceParts {
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// Facts about this server.
-    pub capture: CaptureFacts,
+    pub capture: Capture,
     /// The zone in which times without an offset are shown.
     pub zone: TimeZone,
 }
