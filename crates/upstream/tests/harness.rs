@@ -49,6 +49,18 @@ impl Source {
             .expect("now is a place to start");
         now
     }
+
+    /// Lets go of everything, as a stopped process does.
+    pub(crate) async fn close(self) {
+        self.stop.cancel();
+        // The store and the folder are free once the reader has ended.
+        let upstream = Arc::clone(&self.upstream);
+        drop(self);
+        let deadline = Instant::now() + PATIENCE;
+        while Arc::strong_count(&upstream) > 1 && Instant::now() < deadline {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 impl Drop for Source {

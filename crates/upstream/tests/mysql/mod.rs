@@ -1,3 +1,6 @@
 //! One server per test.
 
+mod faults;
+mod large;
+mod schema;
 mod stream;

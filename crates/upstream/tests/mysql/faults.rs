@@ -1,0 +1,190 @@
+//! Servers that are badly set up, restart, forget, or log what nobody can read.
+
+use tidegate_mariadb::User;
+use tidegate_model::{ErrorCode, Ts};
+use tidegate_mysql::ConnectOptions;
+use tidegate_upstream::Upstream;
+use tidegate_upstream::mysql::MysqlOptions;
+
+use crate::harness::{Stream, options, server, start, store};
+
+const ITEMS: &str = "CREATE DATABASE shop; CREATE TABLE shop.item (id INT PRIMARY KEY, name VARCHAR(20));";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_unmet_requirements_are_in_one_error_with_their_sql() {
+    let server = server(&[
+        "--binlog-format=MIXED",
+        "--binlog-row-metadata=NO_LOG",
+        "--binlog-row-image=MINIMAL",
+    ])
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let Err(error) = start(options(&server, folder.path()), store(folder.path())).await else {
+        panic!("the server is unfit");
+    };
+    assert_eq!(error.code(), ErrorCode::UpstreamMisconfigured);
+    for part in [
+        "SET GLOBAL binlog_format = 'ROW'",
+        "SET GLOBAL binlog_row_metadata = 'FULL'",
+        "SET GLOBAL binlog_row_image = 'FULL'",
+    ] {
+        assert!(error.message().contains(part), "{part}: {}", error.message());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_passwords_and_missing_grants_are_told_apart() {
+    let server = server(&[]).await;
+    server
+        .sql("CREATE USER poor@'127.0.0.1' IDENTIFIED BY 'hunter2'; GRANT REPLICATION CLIENT ON *.* TO poor@'127.0.0.1'")
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let meta = store(folder.path());
+    let attempt = async |user: &str, password: &str, port: u16| {
+        let connect = ConnectOptions::new("127.0.0.1", port, user, password);
+        let options = MysqlOptions::new(connect, folder.path().join("spill"));
+        match start(options, meta.clone()).await {
+            Err(error) => error,
+            Ok(_) => panic!("{user} must not get in"),
+        }
+    };
+    let wrong = attempt(User::Replication.name(), "hunter2", server.port()).await;
+    assert_eq!(wrong.code(), ErrorCode::UpstreamAccessDenied);
+    assert!(!wrong.wire_message().contains("hunter2"));
+    let poor = attempt("poor", "hunter2", server.port()).await;
+    assert_eq!(poor.code(), ErrorCode::UpstreamAccessDenied);
+    assert!(
+        poor.message().contains("GRANT REPLICATION SLAVE"),
+        "{}",
+        poor.message()
+    );
+    let nobody = attempt("poor", "hunter2", 1).await;
+    assert_eq!(nobody.code(), ErrorCode::UpstreamConnection);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_the_server_is_survived() {
+    let mut server = server(&[]).await;
+    server.sql(ITEMS).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let source = start(options(&server, folder.path()), store(folder.path()))
+        .await
+        .unwrap();
+    let mut stream = Stream::open(&source, source.now().await);
+    server
+        .sql("INSERT INTO shop.item VALUES (1,'before')")
+        .await
+        .unwrap();
+    stream.until_row("1,before").await;
+    server.kill().await.unwrap();
+    stream
+        .until(|stream| !stream.troubles.lock().unwrap().is_empty())
+        .await;
+    server.restart().await.unwrap();
+    server
+        .sql("INSERT INTO shop.item VALUES (2,'after')")
+        .await
+        .unwrap();
+    stream.until_row("2,after").await;
+    assert_eq!(stream.texts(), ["+shop.item 1,before", "+shop.item 2,after"]);
+    assert_eq!(
+        stream.troubles.lock().unwrap()[0].code(),
+        ErrorCode::UpstreamConnection
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purged_log_is_named_with_the_oldest_usable_ts() {
+    let server = server(&[]).await;
+    server.sql(ITEMS).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let meta = store(folder.path());
+    let source = start(options(&server, folder.path()), meta.clone())
+        .await
+        .unwrap();
+    let begin = source.now().await;
+    let too_old = Ts::from_physical_ms(begin.physical_ms() - 3_600_000);
+    let refused = source.upstream.check_start(too_old).await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::StartTsBeforeGC);
+    let oldest = source.upstream.oldest().await.unwrap();
+    assert!(
+        refused.message().contains(&oldest.to_string()),
+        "{}",
+        refused.message()
+    );
+    let future = Ts::from_physical_ms(begin.physical_ms() + 3_600_000);
+    assert_eq!(
+        source.upstream.check_start(future).await.unwrap_err().code(),
+        ErrorCode::APIInvalidParam
+    );
+    source.close().await;
+
+    server
+        .sql("INSERT INTO shop.item VALUES (1,'lost'); FLUSH BINARY LOGS")
+        .await
+        .unwrap();
+    let newest = server.sql("SHOW MASTER STATUS").await.unwrap();
+    let newest = newest.split('\t').next().unwrap().to_owned();
+    server
+        .sql(&format!("PURGE BINARY LOGS TO '{newest}'"))
+        .await
+        .unwrap();
+    let source = start(options(&server, folder.path()), meta).await.unwrap();
+    let error = Stream::open(&source, begin).error().await;
+    assert_eq!(error.code(), ErrorCode::SnapshotLostByGC);
+    let oldest = source.upstream.oldest().await.unwrap();
+    assert!(
+        oldest > begin && error.message().contains(&oldest.to_string()),
+        "{}",
+        error.message()
+    );
+    let mut stream = Stream::open(&source, source.now().await);
+    server
+        .sql("INSERT INTO shop.item VALUES (2,'new')")
+        .await
+        .unwrap();
+    stream.until_row("2,new").await;
+}
+
+/// A statement in the log stops the streams that want its tables, and no others.
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_and_partial_images_stop_who_wants_the_table() {
+    let server = server(&[]).await;
+    server.sql(ITEMS).await.unwrap();
+    server
+        .sql("CREATE DATABASE other; CREATE TABLE other.t (id INT PRIMARY KEY)")
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let source = start(options(&server, folder.path()), store(folder.path()))
+        .await
+        .unwrap();
+    let mut stream = Stream::open(&source, source.now().await);
+    server
+        .sql("SET SESSION binlog_format=STATEMENT; INSERT INTO other.t VALUES (1); SET SESSION binlog_format=ROW;
+              INSERT INTO shop.item VALUES (1,'fine')")
+        .await
+        .unwrap();
+    stream.until_row("1,fine").await;
+    server
+        .sql("SET SESSION binlog_format=STATEMENT; UPDATE shop.item SET name='?' WHERE id=1")
+        .await
+        .unwrap();
+    let error = stream.error().await;
+    assert_eq!(error.code(), ErrorCode::StatementBinlog);
+    assert!(
+        error.message().contains("UPDATE shop.item SET name"),
+        "{}",
+        error.message()
+    );
+
+    let stream = Stream::open(&source, source.now().await);
+    server
+        .sql("SET SESSION binlog_row_image=MINIMAL; UPDATE shop.item SET name='!' WHERE id=1")
+        .await
+        .unwrap();
+    let error = stream.error().await;
+    assert_eq!(error.code(), ErrorCode::PartialRowImage);
+    assert!(error.message().contains("shop.item"), "{}", error.message());
+}

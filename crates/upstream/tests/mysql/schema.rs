@@ -1,0 +1,141 @@
+//! Tables: what is known of them, and what happens to them.
+
+use tidegate_model::{ColumnType, ErrorCode, Event, Generated, TableInfo};
+use tidegate_upstream::Upstream;
+
+use crate::harness::{Stream, job, options, server, start, store};
+
+fn table_of(event: &Event) -> &TableInfo {
+    match event {
+        Event::Txn(txn) => txn.blocks[0].table(),
+        other => panic!("no rows in {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_catalogue_adds_what_the_log_does_not_tell() {
+    let server = server(&[]).await;
+    server
+        .sql(
+            "CREATE DATABASE shop; CREATE TABLE shop.t (a INT(6) UNSIGNED ZEROFILL NOT NULL, j JSON, u UUID NOT NULL,
+             v INT AS (a+1) VIRTUAL, s INT AS (a+2) STORED, d VARCHAR(10) DEFAULT 'it''s', UNIQUE KEY by_u (u));
+             CREATE TABLE shop.nokey (a INT); CREATE SEQUENCE shop.seq; CREATE VIEW shop.w AS SELECT 1;
+             CREATE TABLE shop.ver (a INT PRIMARY KEY) WITH SYSTEM VERSIONING;",
+        )
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let source = start(options(&server, folder.path()), store(folder.path()))
+        .await
+        .unwrap();
+    let mut stream = Stream::open(&source, source.now().await);
+    server
+        .sql(
+            "USE shop; INSERT INTO nokey VALUES (1); INSERT INTO ver VALUES (1); SELECT NEXTVAL(seq);
+             INSERT INTO t (a,j,u) VALUES (7,'{\"x\": 1}','123e4567-e89b-12d3-a456-426614174000');",
+        )
+        .await
+        .unwrap();
+    stream.until(|stream| !stream.events.is_empty()).await;
+    let table = table_of(&stream.events[0]);
+    let names: Vec<&str> = table.columns.iter().map(|c| &*c.name).collect();
+    assert_eq!(names, ["a", "j", "u", "v", "s", "d"]);
+    assert!(table.columns[0].unsigned && table.columns[0].zerofill);
+    assert_eq!(table.columns[0].display_width, Some(6));
+    assert_eq!(table.columns[1].ty, ColumnType::Json);
+    assert_eq!(table.columns[2].ty, ColumnType::Uuid);
+    assert_eq!(table.columns[3].generated, Generated::Virtual);
+    assert_eq!(table.columns[4].generated, Generated::Stored);
+    assert_eq!(table.columns[5].default.as_deref(), Some("it's"));
+    assert_eq!(table.handle().map(|key| &*key.name), Some("by_u"));
+
+    let listed = source.upstream.tables().await.unwrap();
+    let of = |name: &str| listed.iter().find(|table| &*table.name.table == name);
+    assert!(of("t").is_some_and(|t| t.eligible && t.id == table.id.0));
+    assert!(of("nokey").is_some_and(|t| !t.eligible && t.unsupported.is_none()));
+    assert!(of("seq").is_some_and(|t| t.unsupported.is_some()));
+    assert!(of("ver").is_some_and(|t| t.unsupported.is_some()));
+    assert!(of("w").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forced_replication_yields_rows_of_tables_without_a_key() {
+    let server = server(&[]).await;
+    server
+        .sql("CREATE DATABASE shop; CREATE TABLE shop.nokey (a INT)")
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let source = start(options(&server, folder.path()), store(folder.path()))
+        .await
+        .unwrap();
+    let mut forced = job(source.now().await);
+    forced.force_replicate = true;
+    let mut stream = Stream::open_job(&source, forced, 1 << 20);
+    server.sql("INSERT INTO shop.nokey VALUES (1)").await.unwrap();
+    stream.until_row("+shop.nokey 1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn renames_follow_the_selection_and_versions_survive() {
+    let server = server(&[]).await;
+    server
+        .sql(
+            "CREATE DATABASE shop; CREATE TABLE shop.a (id INT PRIMARY KEY); CREATE TABLE shop.tmp_a (id INT PRIMARY KEY);
+             CREATE TABLE shop.tmp_b (id INT PRIMARY KEY)",
+        )
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let meta = store(folder.path());
+    let source = start(options(&server, folder.path()), meta.clone())
+        .await
+        .unwrap();
+    let begin = source.now().await;
+    let mut stream = Stream::open(&source, begin);
+    server
+        .sql(
+            "USE shop; INSERT INTO a VALUES (1); RENAME TABLE a TO b, tmp_a TO tmp_c; INSERT INTO b VALUES (2);
+             TRUNCATE TABLE b; INSERT INTO b VALUES (3); ALTER DATABASE shop CHARACTER SET utf8mb4;
+             DROP TABLE b, tmp_c; CREATE TABLE b (id INT PRIMARY KEY); INSERT INTO b VALUES (4);",
+        )
+        .await
+        .unwrap();
+    stream.until_row("+shop.b 4").await;
+    let texts = stream.texts();
+    assert_eq!(texts[1], "rename table | RENAME TABLE `shop`.`a` TO `shop`.`b`");
+    assert!(
+        texts[3].starts_with("truncate table | TRUNCATE TABLE b"),
+        "{}",
+        texts[3]
+    );
+    assert!(
+        texts[5].starts_with("modify schema charset and collate | "),
+        "{}",
+        texts[5]
+    );
+    assert_eq!(texts[6], "drop table | DROP TABLE IF EXISTS `shop`.`b`");
+    let ids: Vec<i64> = [0, 2, 4, 8]
+        .iter()
+        .map(|&i| table_of(&stream.events[i]).id.0)
+        .collect();
+    assert_eq!(ids[0], ids[1], "a renamed table is the same table");
+    assert!(ids[1] != ids[2] && ids[2] != ids[3], "{ids:?}");
+    let versions: Vec<_> = [0, 2, 4, 8]
+        .iter()
+        .map(|&i| table_of(&stream.events[i]).version)
+        .collect();
+    stream.close().await;
+    source.close().await;
+
+    let source = start(options(&server, folder.path()), meta).await.unwrap();
+    let mut again = Stream::open(&source, begin);
+    again.until_row("+shop.b 4").await;
+    let same: Vec<_> = [0, 2, 4, 8]
+        .iter()
+        .map(|&i| table_of(&again.events[i]).version)
+        .collect();
+    assert_eq!(same, versions);
+    server.sql("RENAME TABLE shop.tmp_b TO shop.c").await.unwrap();
+    assert_eq!(again.error().await.code(), ErrorCode::SyncRenameTableFailed);
+}
