@@ -7,7 +7,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use tidegate_api::{ChangefeedDetail, CreateChangefeed, ReplicaConfig, ResumeChangefeed, UpdateChangefeed, VerifyTable};
+use tidegate_api::{
+    ChangefeedDetail, CreateChangefeed, ReplicaConfig, ResumeChangefeed, UpdateChangefeed, VerifyTable,
+};
 use tidegate_engine::{Capture, ReplicationService, ServiceParts};
 use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, Ts};
 use tidegate_sink::{BoxFut, EventSink, SinkOpener, SinkSpec};
@@ -50,7 +52,14 @@ impl Bench {
     async fn start(plan: FaultPlan) -> Bench {
         let history = Arc::new(History::generate(1, 40, START_MS));
         let downstream = Downstream::new(&history);
-        Bench::restart(plan, history, downstream, MemStore::new(), SimClock::starting_at(START_MS + 1000)).await
+        Bench::restart(
+            plan,
+            history,
+            downstream,
+            MemStore::new(),
+            SimClock::starting_at(START_MS + 1000),
+        )
+        .await
     }
 
     async fn restart(
@@ -104,7 +113,11 @@ impl Bench {
     async fn until(&self, id: &str, state: &str) {
         let deadline = Instant::now() + Duration::from_secs(3600);
         while self.state(id).await != state {
-            assert!(Instant::now() < deadline, "{id} is {}, not {state}", self.state(id).await);
+            assert!(
+                Instant::now() < deadline,
+                "{id} is {}, not {state}",
+                self.state(id).await
+            );
             sleep(Duration::from_millis(100)).await;
         }
     }
@@ -113,7 +126,11 @@ impl Bench {
         let mut live = self.service.live();
         live.changed().await.unwrap();
         let snapshot = Arc::clone(&live.borrow());
-        let figures = snapshot.changefeeds.iter().find(|figures| figures.id == id).unwrap();
+        let figures = snapshot
+            .changefeeds
+            .iter()
+            .find(|figures| figures.id == id)
+            .unwrap();
         figures.reason.clone().unwrap_or_default()
     }
 }
@@ -158,7 +175,11 @@ async fn the_first_fault_of_a_creation_is_the_one_reported() {
     bad.replica_config.memory_quota = 1 << 20;
     bad.replica_config.filter.ignore_txn_start_ts = vec![1];
     let expect = async |request: &CreateChangefeed, code_expected: ErrorCode, word: &str| {
-        let error = bench.service.create_changefeed(request.clone()).await.unwrap_err();
+        let error = bench
+            .service
+            .create_changefeed(request.clone())
+            .await
+            .unwrap_err();
         assert_eq!(error.code(), code_expected, "{error:?}");
         assert!(error.wire_message().contains(word), "{error:?}");
     };
@@ -196,14 +217,23 @@ async fn of_parallel_creations_one_wins_and_is_visible_at_once() {
         tasks.spawn(async move {
             let result = bench.create("one").await;
             if result.is_ok() {
-                bench.service.get_changefeed(&feed("one")).await.expect("visible to its creator");
+                bench
+                    .service
+                    .get_changefeed(&feed("one"))
+                    .await
+                    .expect("visible to its creator");
             }
             result
         });
     }
     let results = tasks.join_all().await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
-    assert!(results.into_iter().filter_map(code).all(|code| code == ErrorCode::ChangeFeedAlreadyExists));
+    assert!(
+        results
+            .into_iter()
+            .filter_map(code)
+            .all(|code| code == ErrorCode::ChangeFeedAlreadyExists)
+    );
     // A creation that failed leaves the id free.
     let mut refused = request("two");
     refused.sink_uri = "nowhere".to_owned();
@@ -216,9 +246,19 @@ async fn a_removed_changefeed_is_gone_and_its_id_free() {
     let bench = Bench::start(FaultPlan::default()).await;
     bench.create("a").await.unwrap();
     bench.service.remove_changefeed(&feed("a")).await.unwrap();
-    assert_eq!(code(bench.service.get_changefeed(&feed("a")).await), Some(ErrorCode::ChangeFeedNotExists));
-    bench.service.remove_changefeed(&feed("a")).await.expect("removing twice is no error");
-    assert_eq!(code(bench.service.pause_changefeed(&feed("a")).await), Some(ErrorCode::ChangeFeedNotExists));
+    assert_eq!(
+        code(bench.service.get_changefeed(&feed("a")).await),
+        Some(ErrorCode::ChangeFeedNotExists)
+    );
+    bench
+        .service
+        .remove_changefeed(&feed("a"))
+        .await
+        .expect("removing twice is no error");
+    assert_eq!(
+        code(bench.service.pause_changefeed(&feed("a")).await),
+        Some(ErrorCode::ChangeFeedNotExists)
+    );
     bench.create("a").await.unwrap();
 }
 
@@ -232,7 +272,11 @@ async fn pause_and_resume_change_the_state_at_once_and_twice_is_fine() {
     }
     assert_eq!(bench.reason("a").await, "paused");
     for _ in 0..2 {
-        bench.service.resume_changefeed(&feed("a"), ResumeChangefeed::default()).await.unwrap();
+        bench
+            .service
+            .resume_changefeed(&feed("a"), ResumeChangefeed::default())
+            .await
+            .unwrap();
         assert_eq!(bench.state("a").await, "normal");
     }
 }
@@ -252,13 +296,23 @@ async fn a_hanging_sink_leaves_the_control_in_hand_and_says_why_nothing_moves() 
     let asked = Instant::now();
     bench.service.pause_changefeed(&feed("a")).await.unwrap();
     assert_eq!(bench.state("a").await, "stopped");
-    bench.service.resume_changefeed(&feed("a"), ResumeChangefeed::default()).await.unwrap();
+    bench
+        .service
+        .resume_changefeed(&feed("a"), ResumeChangefeed::default())
+        .await
+        .unwrap();
     assert_eq!(bench.state("a").await, "normal");
-    assert!(asked.elapsed() < Duration::from_secs(1), "orders must not wait for the sink");
+    assert!(
+        asked.elapsed() < Duration::from_secs(1),
+        "orders must not wait for the sink"
+    );
 
     let asked = Instant::now();
     bench.service.remove_changefeed(&feed("a")).await.unwrap();
-    assert!(asked.elapsed() < Duration::from_secs(15), "a removal waits for the close deadline at most");
+    assert!(
+        asked.elapsed() < Duration::from_secs(15),
+        "a removal waits for the close deadline at most"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -278,11 +332,21 @@ async fn a_purged_log_fails_a_paused_changefeed_until_it_is_moved_on() {
     };
     let refused = bench.service.resume_changefeed(&feed("a"), resume(0)).await;
     assert_eq!(code(refused), Some(ErrorCode::StartTsBeforeGC));
-    let refused = bench.service.resume_changefeed(&feed("a"), resume(u64::MAX)).await;
+    let refused = bench
+        .service
+        .resume_changefeed(&feed("a"), resume(u64::MAX))
+        .await;
     assert_eq!(code(refused), Some(ErrorCode::APIInvalidParam));
-    bench.service.resume_changefeed(&feed("a"), resume(later.as_u64())).await.unwrap();
+    bench
+        .service
+        .resume_changefeed(&feed("a"), resume(later.as_u64()))
+        .await
+        .unwrap();
     let detail = bench.service.get_changefeed(&feed("a")).await.unwrap();
-    assert_eq!((detail.state.as_str(), detail.start_ts), ("normal", later.as_u64()));
+    assert_eq!(
+        (detail.state.as_str(), detail.start_ts),
+        ("normal", later.as_u64())
+    );
     assert!(detail.checkpoint_ts >= later.as_u64());
     assert!(detail.error.is_none());
 }
@@ -292,13 +356,40 @@ async fn a_changefeed_finishes_at_its_target() {
     let bench = Bench::start(FaultPlan::default()).await;
     let mut with_target = request("a");
     with_target.target_ts = bench.history.steps[20].commit_ts.as_u64();
-    bench.service.create_changefeed(with_target.clone()).await.unwrap();
+    bench
+        .service
+        .create_changefeed(with_target.clone())
+        .await
+        .unwrap();
     bench.until("a", "finished").await;
     let detail = bench.service.get_changefeed(&feed("a")).await.unwrap();
     assert_eq!(detail.checkpoint_ts, with_target.target_ts);
-    assert!(bench.service.list_changefeeds("default", None).await.unwrap().is_empty());
-    assert_eq!(bench.service.list_changefeeds("default", Some("all")).await.unwrap().len(), 1);
-    assert_eq!(bench.service.list_changefeeds("other", Some("all")).await.unwrap().len(), 0);
+    assert!(
+        bench
+            .service
+            .list_changefeeds("default", None)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        bench
+            .service
+            .list_changefeeds("default", Some("all"))
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(
+        bench
+            .service
+            .list_changefeeds("other", Some("all"))
+            .await
+            .unwrap()
+            .len(),
+        0
+    );
     assert!(bench.service.processors().await.unwrap().is_empty());
 }
 
@@ -311,17 +402,108 @@ async fn only_a_stopped_changefeed_is_updated_and_the_change_takes_effect() {
         ..UpdateChangefeed::default()
     };
     let target = bench.history.steps[10].commit_ts;
-    let refused = bench.service.update_changefeed(&feed("a"), update(target)).await.unwrap_err();
-    assert!(refused.wire_message().contains("when it is stopped or failed"), "{refused:?}");
+    let refused = bench
+        .service
+        .update_changefeed(&feed("a"), update(target))
+        .await
+        .unwrap_err();
+    assert!(
+        refused.wire_message().contains("when it is stopped or failed"),
+        "{refused:?}"
+    );
     bench.service.pause_changefeed(&feed("a")).await.unwrap();
-    let refused = bench.service.update_changefeed(&feed("a"), update(Ts::from_u64(32))).await.unwrap_err();
-    assert!(refused.wire_message().contains("can not update target_ts:32 less than start_ts"), "{refused:?}");
-    let refused = bench.service.update_changefeed(&feed("a"), UpdateChangefeed::default()).await.unwrap_err();
-    assert!(refused.wire_message().contains("is the same with the old one"), "{refused:?}");
-    let detail = bench.service.update_changefeed(&feed("a"), update(target)).await.unwrap();
-    assert_eq!((detail.target_ts, detail.state.as_str()), (target.as_u64(), "stopped"));
-    bench.service.resume_changefeed(&feed("a"), ResumeChangefeed::default()).await.unwrap();
+    let refused = bench
+        .service
+        .update_changefeed(&feed("a"), update(Ts::from_u64(32)))
+        .await
+        .unwrap_err();
+    assert!(
+        refused
+            .wire_message()
+            .contains("can not update target_ts:32 less than start_ts"),
+        "{refused:?}"
+    );
+    let refused = bench
+        .service
+        .update_changefeed(&feed("a"), UpdateChangefeed::default())
+        .await
+        .unwrap_err();
+    assert!(
+        refused.wire_message().contains("is the same with the old one"),
+        "{refused:?}"
+    );
+    let detail = bench
+        .service
+        .update_changefeed(&feed("a"), update(target))
+        .await
+        .unwrap();
+    assert_eq!(
+        (detail.target_ts, detail.state.as_str()),
+        (target.as_u64(), "stopped")
+    );
+    bench
+        .service
+        .resume_changefeed(&feed("a"), ResumeChangefeed::default())
+        .await
+        .unwrap();
     bench.until("a", "finished").await;
+}
+
+/// What a request leaves out keeps its stored value, and what it cannot change is refused rather than ignored.
+#[tokio::test(start_paused = true)]
+async fn an_update_of_the_config_merges_into_the_stored_one() {
+    let bench = Bench::start(FaultPlan::default()).await;
+    let mut created = request("a");
+    created.sink_uri = "blackhole://?transaction-atomicity=none".to_owned();
+    bench.service.create_changefeed(created).await.unwrap();
+    bench.service.pause_changefeed(&feed("a")).await.unwrap();
+    let update = |patch: serde_json::Value| UpdateChangefeed {
+        replica_config: Some(serde_json::from_value(patch).unwrap()),
+        ..UpdateChangefeed::default()
+    };
+    let patch = serde_json::json!({"filter": {"rules": ["shop.orders"]}, "memory_quota": 1 << 20});
+    let detail = bench
+        .service
+        .update_changefeed(&feed("a"), update(patch))
+        .await
+        .unwrap();
+    let config = detail.config.unwrap();
+    assert_eq!(
+        (config.filter.rules, config.memory_quota),
+        (vec!["shop.orders".to_owned()], 1 << 20)
+    );
+    assert!(config.check_gc_safe_point, "absent members keep their value");
+
+    for (patch, word) in [
+        (
+            serde_json::json!({"sink": {"transaction_atomicity": "table"}}),
+            "which wins",
+        ),
+        (serde_json::json!({"bdr_mode": true}), "ErrSinkURIInvalid"),
+        (
+            serde_json::json!({"enable_table_monitor": true}),
+            "enable_table_monitor",
+        ),
+        (
+            serde_json::json!({"filter": {"rules": ["not a rule"]}}),
+            "ErrFilterRuleInvalid",
+        ),
+    ] {
+        let error = bench
+            .service
+            .update_changefeed(&feed("a"), update(patch))
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), ErrorCode::ChangefeedUpdateRefused);
+        assert!(error.wire_message().contains(word), "{error:?}");
+    }
+    let keyless = serde_json::json!({"filter": {"rules": ["*.*"]}});
+    let error = bench
+        .service
+        .update_changefeed(&feed("a"), update(keyless))
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), ErrorCode::TableIneligible);
 }
 
 #[tokio::test(start_paused = true)]
@@ -348,14 +530,23 @@ async fn a_restart_goes_on_with_every_changefeed_as_it_was() {
         clock,
         ..
     } = bench;
-    let bench =
-        Bench::restart(FaultPlan::default(), history, Arc::clone(&sinks.downstream), store, clock).await;
+    let bench = Bench::restart(
+        FaultPlan::default(),
+        history,
+        Arc::clone(&sinks.downstream),
+        store,
+        clock,
+    )
+    .await;
     for (id, state) in [("runs", "normal"), ("paused", "stopped"), ("done", "finished")] {
         assert_eq!(bench.state(id).await, state);
     }
     let after = bench.service.get_changefeed(&feed("runs")).await.unwrap();
     assert!(after.checkpoint_ts >= before.checkpoint_ts);
-    assert_eq!((after.create_time, after.start_ts), (before.create_time, before.start_ts));
+    assert_eq!(
+        (after.create_time, after.start_ts),
+        (before.create_time, before.start_ts)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -363,16 +554,25 @@ async fn tables_are_sorted_by_whether_they_can_be_replicated() {
     let bench = Bench::start(FaultPlan::default()).await;
     let verified = bench.service.verify_table(VerifyTable::default()).await.unwrap();
     let names = |tables: &[tidegate_api::VerifiedTable]| {
-        tables.iter().map(|table| table.table_name.clone()).collect::<Vec<_>>()
+        tables
+            .iter()
+            .map(|table| table.table_name.clone())
+            .collect::<Vec<_>>()
     };
-    assert_eq!(names(&verified.eligible_tables), ["items", "orders", "skipped", "users"]);
+    assert_eq!(
+        names(&verified.eligible_tables),
+        ["items", "orders", "skipped", "users"]
+    );
     assert_eq!(names(&verified.ineligible_tables), ["keyless"]);
     bench.create("a").await.unwrap();
     let detail = bench.service.get_changefeed(&feed("a")).await.unwrap();
     assert_eq!(detail.task_status[0].table_ids.len(), 4);
     let processor = bench.service.processor(&feed("a"), "c1").await.unwrap();
     assert_eq!(processor.table_ids.map(|ids| ids.len()), Some(4));
-    assert_eq!(code(bench.service.processor(&feed("a"), "c2").await), Some(ErrorCode::CaptureNotExist));
+    assert_eq!(
+        code(bench.service.processor(&feed("a"), "c2").await),
+        Some(ErrorCode::CaptureNotExist)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -384,11 +584,24 @@ async fn a_failing_sink_shows_its_error_while_it_is_retried() {
     let bench = Bench::start(plan).await;
     bench.create("a").await.unwrap();
     bench.until("a", "pending").await;
-    let listed = bench.service.list_changefeeds("default", Some("warning")).await.unwrap();
-    assert_eq!(listed[0].state, "warning", "lists show a pending changefeed as warning");
-    assert_eq!(listed[0].error.as_ref().unwrap().code, "CDC:ErrMySQLConnectionError");
+    let listed = bench
+        .service
+        .list_changefeeds("default", Some("warning"))
+        .await
+        .unwrap();
+    assert_eq!(
+        listed[0].state, "warning",
+        "lists show a pending changefeed as warning"
+    );
+    assert_eq!(
+        listed[0].error.as_ref().unwrap().code,
+        "CDC:ErrMySQLConnectionError"
+    );
     let reason = bench.reason("a").await;
-    assert!(reason.starts_with("retrying in ") && reason.contains("connection refused"), "{reason}");
+    assert!(
+        reason.starts_with("retrying in ") && reason.contains("connection refused"),
+        "{reason}"
+    );
     let status = bench.service.changefeed_status(&feed("a")).await.unwrap();
     assert!(status.last_error.is_some());
     bench.until("a", "failed").await;

@@ -20,6 +20,12 @@ impl ReplicationService {
         mut config: ReplicaConfig,
     ) -> Result<(SinkUri, ReplicaConfig)> {
         let uri = SinkUri::parse(sink_uri)?;
+        if uri.has_mask() {
+            return Err(CdcError::new(
+                ErrorCode::SinkURIInvalid,
+                "sink uri invalid: a secret in it is only a mask: give the secret itself",
+            ));
+        }
         config.adjust(&uri)?;
         unsupported::check(&uri, &config)?;
         Ok((uri, config))
@@ -36,7 +42,7 @@ impl ReplicationService {
 
     /// A changefeed into the database it reads from would read what it wrote, for ever.
     async fn refuse_same_server(&self, uri: &SinkUri) -> Result<()> {
-        if !uri.kind().is_database() {
+        if !uri.scheme().is_mysql() {
             return Ok(());
         }
         let upstream = self.env.upstream.probe().await?;

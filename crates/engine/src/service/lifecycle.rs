@@ -105,16 +105,38 @@ impl ReplicationService {
             return Ok(());
         }
         if uri_changes {
-            let stored = SinkUri::parse(&info.sink_uri)?;
-            info.sink_uri = SinkUri::parse_update(&request.sink_uri, &stored)?.as_str().to_owned();
+            info.sink_uri = SinkUri::restore_secrets(&request.sink_uri, &info.sink_uri);
         }
         if let Some(patch) = request.replica_config {
-            info.config = patch.apply(&info.config)?;
+            info.config = patch.over(&info.config)?;
+        }
+        if !uri_changes {
+            refuse_conflict(info)?;
         }
         let (uri, config) = self.check_settings(&info.sink_uri, info.config.clone())?;
         info.config = config;
         self.check_targets(info, &uri, checkpoint).await
     }
+}
+
+/// A parameter of the URI wins over the config; a new config that says otherwise would change nothing.
+fn refuse_conflict(info: &FeedInfo) -> Result<()> {
+    let uri = SinkUri::parse(&info.sink_uri)?;
+    let sink = &info.config.sink;
+    for (parameter, configured) in [
+        ("protocol", &sink.protocol),
+        ("transaction-atomicity", &sink.transaction_atomicity),
+    ] {
+        if let (Some(in_uri), Some(in_config)) = (uri.param(parameter), configured)
+            && !in_uri.eq_ignore_ascii_case(in_config)
+        {
+            return Err(refused(&format!(
+                "changefeed update error: {parameter} is {in_uri} in the sink uri, which wins over {in_config} in the \
+                 config: change the uri too"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn is_same(new: &FeedInfo, old: &FeedInfo) -> bool {
