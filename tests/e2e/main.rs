@@ -1,0 +1,12 @@
+//! The built server, over its API, between real MariaDB servers.
+//!
+//! Every test starts servers of its own. A missing MariaDB fails the tests.
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+mod faults;
+mod golden;
+mod http;
+mod replication;
+mod shutdown;
+mod sigkill;
+mod support;
