@@ -5,7 +5,12 @@
 
 #![warn(missing_docs)]
 
+mod blackhole;
+mod mysql;
+mod opener;
+mod settings;
 mod sink;
 mod storage;
 
+pub use opener::{SinkOpener, SinkSpec, Sinks, check, forget, open};
 pub use sink::{BoxFut, EventSink};

@@ -23,6 +23,8 @@ pub(crate) struct StorageConfig {
     pub(crate) date_separator: DateSeparator,
     /// Whether schema files number the columns.
     pub(crate) output_column_id: bool,
+    /// Whether an update that changes a key stays one update; else it is written as a delete and an insert.
+    pub(crate) output_raw_change_event: bool,
     /// Tables are spread over this many workers.
     pub(crate) worker_count: usize,
     /// Zone of the date level.

@@ -6,9 +6,29 @@
 mod config;
 mod files;
 mod metrics;
+mod settings;
 mod storage_sink;
 mod table_files;
 mod worker;
+
+use std::sync::Arc;
+
+use tidegate_model::{Clock, Result};
+
+pub(crate) use self::metrics::forget;
+use self::storage_sink::StorageSink;
+use crate::opener::SinkSpec;
+
+/// Proves that the directory can be written to and starts the sink.
+pub(crate) async fn open(spec: &SinkSpec, clock: Arc<dyn Clock>) -> Result<StorageSink> {
+    let metrics = metrics::StorageMetrics::of(&spec.changefeed);
+    StorageSink::open(settings::read(spec)?, clock, metrics).await
+}
+
+/// Checks the settings and that the directory can be written to.
+pub(crate) async fn check(spec: &SinkSpec) -> Result<()> {
+    StorageSink::try_root(settings::read(spec)?).await
+}
 
 #[cfg(test)]
 mod tests;

@@ -80,6 +80,11 @@ impl StorageSink {
         })
     }
 
+    /// Proves that the root can be written to.
+    pub(crate) async fn try_root(config: StorageConfig) -> Result<()> {
+        blocking(move || probe(&config.root)).await
+    }
+
     /// All rows of one table go to one worker, so their order is kept.
     fn worker_of(&self, table: &TableName) -> usize {
         let mut hash = crc32fast::Hasher::new();
@@ -89,7 +94,7 @@ impl StorageSink {
     }
 
     async fn distribute(&self, batch: TxnBatch) -> Result<()> {
-        self.check().await?;
+        self.healthy().await?;
         let mut shares: Vec<Vec<(Ts, RowBlock)>> = vec![Vec::new(); self.workers.len()];
         for txn in batch.txns {
             for block in txn.blocks {
@@ -123,7 +128,7 @@ impl StorageSink {
     }
 
     async fn schema_files(&self, ddl: &DdlEvent) -> Result<()> {
-        self.check().await?;
+        self.healthy().await?;
         let root = self.config.root.clone();
         let files = SchemaFile::of_ddl(ddl, self.config.output_column_id);
         blocking(move || {
@@ -138,7 +143,7 @@ impl StorageSink {
     }
 
     async fn checkpoint(&self, ts: Ts) -> Result<()> {
-        self.check().await?;
+        self.healthy().await?;
         let mut state = self.state.lock().await;
         state.checkpoint = state.checkpoint.max(ts);
         if state.last_metadata.elapsed() < METADATA_INTERVAL {
@@ -161,7 +166,7 @@ impl StorageSink {
     }
 
     /// The first failure of a worker, if one has ended.
-    async fn check(&self) -> Result<()> {
+    async fn healthy(&self) -> Result<()> {
         let mut state = self.state.lock().await;
         while let Some(ended) = state.tasks.try_join_next() {
             note(&mut state.failure, ended);

@@ -57,6 +57,7 @@ fn config(root: &Path) -> StorageConfig {
         file_index_width: 6,
         date_separator: DateSeparator::Day,
         output_column_id: false,
+        output_raw_change_event: false,
         worker_count: 2,
         time_zone: TimeZone::UTC,
     }
@@ -289,15 +290,23 @@ async fn files_are_cut_between_transactions_only() {
 #[tokio::test]
 async fn rows_do_not_wait_longer_than_the_interval() {
     let root = tempfile::tempdir().unwrap();
-    let sink = open(StorageConfig { flush_interval: Duration::from_millis(10), ..config(root.path()) }).await;
+    let sink = open(StorageConfig {
+        flush_interval: Duration::from_millis(10),
+        ..config(root.path())
+    })
+    .await;
     let heard = Arc::new(Heard::default());
-    sink.write(batch(&heard, 1, vec![txn(10, &[&table("a", &["id"], 5)])])).await.unwrap();
+    sink.write(batch(&heard, 1, vec![txn(10, &[&table("a", &["id"], 5)])]))
+        .await
+        .unwrap();
     let acknowledged = async {
         while heard.0.lock().unwrap().is_empty() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), acknowledged).await.expect("the interval passes");
+    tokio::time::timeout(Duration::from_secs(60), acknowledged)
+        .await
+        .expect("the interval passes");
     assert_eq!(*heard.0.lock().unwrap(), [(1, true)]);
 }
 

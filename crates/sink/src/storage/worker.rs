@@ -80,7 +80,7 @@ impl Worker {
                     Some(Job::Flush(done)) => {
                         self = self.flush().await?;
                         // The one who asked may have gone.
-                        drop(done.send(()));
+                        done.send(()).ok();
                     }
                     None => return Ok(()),
                 },

@@ -1,0 +1,55 @@
+//! Settings of the MySQL sink.
+
+use std::time::Duration;
+
+use tidegate_mysql::ConnectOptions;
+
+/// Everything the sink needs to know, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct MysqlConfig {
+    /// Address, credentials, TLS and the time allowed for a login.
+    pub(crate) connect: ConnectOptions,
+    /// Rows are always written in a form that overwrites.
+    pub(crate) safe_mode: bool,
+    /// Rows in one downstream transaction, exceeded only by a larger upstream transaction that stays whole.
+    pub(crate) max_txn_row: usize,
+    /// Several rows in one statement.
+    pub(crate) batch_dml: bool,
+    /// Several statements in one round trip.
+    pub(crate) multi_stmt: bool,
+    /// Whether upstream transactions stay whole whatever their size.
+    pub(crate) atomicity: Atomicity,
+    /// Time allowed for one round trip of rows.
+    pub(crate) round_trip_timeout: Duration,
+    /// TiDB only.
+    pub(crate) tidb_txn_mode: TidbTxnMode,
+    /// Zone of a schema change whose upstream session used the server's own; `None`: the downstream's default.
+    pub(crate) ddl_zone: Option<String>,
+}
+
+/// `transaction-atomicity`.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Atomicity {
+    /// A transaction larger than `max-txn-row` may be cut.
+    #[default]
+    None,
+    /// Never cut.
+    Table,
+}
+
+/// `tidb-txn-mode`.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) enum TidbTxnMode {
+    #[default]
+    Optimistic,
+    Pessimistic,
+}
+
+impl TidbTxnMode {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            TidbTxnMode::Optimistic => "optimistic",
+            TidbTxnMode::Pessimistic => "pessimistic",
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Applies schema changes, each once.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Error};
+use tidegate_model::{CdcError, DdlEvent, DdlKind, ErrorCode, Result};
+use tidegate_mysql::Flavour;
+use tidegate_mysql::sql::{push_ident, push_string};
+use tokio::time::{Instant, sleep};
+
+use super::bookkeeping::{self, Known, Record, judge};
+use super::config::MysqlConfig;
+use super::errors::{DdlFault, ddl_fault, query_error, server_code};
+use super::fingerprint::{exists, fingerprint};
+use super::metrics::MysqlMetrics;
+use super::mysql_sink::Feed;
+use super::session::{self, Facts, SQL_MODE};
+
+/// Tries of one schema change, as in the original.
+const TRIES_MAX: u32 = 20;
+/// Wait before the second try; doubles up to [`BACKOFF_MAX`].
+const BACKOFF_MIN: Duration = Duration::from_millis(500);
+const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// Characters of a statement in messages, as in the original.
+const STATEMENT_CHARS_MAX: usize = 1024;
+/// Modes that change how a statement is understood. The others only refuse or rewrite values.
+const PARSING_MODES: [&str; 7] = [
+    "ANSI_QUOTES",
+    "PIPES_AS_CONCAT",
+    "NO_BACKSLASH_ESCAPES",
+    "IGNORE_SPACE",
+    "HIGH_NOT_PRECEDENCE",
+    "REAL_AS_FLOAT",
+    "NO_UNSIGNED_SUBTRACTION",
+];
+
+/// Applies the schema changes of one changefeed.
+pub(crate) struct DdlRunner {
+    config: MysqlConfig,
+    facts: Facts,
+    feed: Feed,
+    metrics: MysqlMetrics,
+    warned: AtomicBool,
+}
+
+/// Why a try failed.
+enum Fault {
+    Final(CdcError),
+    Transient(CdcError),
+}
+
+impl DdlRunner {
+    pub(crate) fn new(config: MysqlConfig, facts: Facts, feed: Feed, metrics: MysqlMetrics) -> Self {
+        DdlRunner {
+            config,
+            facts,
+            feed,
+            metrics,
+            warned: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns when the change is in place downstream, whether it was made now or before.
+    ///
+    /// # Errors
+    /// `ExecDDLFailed` when the server refuses it or all tries failed.
+    pub(crate) async fn apply(&self, ddl: &DdlEvent) -> Result<()> {
+        let started = Instant::now();
+        let mut lost = None;
+        let mut tries = 0;
+        loop {
+            let error = match self.attempt(ddl, &mut lost).await {
+                Ok(()) => break,
+                Err(Fault::Final(error)) => return Err(error),
+                Err(Fault::Transient(error)) => error,
+            };
+            self.metrics.execution_error();
+            tries += 1;
+            if tries >= TRIES_MAX {
+                return Err(error);
+            }
+            let wait = BACKOFF_MIN
+                .saturating_mul(1 << (tries - 1).min(16))
+                .min(BACKOFF_MAX);
+            tracing::warn!(
+                changefeed = %self.feed.changefeed, ddl_ts = %ddl.commit_ts, tries, wait_ms = wait.as_millis(), %error,
+                "a schema change failed and is tried again"
+            );
+            sleep(wait).await;
+        }
+        self.metrics.ddl(started.elapsed());
+        Ok(())
+    }
+
+    /// One try. `lost`: a session that may still be running the statement.
+    async fn attempt(&self, ddl: &DdlEvent, lost: &mut Option<u32>) -> Result<(), Fault> {
+        let (mut conn, _) = session::open(&self.config).await.map_err(Fault::Transient)?;
+        if let Some(id) = *lost {
+            session::wait_for_end(&mut conn, id)
+                .await
+                .map_err(transient("wait for the lost session"))?;
+            *lost = None;
+        }
+        let record = bookkeeping::read(&mut conn, &self.feed)
+            .await
+            .map_err(transient("read the bookkeeping of schema changes"))?;
+        let Some(record) = record else {
+            self.warn_without_bookkeeping();
+            self.run(&mut conn, ddl, lost, false).await?;
+            return Ok(());
+        };
+        let before = fingerprint(&mut conn, ddl)
+            .await
+            .map_err(transient("look at the tables of a schema change"))?;
+        if judge(record, ddl.commit_ts, before) == Known::Done {
+            tracing::info!(changefeed = %self.feed.changefeed, ddl_ts = %ddl.commit_ts, "a schema change is in place already");
+            return self.note(&mut conn, ddl, true).await;
+        }
+        self.note(&mut conn, ddl, false).await?;
+        self.run(&mut conn, ddl, lost, true).await?;
+        self.note(&mut conn, ddl, true).await
+    }
+
+    /// Writes the bookkeeping row with the fingerprint of now.
+    async fn note(&self, conn: &mut Conn, ddl: &DdlEvent, finished: bool) -> Result<(), Fault> {
+        let noted = async {
+            let record = Record {
+                ddl_ts: ddl.commit_ts,
+                finished,
+                fingerprint: fingerprint(conn, ddl).await?,
+            };
+            bookkeeping::write(conn, &self.feed, record).await
+        };
+        noted.await.map_err(transient("keep the books of schema changes"))
+    }
+
+    /// Runs the statement in a session like the one that wrote it, and puts the session back.
+    async fn run(
+        &self,
+        conn: &mut Conn,
+        ddl: &DdlEvent,
+        lost: &mut Option<u32>,
+        known_new: bool,
+    ) -> Result<(), Fault> {
+        self.imitate(conn, ddl)
+            .await
+            .map_err(transient("prepare a session for a schema change"))?;
+        *lost = Some(conn.id());
+        let outcome = conn.query_drop(&*ddl.query).await;
+        if outcome.is_ok() || outcome.as_ref().is_err_and(|error| server_code(error).is_some()) {
+            *lost = None;
+        }
+        if let Err(error) = outcome {
+            self.forgive(conn, ddl, error, known_new).await?;
+        }
+        conn.query_drop(format!("SET sql_mode = '{SQL_MODE}', timestamp = DEFAULT"))
+            .await
+            .map_err(transient("put the session of a schema change back"))
+    }
+
+    /// Settings of the upstream's session that change what the statement means.
+    async fn imitate(&self, conn: &mut Conn, ddl: &DdlEvent) -> Result<(), Error> {
+        // Without it a TIMESTAMP column may refuse the NULL that the upstream's holds.
+        tolerate(conn.query_drop("SET explicit_defaults_for_timestamp = 1").await)?;
+        if let Some(collation) = &ddl.session.collation {
+            tolerate(conn.query_drop(set("collation_connection", collation)).await)?;
+        }
+        self.set_zone(conn, ddl).await?;
+        if ddl.session.timestamp_seconds != 0 {
+            conn.query_drop(format!("SET timestamp = {}", ddl.session.timestamp_seconds))
+                .await?;
+        }
+        let names_schema = matches!(ddl.kind, DdlKind::CreateSchema | DdlKind::DropSchema);
+        if !ddl.schema.is_empty() && !names_schema {
+            let mut statement = b"USE ".to_vec();
+            push_ident(&mut statement, &ddl.schema);
+            // 1049: the upstream's default schema does not exist here. A statement that needs it fails by itself.
+            match conn.query_drop(statement).await {
+                Err(error) if server_code(&error) == Some(1049) => {}
+                other => other?,
+            }
+        }
+        let modes = session_modes(
+            ddl.session.sql_mode.as_deref().unwrap_or_default(),
+            self.facts.flavour,
+        );
+        conn.query_drop(format!("SET sql_mode = '{modes}'")).await
+    }
+
+    /// The upstream session's zone: literals of TIMESTAMP columns are read in it.
+    async fn set_zone(&self, conn: &mut Conn, ddl: &DdlEvent) -> Result<(), Error> {
+        let of_session = ddl.session.time_zone.as_deref().filter(|zone| *zone != "SYSTEM");
+        let Some(zone) = of_session.or(self.config.ddl_zone.as_deref()) else {
+            return conn.query_drop("SET time_zone = DEFAULT").await;
+        };
+        match conn.query_drop(set("time_zone", zone)).await {
+            // 1298: the zone's name is not loaded here. Its offset at the time of the statement is.
+            Err(error) if server_code(&error) == Some(1298) => {
+                match offset_at(zone, ddl.session.timestamp_seconds) {
+                    Some(offset) => conn.query_drop(set("time_zone", &offset)).await,
+                    None => Err(error),
+                }
+            }
+            other => other,
+        }
+    }
+
+    /// Decides whether an error means that the change is in place.
+    async fn forgive(
+        &self,
+        conn: &mut Conn,
+        ddl: &DdlEvent,
+        error: Error,
+        known_new: bool,
+    ) -> Result<(), Fault> {
+        let in_place = match (ddl.kind, ddl_fault(&error)) {
+            (DdlKind::RenameTable, _) if server_code(&error).is_some() => self
+                .is_renamed(conn, ddl)
+                .await
+                .map_err(transient("look for a renamed table"))?,
+            // One clause was refused, and with it all: the others are in place only if it ran before.
+            (DdlKind::MultiSchemaChange, DdlFault::AlreadyDone) => !known_new,
+            (_, fault) => fault == DdlFault::AlreadyDone,
+        };
+        if in_place {
+            tracing::warn!(
+                changefeed = %self.feed.changefeed, ddl_ts = %ddl.commit_ts, code = server_code(&error),
+                "the downstream says that a schema change is in place already"
+            );
+            return Ok(());
+        }
+        let transient = ddl_fault(&error) == DdlFault::Transient;
+        let statement: String = ddl.query.chars().take(STATEMENT_CHARS_MAX).collect();
+        let failed = CdcError::new(
+            ErrorCode::ExecDDLFailed,
+            format_args!(
+                "the schema change with start_ts {} and commit_ts {} failed downstream: {statement}",
+                ddl.start_ts, ddl.commit_ts
+            ),
+        )
+        .with_source(error);
+        Err(if transient {
+            Fault::Transient(failed)
+        } else {
+            Fault::Final(failed)
+        })
+    }
+
+    /// Whether all old names are gone and all new ones are there. Not decidable for names that swap.
+    async fn is_renamed(&self, conn: &mut Conn, ddl: &DdlEvent) -> Result<bool, Error> {
+        let mut any = false;
+        for table in &ddl.tables {
+            if let Some(old) = &table.old_name {
+                any = true;
+                if exists(conn, old).await? || !exists(conn, &table.name).await? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(any)
+    }
+
+    fn warn_without_bookkeeping(&self) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                changefeed = %self.feed.changefeed, user = %self.config.connect.user,
+                "the downstream user may not keep the books of schema changes, so a crash during one is recognised by \
+                 error numbers only: GRANT CREATE, SELECT, INSERT, DELETE ON `tidb_cdc`.* TO it"
+            );
+        }
+    }
+}
+
+fn transient(doing: &'static str) -> impl Fn(Error) -> Fault {
+    move |error| Fault::Transient(query_error(doing, error))
+}
+
+/// Lets a server pass that does not know the setting, or whose account may not set it.
+fn tolerate(outcome: Result<(), Error>) -> Result<(), Error> {
+    match outcome {
+        Err(error) if server_code(&error).is_some() => Ok(()),
+        other => other,
+    }
+}
+
+fn set(variable: &str, value: &str) -> Vec<u8> {
+    let mut statement = format!("SET {variable} = ").into_bytes();
+    push_string(&mut statement, value);
+    statement
+}
+
+/// Our own mode with those of the upstream's session that change how statements are understood.
+fn session_modes(upstream: &str, flavour: Flavour) -> String {
+    let mut modes = SQL_MODE.to_owned();
+    for mode in upstream.split(',') {
+        let oracle = mode == "ORACLE" && flavour == Flavour::MariaDb;
+        if oracle || PARSING_MODES.contains(&mode) {
+            modes.push(',');
+            modes.push_str(mode);
+        }
+    }
+    modes
+}
+
+fn offset_at(zone: &str, unix_seconds: u32) -> Option<String> {
+    let zone = jiff::tz::TimeZone::get(zone).ok()?;
+    let at = jiff::Timestamp::from_second(i64::from(unix_seconds)).ok()?;
+    let seconds = zone.to_offset(at).seconds();
+    let sign = if seconds < 0 { '-' } else { '+' };
+    let minutes = seconds.unsigned_abs() / 60;
+    Some(format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_modes_that_change_the_meaning_are_taken_over() {
+        let upstream = "ANSI_QUOTES,STRICT_TRANS_TABLES,NO_ZERO_DATE,ORACLE,NO_AUTO_CREATE_USER";
+        assert_eq!(
+            session_modes(upstream, Flavour::MariaDb),
+            format!("{SQL_MODE},ANSI_QUOTES,ORACLE")
+        );
+        assert_eq!(
+            session_modes(upstream, Flavour::MySql),
+            format!("{SQL_MODE},ANSI_QUOTES")
+        );
+        assert_eq!(session_modes("", Flavour::MySql), SQL_MODE);
+    }
+
+    #[test]
+    fn a_named_zone_has_an_offset() {
+        assert_eq!(
+            offset_at("Europe/Berlin", 1_714_566_600).as_deref(),
+            Some("+02:00")
+        );
+        assert_eq!(
+            offset_at("America/New_York", 1_704_067_200).as_deref(),
+            Some("-05:00")
+        );
+        assert_eq!(offset_at("Nowhere/Land", 0), None);
+    }
+}

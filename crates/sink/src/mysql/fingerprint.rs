@@ -1,0 +1,114 @@
+//! Tells whether a schema change has taken place, whatever it was.
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Error, Row};
+use tidegate_model::{DdlEvent, DdlKind, TableName};
+use tidegate_mysql::sql::{push_ident, push_string, push_table};
+
+use super::errors::server_code;
+use super::session::column;
+
+const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x0100_0000_01b3;
+
+/// A hash over the definitions of everything that `ddl` touches, under old and new names, as they are now. A schema
+/// change that has an effect changes it; one that has none may be repeated.
+///
+/// For renames it holds the times of creation too, because tables of the same shape may swap names.
+pub(crate) async fn fingerprint(conn: &mut Conn, ddl: &DdlEvent) -> Result<u64, Error> {
+    let mut hash = Hash(FNV_OFFSET);
+    if let Some(schema) = &ddl.target_schema {
+        let mut query = b"SHOW CREATE DATABASE ".to_vec();
+        push_ident(&mut query, schema);
+        hash.add(&definition(conn, query).await?);
+    }
+    for table in &ddl.tables {
+        for name in table.old_name.iter().chain([&table.name]) {
+            let mut query = b"SHOW CREATE TABLE ".to_vec();
+            push_table(&mut query, name);
+            hash.add(&without_counter(&definition(conn, query).await?));
+            if ddl.kind == DdlKind::RenameTable {
+                hash.add(&creation_time(conn, name).await?);
+            }
+        }
+    }
+    Ok(hash.0)
+}
+
+/// Whether a table or view of that name exists.
+pub(crate) async fn exists(conn: &mut Conn, name: &TableName) -> Result<bool, Error> {
+    let mut query = b"SHOW CREATE TABLE ".to_vec();
+    push_table(&mut query, name);
+    Ok(!definition(conn, query).await?.is_empty())
+}
+
+/// The second column of the answer; empty when the object does not exist.
+async fn definition(conn: &mut Conn, query: Vec<u8>) -> Result<String, Error> {
+    let row: Result<Option<Row>, Error> = conn.query_first(query).await;
+    match row {
+        Ok(row) => Ok(column(row.as_ref(), 1).unwrap_or_default()),
+        // No such table, no such database.
+        Err(error) if matches!(server_code(&error), Some(1146 | 1049)) => Ok(String::new()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn creation_time(conn: &mut Conn, name: &TableName) -> Result<String, Error> {
+    let mut query =
+        b"SELECT CAST(CREATE_TIME AS CHAR) FROM information_schema.TABLES WHERE TABLE_SCHEMA = ".to_vec();
+    push_string(&mut query, &name.schema);
+    query.extend_from_slice(b" AND TABLE_NAME = ");
+    push_string(&mut query, &name.table);
+    let row: Option<Row> = conn.query_first(query).await?;
+    Ok(column(row.as_ref(), 0).unwrap_or_default())
+}
+
+/// The definition without ` AUTO_INCREMENT=n`, which rows change too.
+fn without_counter(definition: &str) -> String {
+    const OPTION: &str = " AUTO_INCREMENT=";
+    match definition.rsplit_once(OPTION) {
+        // Behind the last line break stand the table's options; before it, it would be text of a column.
+        Some((before, after)) if !after.contains('\n') => {
+            format!(
+                "{before}{}",
+                after.trim_start_matches(|c: char| c.is_ascii_digit())
+            )
+        }
+        _ => definition.to_owned(),
+    }
+}
+
+/// FNV-1a. Stored, so it must never change.
+struct Hash(u64);
+
+impl Hash {
+    fn add(&mut self, text: &str) {
+        for byte in text.bytes().chain([0]) {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(FNV_PRIME);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counter_is_left_out_and_nothing_else() {
+        let table = "CREATE TABLE `t` (\n  `a` int COMMENT ' AUTO_INCREMENT=7'\n) ENGINE=InnoDB";
+        assert_eq!(without_counter(table), table);
+        assert_eq!(
+            without_counter(&format!("{table} AUTO_INCREMENT=42 DEFAULT CHARSET=utf8mb4")),
+            format!("{table} DEFAULT CHARSET=utf8mb4")
+        );
+    }
+
+    #[test]
+    fn the_hash_is_the_published_one() {
+        let mut hash = Hash(FNV_OFFSET);
+        for byte in b"foobar" {
+            hash.0 = (hash.0 ^ u64::from(*byte)).wrapping_mul(FNV_PRIME);
+        }
+        assert_eq!(hash.0, 0x8594_4171_f739_67e8);
+    }
+}

@@ -1,0 +1,48 @@
+//! `mysql://`: rows and schema changes into a MySQL-compatible database.
+//!
+//! Two tasks: the *builder* turns rows into the text of the next downstream transaction while the *applier* runs the
+//! one before on one session, in commit order. A transaction that fails, or whose outcome is unknown, is built anew in
+//! a form that is right whatever part of it was applied. Schema changes run on sessions of their own.
+
+mod applier;
+mod bookkeeping;
+mod builder;
+mod chunk;
+mod config;
+mod ddl;
+mod errors;
+mod fingerprint;
+mod metrics;
+mod mysql_sink;
+mod plan;
+mod script;
+mod session;
+mod settings;
+
+use tidegate_model::{Result, Ts};
+
+pub(crate) use self::metrics::forget;
+use self::mysql_sink::{Feed, MysqlSink};
+use crate::opener::SinkSpec;
+
+/// Connects and starts the sink. Rows up to `replicate_ts` are written in a form that overwrites.
+pub(crate) async fn open(spec: &SinkSpec, replicate_ts: Ts) -> Result<MysqlSink> {
+    let feed = Feed {
+        changefeed: spec.changefeed.clone(),
+        cluster_id: spec.cluster_id.clone(),
+        replicate_ts,
+    };
+    MysqlSink::open(settings::read(spec)?, feed).await
+}
+
+/// Checks settings, login and privileges.
+pub(crate) async fn check(spec: &SinkSpec) -> Result<()> {
+    session::check(&settings::read(spec)?).await
+}
+
+#[cfg(test)]
+mod script_tests;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

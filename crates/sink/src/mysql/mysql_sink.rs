@@ -1,0 +1,161 @@
+//! The sink itself: hands batches to the builder's and the applier's tasks, runs schema changes.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tidegate_model::{CdcError, DdlEvent, ErrorCode, Result, Ts, TxnBatch};
+use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::applier::Applier;
+use super::builder::{Builder, Input, Limits};
+use super::config::MysqlConfig;
+use super::ddl::DdlRunner;
+use super::metrics::MysqlMetrics;
+use super::script::{Script, ScriptOptions};
+use super::session;
+use crate::sink::{BoxFut, EventSink};
+
+/// Batches that may wait in front of the builder; the engine's memory quota bounds their bytes.
+const BATCH_QUEUE: usize = 4;
+/// Downstream transactions that may wait behind the one that runs: one, so that the next ones grow meanwhile.
+const CHUNK_QUEUE: usize = 1;
+/// Bytes of statements in one downstream transaction, exceeded only by a larger upstream transaction.
+const CHUNK_BYTES_MAX: usize = 16 << 20;
+/// Bytes of one round trip; less when the server takes less.
+const TEXT_BYTES_MAX: usize = 4 << 20;
+/// The least that every server takes.
+const TEXT_BYTES_MIN: usize = 512;
+
+/// Who the sink writes for.
+#[derive(Clone, Debug)]
+pub(crate) struct Feed {
+    pub(crate) changefeed: tidegate_model::ChangefeedId,
+    pub(crate) cluster_id: String,
+    /// Rows up to here may have been written before.
+    pub(crate) replicate_ts: Ts,
+}
+
+/// Writes rows and schema changes to a MySQL-compatible server.
+pub(crate) struct MysqlSink {
+    input: mpsc::Sender<Input>,
+    failure: Arc<Failure>,
+    tasks: AsyncMutex<JoinSet<()>>,
+    ddl: DdlRunner,
+}
+
+/// The first error of the tasks.
+#[derive(Default)]
+struct Failure(Mutex<Option<CdcError>>);
+
+impl Failure {
+    fn note(&self, outcome: Result<()>) {
+        if let Err(error) = outcome {
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get_or_insert(error);
+        }
+    }
+
+    fn get(&self) -> Option<CdcError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl MysqlSink {
+    /// Connects and starts the tasks.
+    pub(crate) async fn open(config: MysqlConfig, feed: Feed) -> Result<Self> {
+        let metrics = MysqlMetrics::of(&feed.changefeed);
+        let (conn, facts) = session::open(&config).await?;
+        let options = ScriptOptions {
+            flavour: facts.flavour,
+            merge_rows: config.batch_dml,
+            merge_statements: config.multi_stmt,
+            text_bytes_max: (facts.max_allowed_packet / 2).clamp(TEXT_BYTES_MIN, TEXT_BYTES_MAX),
+        };
+        let limits = Limits {
+            rows_max: config.max_txn_row,
+            bytes_max: CHUNK_BYTES_MAX,
+            atomicity: config.atomicity,
+            safe_mode: config.safe_mode,
+            replicate_ts: feed.replicate_ts,
+        };
+        let (input, mut batches) = mpsc::channel(BATCH_QUEUE);
+        let (chunks_in, mut chunks) = mpsc::channel(CHUNK_QUEUE);
+        let failure = Arc::new(Failure::default());
+        let builder = Builder::new(limits, Script::new(options), chunks_in);
+        let applier = Applier::new(config.clone(), conn, Script::new(options), metrics.clone());
+        let mut tasks = JoinSet::new();
+        // The receivers outlive the notes, so that whoever finds a queue closed finds the reason too.
+        tasks.spawn({
+            let failure = Arc::clone(&failure);
+            async move { failure.note(builder.run(&mut batches).await) }
+        });
+        tasks.spawn({
+            let failure = Arc::clone(&failure);
+            async move { failure.note(applier.run(&mut chunks).await) }
+        });
+        Ok(MysqlSink {
+            input,
+            failure,
+            tasks: AsyncMutex::new(tasks),
+            ddl: DdlRunner::new(config, facts, feed, metrics),
+        })
+    }
+
+    async fn send(&self, input: Input) -> Result<()> {
+        if let Some(error) = self.failure.get() {
+            return Err(error);
+        }
+        self.input.send(input).await.map_err(|_closed| self.why_closed())
+    }
+
+    fn why_closed(&self) -> CdcError {
+        self.failure
+            .get()
+            .unwrap_or_else(|| CdcError::new(ErrorCode::MySQLTxnError, "the sink is closed"))
+    }
+
+    async fn flush_all(&self) -> Result<()> {
+        let (done, applied) = oneshot::channel();
+        self.send(Input::Flush(done)).await?;
+        applied.await.map_err(|_dropped| self.why_closed())
+    }
+}
+
+impl EventSink for MysqlSink {
+    fn write(&self, batch: TxnBatch) -> BoxFut<'_, ()> {
+        Box::pin(self.send(Input::Batch(batch)))
+    }
+
+    fn flush(&self) -> BoxFut<'_, ()> {
+        Box::pin(self.flush_all())
+    }
+
+    fn write_ddl(&self, ddl: Arc<DdlEvent>) -> BoxFut<'_, ()> {
+        Box::pin(async move {
+            if let Some(error) = self.failure.get() {
+                return Err(error);
+            }
+            self.ddl.apply(&ddl).await
+        })
+    }
+
+    fn write_checkpoint(&self, _ts: Ts) -> BoxFut<'_, ()> {
+        // A database has no place for it.
+        Box::pin(async { self.failure.get().map_or(Ok(()), Err) })
+    }
+
+    fn close(&self, deadline: Duration) -> BoxFut<'_, ()> {
+        Box::pin(async move {
+            let flushed = timeout(deadline, self.flush_all()).await;
+            self.tasks.lock().await.shutdown().await;
+            match flushed {
+                Ok(Err(error)) if self.failure.get().is_some() => Err(error),
+                _ => Ok(()),
+            }
+        })
+    }
+}

@@ -1,0 +1,276 @@
+//! Turns rows into as few statements as their order allows.
+//!
+//! Rows of one table keep their order; consecutive rows with the same operation share a statement. Rows of different
+//! tables are collected apart, because a script runs in one transaction with foreign key checks off: nobody sees
+//! the order between tables.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use tidegate_model::{Image, Result, Row, RowBlock, TableInfo, TableName};
+use tidegate_mysql::Flavour;
+
+use super::plan::TablePlan;
+
+/// Rows in one statement at most: long IN lists and value lists gain nothing beyond.
+const STATEMENT_ROWS_MAX: usize = 512;
+/// Bytes after which a statement ends at the next row.
+const STATEMENT_BYTES_MAX: usize = 1 << 20;
+
+/// Tables whose preparations are kept from one transaction to the next.
+const TABLES_MAX: usize = 1024;
+
+/// How rows are written.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Form {
+    /// INSERT, UPDATE, DELETE: for rows that the downstream has not seen.
+    Plain,
+    /// REPLACE and DELETE only: right whatever part of the rows the downstream has seen.
+    Safe,
+}
+
+/// Settings of statement building.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct ScriptOptions {
+    pub(crate) flavour: Flavour,
+    /// Several rows in one statement.
+    pub(crate) merge_rows: bool,
+    /// Several statements in one round trip.
+    pub(crate) merge_statements: bool,
+    /// Bytes of one round trip, exceeded only by a single statement.
+    pub(crate) text_bytes_max: usize,
+}
+
+/// Statements of one downstream transaction under construction. Keeps its table plans and buffers for the next one.
+pub(crate) struct Script {
+    options: ScriptOptions,
+    tables: Vec<TableScript>,
+    by_name: HashMap<TableName, usize>,
+    /// Tables of this transaction in the order they were first touched.
+    touched: Vec<usize>,
+    bytes: usize,
+}
+
+struct TableScript {
+    plan: TablePlan,
+    text: Vec<u8>,
+    /// Ends of the finished statements in `text`.
+    ends: Vec<usize>,
+    open: Option<Open>,
+}
+
+/// The statement that may still take rows.
+struct Open {
+    kind: Kind,
+    start: usize,
+    rows: usize,
+}
+
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Kind {
+    Insert,
+    Replace,
+    Delete,
+}
+
+impl Script {
+    pub(crate) fn new(options: ScriptOptions) -> Self {
+        Script {
+            options,
+            tables: Vec::new(),
+            by_name: HashMap::new(),
+            touched: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Bytes of all statements so far.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Appends rows of a block.
+    ///
+    /// # Errors
+    /// `PartialRowImage` when a value that is needed is missing.
+    pub(crate) fn push(&mut self, block: &RowBlock, rows: Range<usize>, form: Form) -> Result<()> {
+        let index = self.table(block.table());
+        let merge_rows = self.options.merge_rows;
+        let script = &mut self.tables[index];
+        if script.text.is_empty() {
+            self.touched.push(index);
+        }
+        let before = script.text.len();
+        for row in rows {
+            script.push(block.row(row), form, merge_rows)?;
+        }
+        self.bytes += script.text.len() - before;
+        Ok(())
+    }
+
+    /// Empties the script: statements joined to texts of one round trip each, `first` before them and `last` after
+    /// them when not empty.
+    pub(crate) fn take(&mut self, first: &str, last: &str) -> Vec<Vec<u8>> {
+        let mut texts = Texts {
+            options: self.options,
+            done: Vec::new(),
+            current: Vec::new(),
+        };
+        texts.push(first.as_bytes());
+        for index in self.touched.drain(..) {
+            let script = &mut self.tables[index];
+            script.close();
+            let mut start = 0;
+            for &end in &script.ends {
+                texts.push(&script.text[start..end]);
+                start = end;
+            }
+            script.ends.clear();
+            script.text.clear();
+            script.text.shrink_to(STATEMENT_BYTES_MAX);
+        }
+        if self.tables.len() > TABLES_MAX {
+            self.tables.clear();
+            self.by_name.clear();
+        }
+        texts.push(last.as_bytes());
+        self.bytes = 0;
+        texts.finish()
+    }
+
+    /// Position of the table's part, made or renewed where needed.
+    fn table(&mut self, table: &Arc<TableInfo>) -> usize {
+        if let Some(&index) = self.by_name.get(&table.name) {
+            let script = &mut self.tables[index];
+            if !script.plan.fits(table) {
+                script.close();
+                script.plan = TablePlan::new(table, self.options.flavour);
+            }
+            return index;
+        }
+        self.tables.push(TableScript {
+            plan: TablePlan::new(table, self.options.flavour),
+            text: Vec::new(),
+            ends: Vec::new(),
+            open: None,
+        });
+        self.by_name.insert(table.name.clone(), self.tables.len() - 1);
+        self.tables.len() - 1
+    }
+}
+
+impl TableScript {
+    fn push(&mut self, row: Row<'_>, form: Form, merge: bool) -> Result<()> {
+        match (row.before(), row.after(), form) {
+            (None, Some(after), Form::Plain) => self.values(Kind::Insert, after, merge),
+            (None, Some(after), Form::Safe) => self.values(Kind::Replace, after, merge),
+            (Some(before), None, _) => self.delete(before, merge),
+            (Some(before), Some(after), Form::Plain) => self.update(before, after),
+            (Some(before), Some(after), Form::Safe) => {
+                // REPLACE itself removes the row that has the key.
+                if !self.plan.keyed() || !self.plan.same_key(before, after) {
+                    self.delete(before, merge)?;
+                }
+                self.values(Kind::Replace, after, merge)
+            }
+            (None, None, _) => Ok(()),
+        }
+    }
+
+    fn values(&mut self, kind: Kind, image: Image<'_>, merge: bool) -> Result<()> {
+        if self.continues(kind, merge) {
+            self.text.push(b',');
+        } else {
+            self.start(kind);
+            let verb = if kind == Kind::Insert { "INSERT" } else { "REPLACE" };
+            self.plan.push_insert_head(&mut self.text, verb);
+        }
+        self.plan.push_values(&mut self.text, image)
+    }
+
+    fn delete(&mut self, before: Image<'_>, merge: bool) -> Result<()> {
+        if self.continues(Kind::Delete, merge && self.plan.keyed()) {
+            self.text.extend_from_slice(self.plan.delete_separator());
+        } else {
+            self.start(Kind::Delete);
+            self.plan.push_delete_head(&mut self.text);
+        }
+        self.plan.push_delete_row(&mut self.text, before)
+    }
+
+    fn update(&mut self, before: Image<'_>, after: Image<'_>) -> Result<()> {
+        self.close();
+        self.plan.push_update_head(&mut self.text, after)?;
+        self.text.extend_from_slice(b" WHERE ");
+        self.plan.push_condition(&mut self.text, before)?;
+        self.text.extend_from_slice(b" LIMIT 1");
+        self.ends.push(self.text.len());
+        Ok(())
+    }
+
+    /// Whether the next row of this kind belongs to the open statement; counts it if so.
+    fn continues(&mut self, kind: Kind, merge: bool) -> bool {
+        let len = self.text.len();
+        match &mut self.open {
+            Some(open)
+                if merge
+                    && open.kind == kind
+                    && open.rows < STATEMENT_ROWS_MAX
+                    && len - open.start < STATEMENT_BYTES_MAX =>
+            {
+                open.rows += 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn start(&mut self, kind: Kind) {
+        self.close();
+        self.open = Some(Open {
+            kind,
+            start: self.text.len(),
+            rows: 1,
+        });
+    }
+
+    fn close(&mut self) {
+        if let Some(open) = self.open.take() {
+            if open.kind == Kind::Delete {
+                self.plan.push_delete_tail(&mut self.text);
+            }
+            self.ends.push(self.text.len());
+        }
+    }
+}
+
+/// Packs statements into round trips.
+struct Texts {
+    options: ScriptOptions,
+    done: Vec<Vec<u8>>,
+    current: Vec<u8>,
+}
+
+impl Texts {
+    fn push(&mut self, statement: &[u8]) {
+        if statement.is_empty() {
+            return;
+        }
+        let fits = self.current.len() + statement.len() < self.options.text_bytes_max;
+        if !self.current.is_empty() && !(fits && self.options.merge_statements) {
+            self.done.push(std::mem::take(&mut self.current));
+        }
+        if !self.current.is_empty() {
+            self.current.push(b';');
+        }
+        self.current.extend_from_slice(statement);
+    }
+
+    fn finish(mut self) -> Vec<Vec<u8>> {
+        if !self.current.is_empty() {
+            self.done.push(self.current);
+        }
+        self.done
+    }
+}

@@ -1,0 +1,256 @@
+//! The text of the statements.
+
+use std::sync::Arc;
+
+use tidegate_model::{ColumnType, Datum, ErrorCode, Generated, RowBlock, RowOp, TableInfo};
+use tidegate_mysql::Flavour;
+
+use super::script::{Form, Script, ScriptOptions};
+use super::testing::{block, column, deleted, inserted, pairs, table, text, updated};
+
+const OPTIONS: ScriptOptions = ScriptOptions {
+    flavour: Flavour::MariaDb,
+    merge_rows: true,
+    merge_statements: true,
+    text_bytes_max: 1 << 20,
+};
+
+fn texts(options: ScriptOptions, form: Form, blocks: &[RowBlock]) -> Vec<String> {
+    let mut script = Script::new(options);
+    for block in blocks {
+        script.push(block, 0..block.len(), form).unwrap();
+    }
+    script
+        .take("BEGIN", "COMMIT")
+        .into_iter()
+        .map(|text| String::from_utf8(text).unwrap())
+        .collect()
+}
+
+fn check(form: Form, blocks: &[RowBlock], expect: &[&str]) {
+    assert_eq!(texts(OPTIONS, form, blocks), [expect.join(";")]);
+}
+
+#[test]
+fn neighbours_of_one_kind_share_a_statement() {
+    let t = pairs("s", "t");
+    check(
+        Form::Plain,
+        &[
+            inserted(&t, 1, "a"),
+            inserted(&t, 2, "b"),
+            updated(&t, (1, "a"), (1, "A")),
+            deleted(&t, 1, "A"),
+            deleted(&t, 2, "b"),
+            inserted(&t, 1, "c"),
+        ],
+        &[
+            "BEGIN",
+            "INSERT INTO `s`.`t` (`id`,`v`) VALUES (1,'a'),(2,'b')",
+            "UPDATE `s`.`t` SET `id`=1,`v`='A' WHERE `id`=1 LIMIT 1",
+            "DELETE FROM `s`.`t` WHERE `id` IN (1,2)",
+            "INSERT INTO `s`.`t` (`id`,`v`) VALUES (1,'c')",
+            "COMMIT",
+        ],
+    );
+}
+
+#[test]
+fn tables_are_collected_apart_and_keep_their_own_order() {
+    let (a, b) = (pairs("s", "a"), pairs("s", "b"));
+    check(
+        Form::Plain,
+        &[
+            inserted(&a, 1, "x"),
+            inserted(&b, 1, "x"),
+            inserted(&a, 2, "y"),
+            deleted(&b, 1, "x"),
+        ],
+        &[
+            "BEGIN",
+            "INSERT INTO `s`.`a` (`id`,`v`) VALUES (1,'x'),(2,'y')",
+            "INSERT INTO `s`.`b` (`id`,`v`) VALUES (1,'x')",
+            "DELETE FROM `s`.`b` WHERE `id` IN (1)",
+            "COMMIT",
+        ],
+    );
+}
+
+#[test]
+fn the_safe_form_overwrites_and_deletes_the_old_key_only_when_it_changes() {
+    let t = pairs("s", "t");
+    check(
+        Form::Safe,
+        &[
+            inserted(&t, 1, "a"),
+            updated(&t, (1, "a"), (1, "b")),
+            updated(&t, (1, "b"), (2, "b")),
+        ],
+        &[
+            "BEGIN",
+            "REPLACE INTO `s`.`t` (`id`,`v`) VALUES (1,'a'),(1,'b')",
+            "DELETE FROM `s`.`t` WHERE `id` IN (1)",
+            "REPLACE INTO `s`.`t` (`id`,`v`) VALUES (2,'b')",
+            "COMMIT",
+        ],
+    );
+}
+
+#[test]
+fn a_key_of_several_columns_is_a_chain_of_conditions() {
+    let columns = vec![
+        column("a", ColumnType::Int),
+        column("b", ColumnType::VarChar { chars: 9 }),
+        column("c", ColumnType::Int),
+    ];
+    let t = table("s", "t", columns, &[1, 0]);
+    let row = |a, b| [Datum::Int(a), text(b), Datum::Null];
+    check(
+        Form::Plain,
+        &[
+            block(&t, RowOp::Delete, &[&row(1, "x"), &row(2, "y")]),
+            block(&t, RowOp::Update, &[&[row(3, "z"), row(4, "z")].concat()]),
+        ],
+        &[
+            "BEGIN",
+            "DELETE FROM `s`.`t` WHERE (`b`='x' AND `a`=1) OR (`b`='y' AND `a`=2)",
+            "UPDATE `s`.`t` SET `a`=4,`b`='z',`c`=NULL WHERE `b`='z' AND `a`=3 LIMIT 1",
+            "COMMIT",
+        ],
+    );
+}
+
+#[test]
+fn without_a_key_one_identical_row_is_meant() {
+    let columns = vec![
+        column("a", ColumnType::Int),
+        column("b", ColumnType::VarChar { chars: 9 }),
+    ];
+    let t = table("s", "t", columns, &[]);
+    let delete = block(
+        &t,
+        RowOp::Delete,
+        &[&[Datum::Null, text("x")], &[Datum::Int(1), Datum::Null]],
+    );
+    let update = block(
+        &t,
+        RowOp::Update,
+        &[&[Datum::Int(1), text("x"), Datum::Int(1), text("y")]],
+    );
+    let (first, second) = (
+        "DELETE FROM `s`.`t` WHERE (`a` IS NULL AND CAST(CONVERT(`b` USING utf8mb4) AS BINARY)=x'78') LIMIT 1",
+        "DELETE FROM `s`.`t` WHERE (`a`=1 AND `b` IS NULL) LIMIT 1",
+    );
+    check(
+        Form::Plain,
+        std::slice::from_ref(&delete),
+        &["BEGIN", first, second, "COMMIT"],
+    );
+    check(
+        Form::Safe,
+        &[update],
+        &[
+            "BEGIN",
+            "DELETE FROM `s`.`t` WHERE (`a`=1 AND CAST(CONVERT(`b` USING utf8mb4) AS BINARY)=x'78') LIMIT 1",
+            "REPLACE INTO `s`.`t` (`a`,`b`) VALUES (1,'y')",
+            "COMMIT",
+        ],
+    );
+}
+
+#[test]
+fn generated_columns_are_not_written() {
+    let mut columns = vec![
+        column("id", ColumnType::Int),
+        column("g", ColumnType::Int),
+        column("v", ColumnType::Int),
+    ];
+    columns[1].generated = Generated::Stored;
+    let t = table("s", "t", columns, &[0]);
+    let row = [Datum::Int(1), Datum::Int(2), Datum::Int(3)];
+    check(
+        Form::Plain,
+        &[
+            block(&t, RowOp::Insert, &[&row]),
+            block(&t, RowOp::Update, &[&[row, row].concat()]),
+        ],
+        &[
+            "BEGIN",
+            "INSERT INTO `s`.`t` (`id`,`v`) VALUES (1,3)",
+            "UPDATE `s`.`t` SET `id`=1,`v`=3 WHERE `id`=1 LIMIT 1",
+            "COMMIT",
+        ],
+    );
+}
+
+#[test]
+fn a_missing_value_is_an_error() {
+    let t = pairs("s", "t");
+    let mut script = Script::new(OPTIONS);
+    let partial = block(&t, RowOp::Insert, &[&[Datum::Int(1), Datum::Absent]]);
+    let error = script.push(&partial, 0..1, Form::Plain).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::PartialRowImage);
+    assert!(
+        error.message().contains("s.t") && error.message().contains("column v"),
+        "{error}"
+    );
+}
+
+#[test]
+fn merging_can_be_switched_off() {
+    let t = pairs("s", "t");
+    let rows = [inserted(&t, 1, "a"), inserted(&t, 2, "b")];
+    let one = "INSERT INTO `s`.`t` (`id`,`v`) VALUES (1,'a')";
+    let two = "INSERT INTO `s`.`t` (`id`,`v`) VALUES (2,'b')";
+    let apart = ScriptOptions {
+        merge_rows: false,
+        ..OPTIONS
+    };
+    assert_eq!(
+        texts(apart, Form::Plain, &rows),
+        [format!("BEGIN;{one};{two};COMMIT")]
+    );
+    let single = ScriptOptions {
+        merge_rows: false,
+        merge_statements: false,
+        ..OPTIONS
+    };
+    assert_eq!(texts(single, Form::Plain, &rows), ["BEGIN", one, two, "COMMIT"]);
+}
+
+#[test]
+fn a_round_trip_has_a_size() {
+    let t = pairs("s", "t");
+    let small = ScriptOptions {
+        merge_rows: false,
+        text_bytes_max: 100,
+        ..OPTIONS
+    };
+    let rows: Vec<_> = (0..5).map(|id| inserted(&t, id, "a")).collect();
+    let texts = texts(small, Form::Plain, &rows);
+    assert!(texts.iter().all(|text| text.len() <= 100), "{texts:?}");
+    assert_eq!(texts.join(";").matches("INSERT").count(), 5);
+    assert!(texts[0].starts_with("BEGIN;") && texts.last().unwrap().ends_with(";COMMIT"));
+}
+
+#[test]
+fn a_new_table_version_changes_the_statements_at_once() {
+    let old = pairs("s", "t");
+    let new = Arc::new(TableInfo {
+        columns: vec![column("id", ColumnType::Int), column("w", ColumnType::Int)],
+        ..(*old).clone()
+    });
+    check(
+        Form::Plain,
+        &[
+            inserted(&old, 1, "a"),
+            block(&new, RowOp::Insert, &[&[Datum::Int(2), Datum::Int(3)]]),
+        ],
+        &[
+            "BEGIN",
+            "INSERT INTO `s`.`t` (`id`,`v`) VALUES (1,'a')",
+            "INSERT INTO `s`.`t` (`id`,`w`) VALUES (2,3)",
+            "COMMIT",
+        ],
+    );
+}

@@ -1,0 +1,341 @@
+//! From URI and config to [`StorageConfig`].
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tidegate_api::{CloudStorageConfig, SinkConfig};
+use tidegate_codec::{BinaryEncoding, CanalJsonOptions, CsvOptions, DateSeparator};
+use tidegate_model::{CdcError, ErrorCode, Result};
+
+use super::config::{Format, StorageConfig};
+use crate::opener::SinkSpec;
+use crate::settings::{Settings, not_supported};
+
+const FLUSH_INTERVAL_DEFAULT: Duration = Duration::from_secs(5);
+const FLUSH_INTERVAL_MIN: Duration = Duration::from_secs(2);
+const FLUSH_INTERVAL_MAX: Duration = Duration::from_secs(600);
+const FILE_SIZE_DEFAULT: i64 = 64 << 20;
+const FILE_SIZE_MIN: i64 = 1 << 20;
+const FILE_SIZE_MAX: i64 = 512 << 20;
+const FILE_INDEX_WIDTH: std::ops::RangeInclusive<i64> = 6..=20;
+const PARAMETERS: [&str; 8] = [
+    "protocol",
+    "worker-count",
+    "flush-interval",
+    "file-size",
+    "transaction-atomicity",
+    "enable-tidb-extension",
+    "content-compatible",
+    "only-output-updated-columns",
+];
+
+/// Reads and checks the settings.
+///
+/// # Errors
+/// `StorageSinkInvalidConfig` naming the setting, `SinkInvalidConfig` for the format's, `SinkUnknownProtocol`,
+/// `NotSupported` for a setting whose function does not exist.
+pub(crate) fn read(spec: &SinkSpec) -> Result<StorageConfig> {
+    let settings = Settings {
+        uri: &spec.uri,
+        code: ErrorCode::StorageSinkInvalidConfig,
+    };
+    let sink = &spec.config.sink;
+    let absent = CloudStorageConfig::default();
+    let members = sink.cloud_storage_config.as_ref().unwrap_or(&absent);
+    settings.only(&PARAMETERS)?;
+    refuse_unbuilt(&settings, members)?;
+    let flush_interval = settings
+        .duration(
+            "flush-interval",
+            members.flush_interval.as_deref(),
+            FLUSH_INTERVAL_DEFAULT,
+        )?
+        .clamp(FLUSH_INTERVAL_MIN, FLUSH_INTERVAL_MAX);
+    let file_size = settings
+        .integer("file-size", members.file_size)?
+        .unwrap_or(FILE_SIZE_DEFAULT);
+    let file_size = usize::try_from(file_size.clamp(FILE_SIZE_MIN, FILE_SIZE_MAX))
+        .map_err(|error| settings.error("file-size").with_source(error))?;
+    let width = sink
+        .file_index_width
+        .filter(|width| FILE_INDEX_WIDTH.contains(width));
+    let width = width.unwrap_or(*FILE_INDEX_WIDTH.end());
+    Ok(StorageConfig {
+        root: root(&settings)?,
+        format: format(spec, &settings)?,
+        flush_interval,
+        file_size,
+        file_index_width: usize::try_from(width)
+            .map_err(|error| settings.error("file_index_width").with_source(error))?,
+        date_separator: date_separator(sink)?,
+        output_column_id: members.output_column_id.unwrap_or(false),
+        output_raw_change_event: members.output_raw_change_event.unwrap_or(false),
+        worker_count: settings.number("worker-count", members.worker_count, 16, 1..=512)?,
+        time_zone: spec.time_zone.clone(),
+    })
+}
+
+fn refuse_unbuilt(settings: &Settings<'_>, members: &CloudStorageConfig) -> Result<()> {
+    let days = members.file_expiration_days.unwrap_or(0);
+    if days < 0 {
+        return Err(settings.error(format_args!(
+            "file_expiration_days is {days}, it must not be negative"
+        )));
+    }
+    if days > 0 {
+        return Err(not_supported(
+            "sink.cloud_storage_config.file_expiration_days is not supported: files are never removed",
+        ));
+    }
+    if members
+        .file_cleanup_cron_spec
+        .as_deref()
+        .is_some_and(|spec| !spec.is_empty())
+    {
+        return Err(not_supported(
+            "sink.cloud_storage_config.file_cleanup_cron_spec is not supported: files are never removed",
+        ));
+    }
+    if members.flush_concurrency.is_some_and(|parts| parts > 1) {
+        return Err(not_supported(
+            "sink.cloud_storage_config.flush_concurrency is not supported with a file sink: a file is one part",
+        ));
+    }
+    Ok(())
+}
+
+fn root(settings: &Settings<'_>) -> Result<PathBuf> {
+    let uri = settings.uri;
+    if !uri.host().is_empty() {
+        return Err(settings.error(format_args!(
+            "the sink URI names the host {:?}: a local directory is written with three slashes, file:///dir",
+            uri.host()
+        )));
+    }
+    let path = PathBuf::from(uri.path());
+    if !path.is_absolute() || path.parent().is_none() {
+        return Err(settings.error("the sink URI must name a directory, file:///dir"));
+    }
+    Ok(path)
+}
+
+fn format(spec: &SinkSpec, settings: &Settings<'_>) -> Result<Format> {
+    let sink = &spec.config.sink;
+    let protocol = settings
+        .text("protocol", sink.protocol.as_deref())
+        .unwrap_or_default()
+        .to_lowercase();
+    match protocol.as_str() {
+        "csv" => csv(spec, sink),
+        "canal-json" => canal_json(spec, settings, sink),
+        other => Err(CdcError::new(
+            ErrorCode::SinkUnknownProtocol,
+            format_args!(
+                "unknown '{other}' message protocol for a file sink; supported are csv and canal-json"
+            ),
+        )),
+    }
+}
+
+fn canal_json(spec: &SinkSpec, settings: &Settings<'_>, sink: &SinkConfig) -> Result<Format> {
+    let content_compatible = settings.switch("content-compatible", sink.content_compatible, false)?;
+    Ok(Format::CanalJson(CanalJsonOptions {
+        enable_tidb_extension: settings.switch("enable-tidb-extension", None, false)?,
+        only_output_updated_columns: content_compatible
+            || settings.switch(
+                "only-output-updated-columns",
+                sink.only_output_updated_columns,
+                false,
+            )?,
+        delete_only_output_handle_key_columns: sink.delete_only_output_handle_key_columns.unwrap_or(false),
+        content_compatible,
+        terminator: terminator(sink),
+        time_zone: spec.time_zone.clone(),
+    }))
+}
+
+fn csv(spec: &SinkSpec, sink: &SinkConfig) -> Result<Format> {
+    if sink.delete_only_output_handle_key_columns == Some(true) {
+        return Err(bad_csv(
+            "delete_only_output_handle_key_columns cannot be used with csv",
+        ));
+    }
+    let csv = sink.csv.clone().unwrap_or_default();
+    let has_line_break = |text: &str| text.contains(['\r', '\n']);
+    if csv.delimiter.is_empty() || csv.delimiter.len() > 3 || has_line_break(&csv.delimiter) {
+        return Err(bad_csv("csv.delimiter must be 1 to 3 bytes without line breaks"));
+    }
+    if csv.quote.len() > 1 || has_line_break(&csv.quote) {
+        return Err(bad_csv("csv.quote must be 0 or 1 byte and no line break"));
+    }
+    if csv.quote.chars().any(|c| csv.delimiter.contains(c)) {
+        return Err(bad_csv("csv.quote and csv.delimiter must share no character"));
+    }
+    Ok(Format::Csv(CsvOptions {
+        delimiter: csv.delimiter,
+        quote: csv.quote.chars().next(),
+        null: csv.null,
+        include_commit_ts: csv.include_commit_ts,
+        binary_encoding: match csv.binary_encoding_method.as_str() {
+            "base64" => BinaryEncoding::Base64,
+            "hex" => BinaryEncoding::Hex,
+            other => {
+                return Err(bad_csv(format!(
+                    "csv.binary_encoding_method is {other:?}, it must be base64 or hex"
+                )));
+            }
+        },
+        output_old_value: csv.output_old_value,
+        output_handle_key: csv.output_handle_key,
+        output_field_header: csv.output_field_header,
+        terminator: terminator(sink),
+        time_zone: spec.time_zone.clone(),
+    }))
+}
+
+/// An empty one would join all rows of a file: it means the default.
+fn terminator(sink: &SinkConfig) -> String {
+    sink.terminator
+        .clone()
+        .filter(|text| !text.is_empty())
+        .unwrap_or_else(|| "\r\n".to_owned())
+}
+
+fn date_separator(sink: &SinkConfig) -> Result<DateSeparator> {
+    let text = sink.date_separator.as_deref().unwrap_or("day").to_lowercase();
+    match text.as_str() {
+        "none" => Ok(DateSeparator::None),
+        "year" => Ok(DateSeparator::Year),
+        "month" => Ok(DateSeparator::Month),
+        "day" => Ok(DateSeparator::Day),
+        other => Err(bad_csv(format!(
+            "date_separator is {other:?}, it must be none, year, month or day"
+        ))),
+    }
+}
+
+fn bad_csv(message: impl std::fmt::Display) -> CdcError {
+    CdcError::new(ErrorCode::SinkInvalidConfig, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+    use tidegate_api::{ReplicaConfig, SinkUri};
+    use tidegate_model::{ChangefeedId, Ts};
+
+    use super::*;
+
+    fn spec(uri: &str, change: impl FnOnce(&mut SinkConfig)) -> SinkSpec {
+        let mut config = ReplicaConfig::default();
+        change(&mut config.sink);
+        SinkSpec {
+            changefeed: ChangefeedId::new("default", "settings"),
+            cluster_id: "default".to_owned(),
+            uri: SinkUri::parse(uri).unwrap(),
+            config,
+            replicate_ts: Ts::ZERO,
+            time_zone: TimeZone::UTC,
+        }
+    }
+
+    #[test]
+    fn a_plain_uri_means_the_defaults() {
+        let config = read(&spec("file:///data/out?protocol=CSV", |_| {})).unwrap();
+        assert_eq!(config.root, PathBuf::from("/data/out"));
+        assert_eq!(
+            (config.flush_interval, config.file_size),
+            (Duration::from_secs(5), 64 << 20)
+        );
+        assert_eq!((config.worker_count, config.file_index_width), (16, 20));
+        assert_eq!(config.date_separator, DateSeparator::Day);
+        assert!(matches!(config.format, Format::Csv(options) if options.terminator == "\r\n"));
+    }
+
+    #[test]
+    fn values_out_of_bounds_are_cut() {
+        let uri = "file:///d?protocol=canal-json&flush-interval=1ms&file-size=1&worker-count=9999&enable-tidb-extension=true";
+        let config = read(&spec(uri, |_| {})).unwrap();
+        assert_eq!(
+            (config.flush_interval, config.file_size),
+            (Duration::from_secs(2), 1 << 20)
+        );
+        assert_eq!(config.worker_count, 512);
+        assert!(matches!(config.format, Format::CanalJson(options) if options.enable_tidb_extension));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let check = |uri: &str, change: fn(&mut SinkConfig), code: ErrorCode, expect: &str| {
+            let error = read(&spec(uri, change)).unwrap_err();
+            assert_eq!(error.code(), code, "{uri}: {error}");
+            assert!(error.message().contains(expect), "{}", error.message());
+        };
+        let storage = ErrorCode::StorageSinkInvalidConfig;
+        check("file://d/x?protocol=csv", |_| {}, storage, "three slashes");
+        check("file:///?protocol=csv", |_| {}, storage, "directory");
+        check(
+            "file:///d?protocol=csv&worker-count=0",
+            |_| {},
+            storage,
+            "worker-count",
+        );
+        check(
+            "file:///d?protocol=csv&flush-interval=x",
+            |_| {},
+            storage,
+            "flush-interval",
+        );
+        check(
+            "file:///d?protocol=csv&fluhs-interval=5s",
+            |_| {},
+            storage,
+            "fluhs-interval",
+        );
+        check(
+            "file:///d?protocol=avro",
+            |_| {},
+            ErrorCode::SinkUnknownProtocol,
+            "avro",
+        );
+        check(
+            "file:///d",
+            |_| {},
+            ErrorCode::SinkUnknownProtocol,
+            "csv and canal-json",
+        );
+        let csv = "file:///d?protocol=csv";
+        let format = ErrorCode::SinkInvalidConfig;
+        check(
+            csv,
+            |sink| sink.date_separator = Some("week".to_owned()),
+            format,
+            "date_separator",
+        );
+        check(
+            csv,
+            |sink| sink.csv.as_mut().unwrap().quote = ",".to_owned(),
+            format,
+            "share no character",
+        );
+        check(
+            csv,
+            |sink| sink.csv.as_mut().unwrap().delimiter = String::new(),
+            format,
+            "csv.delimiter",
+        );
+        check(
+            csv,
+            |sink| sink.delete_only_output_handle_key_columns = Some(true),
+            format,
+            "handle_key",
+        );
+        let expiry = |sink: &mut SinkConfig| {
+            sink.cloud_storage_config = Some(CloudStorageConfig {
+                file_expiration_days: Some(1),
+                ..CloudStorageConfig::default()
+            });
+        };
+        check(csv, expiry, ErrorCode::NotSupported, "file_expiration_days");
+    }
+}
