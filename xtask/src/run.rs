@@ -17,9 +17,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     setup::console()?;
     front::build()?;
     build_server()?;
+    let has = |name: &str| arguments.iter().any(|argument| argument.starts_with(name));
     let mut server = command(&paths::server("release").display().to_string());
     server.arg(if own_database { "server" } else { "demo" });
-    let has = |name: &str| arguments.iter().any(|argument| argument.starts_with(name));
+    if !own_database && !has("--dir") {
+        server.arg("--dir").arg(paths::root().join("target/demo"));
+    }
     if own_database && !has("--data-dir") {
         server.arg("--data-dir").arg(paths::root().join("target/data"));
     }
