@@ -90,7 +90,7 @@ mod tests {
 
     fn refused(patch: serde_json::Value) -> Option<String> {
         let patch: ConfigPatch = serde_json::from_value(patch).expect("a patch");
-        let config = patch.over(&ReplicaConfig::default()).expect("it fits");
+        let config = patch.apply(&ReplicaConfig::default()).expect("it fits");
         let uri = SinkUri::parse("blackhole://").expect("a URI");
         check(&uri, &config).err().map(|error| {
             assert_eq!(error.code(), ErrorCode::NotSupported);

@@ -42,7 +42,7 @@ impl ReplicationService {
     /// Everything about a changefeed, its config without the members its sink cannot use.
     pub(super) fn detail(&self, view: &FeedView) -> ChangefeedDetail {
         let config = match SinkUri::parse(&view.info.sink_uri) {
-            Ok(uri) => view.info.config.pruned(uri.scheme()),
+            Ok(uri) => view.info.config.pruned(uri.kind()),
             Err(_) => view.info.config.clone(),
         };
         self.detail_with(view, config)

@@ -20,7 +20,7 @@ impl ReplicationService {
         mut config: ReplicaConfig,
     ) -> Result<(SinkUri, ReplicaConfig)> {
         let uri = SinkUri::parse(sink_uri)?;
-        if uri.has_mask() {
+        if uri.password() == Some("xxxxx") || uri.params().any(|(_, value)| value == "xxxxx") {
             return Err(CdcError::new(
                 ErrorCode::SinkURIInvalid,
                 "sink uri invalid: a secret in it is only a mask: give the secret itself",
@@ -42,7 +42,7 @@ impl ReplicationService {
 
     /// A changefeed into the database it reads from would read what it wrote, for ever.
     async fn refuse_same_server(&self, uri: &SinkUri) -> Result<()> {
-        if !uri.scheme().is_mysql() {
+        if !uri.kind().is_database() {
             return Ok(());
         }
         let upstream = self.env.upstream.probe().await?;

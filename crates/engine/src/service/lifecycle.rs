@@ -105,10 +105,11 @@ impl ReplicationService {
             return Ok(());
         }
         if uri_changes {
-            info.sink_uri = SinkUri::restore_secrets(&request.sink_uri, &info.sink_uri);
+            let stored = SinkUri::parse(&info.sink_uri)?;
+            info.sink_uri = SinkUri::parse_update(&request.sink_uri, &stored)?.as_str().to_owned();
         }
         if let Some(patch) = request.replica_config {
-            info.config = patch.over(&info.config)?;
+            info.config = patch.apply(&info.config)?;
         }
         if !uri_changes {
             refuse_conflict(info)?;
