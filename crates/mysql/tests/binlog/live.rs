@@ -5,9 +5,9 @@ use std::path::Path;
 
 use tidegate_mariadb::{Server, ServerOptions};
 use tidegate_model::{ColumnType, Datum, ErrorCode, TableInfo};
-use tidegate_mysql::binlog::{Event, EventBody, event_type};
+use tidegate_mysql::binlog::{Charset, Event, EventBody, event_type};
 
-use super::decode::{Decoder, file_text, packets};
+use super::decode::{Decoder, file_text, hex, packets};
 use super::scenarios::{self, Scenario, Table};
 
 pub(crate) fn server_options() -> ServerOptions {
@@ -389,6 +389,54 @@ async fn types_of_the_catalogue_are_hints() {
     let values: Vec<_> = row.after().unwrap().iter().collect();
     let uuid = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0];
     assert_eq!(values, [Datum::Json("{\"a\": \"é\"}"), Datum::Bytes(&uuid)]);
+}
+
+/// Every code of one, two and three bytes of every character set, as the server converts it.
+#[tokio::test]
+async fn characters_convert_as_the_server_does() {
+    let server = Server::start(server_options()).await.unwrap();
+    let one_byte = "armscii8 cp1250 cp1251 cp1256 cp1257 cp850 cp852 cp866 dec8 geostd8 greek hebrew hp8 keybcs2 \
+                    koi8r koi8u latin1 latin2 latin5 latin7 macce macroman swe7 tis620";
+    let two_bytes = "sjis cp932 ujis eucjpms euckr gbk gb2312 big5 ucs2";
+    let one_byte = one_byte.split(' ').map(|name| (name, "", "seq_0_to_255", 2));
+    let two_bytes = two_bytes
+        .split(' ')
+        .map(|name| (name, "", "seq_33024_to_65535", 4));
+    let three_bytes = ["ujis", "eucjpms"].map(|name| (name, "8F", "seq_41377_to_65278", 4));
+    for (name, prefix, sequence, digits) in one_byte.chain(two_bytes).chain(three_bytes) {
+        let code = format!("CONCAT('{prefix}', LPAD(HEX(seq), {digits}, '0'))");
+        let sql = format!(
+            "USE mysql; SELECT {code}, HEX(CONVERT(CONVERT(UNHEX({code}) USING {name}) USING utf8mb4)) FROM {sequence}"
+        );
+        let charset = Charset::by_name(name).unwrap();
+        let mut checked = 0;
+        for line in server.sql(&sql).await.unwrap().lines() {
+            let (code, expect) = line.split_once('\t').unwrap();
+            // `?` and U+FFFD stand for codes without a character; two characters are two codes.
+            let characters = String::from_utf8(unhex(expect))
+                .unwrap_or_default()
+                .chars()
+                .count();
+            if ["3F", "EFBFBD", "NULL", ""].contains(&expect) || characters != 1 {
+                continue;
+            }
+            assert_eq!(
+                hex(charset.decode(&unhex(code)).as_bytes()),
+                expect,
+                "{name} {code}"
+            );
+            checked += 1;
+        }
+        assert!(checked > 90, "{name} has characters");
+    }
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits = text.as_bytes().as_chunks::<2>().0;
+    digits
+        .iter()
+        .map_while(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
 }
 
 /// Names the first difference instead of printing two walls of text.

@@ -1,11 +1,12 @@
 //! Conversion into UTF-8. What cannot be decoded becomes U+FFFD.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use encoding_rs::Encoding;
 
-use super::tables::UPPER_HALVES;
+use super::tables::{BIG5_RUNS, EUCJPMS_IBM, UPPER_HALVES};
 
 /// How the bytes of a character set read.
 #[derive(Copy, Clone, PartialEq, Debug)]
@@ -45,8 +46,23 @@ pub struct MultiByte {
     name: &'static str,
     encoding: &'static Encoding,
     max_bytes: u8,
-    /// sjis and ujis map eight symbols as JIS does, where Windows (and the encoding) chose wide forms.
-    jis_symbols: bool,
+    quirk: Quirk,
+}
+
+/// Where the server departs from the encoding that browsers know by the same name.
+#[derive(Copy, Clone, PartialEq, Debug)]
+enum Quirk {
+    None,
+    /// Eight symbols as JIS maps them, where Windows chose wide forms.
+    JisSymbols,
+    /// The rows for users map to the private area of Unicode, and IBM's extensions have three bytes.
+    Eucjpms,
+    /// User rows, and symbols as JIS maps them.
+    Ujis,
+    /// Middle dot and dash of the standard, where GBK has others.
+    Gb2312,
+    /// Kana, Cyrillic and some symbols at other places.
+    Big5,
 }
 
 static ONE_BYTE: LazyLock<Vec<OneByte>> = LazyLock::new(|| {
@@ -60,29 +76,40 @@ static ONE_BYTE: LazyLock<Vec<OneByte>> = LazyLock::new(|| {
 });
 
 static MULTI_BYTE: [MultiByte; 9] = [
-    multi_byte("gbk", encoding_rs::GBK, 2, false),
-    multi_byte("gb2312", encoding_rs::GBK, 2, false),
-    multi_byte("gb18030", encoding_rs::GB18030, 4, false),
-    multi_byte("big5", encoding_rs::BIG5, 2, false),
-    multi_byte("cp932", encoding_rs::SHIFT_JIS, 2, false),
-    multi_byte("sjis", encoding_rs::SHIFT_JIS, 2, true),
-    multi_byte("eucjpms", encoding_rs::EUC_JP, 3, false),
-    multi_byte("ujis", encoding_rs::EUC_JP, 3, true),
-    multi_byte("euckr", encoding_rs::EUC_KR, 2, false),
+    multi_byte("gbk", encoding_rs::GBK, 2, Quirk::None),
+    multi_byte("gb2312", encoding_rs::GBK, 2, Quirk::Gb2312),
+    multi_byte("gb18030", encoding_rs::GB18030, 4, Quirk::None),
+    multi_byte("big5", encoding_rs::BIG5, 2, Quirk::Big5),
+    multi_byte("cp932", encoding_rs::SHIFT_JIS, 2, Quirk::None),
+    multi_byte("sjis", encoding_rs::SHIFT_JIS, 2, Quirk::JisSymbols),
+    multi_byte("eucjpms", encoding_rs::EUC_JP, 3, Quirk::Eucjpms),
+    multi_byte("ujis", encoding_rs::EUC_JP, 3, Quirk::Ujis),
+    multi_byte("euckr", encoding_rs::EUC_KR, 2, Quirk::None),
 ];
 
 const fn multi_byte(
     name: &'static str,
     encoding: &'static Encoding,
     max_bytes: u8,
-    jis_symbols: bool,
+    quirk: Quirk,
 ) -> MultiByte {
     MultiByte {
         name,
         encoding,
         max_bytes,
-        jis_symbols,
+        quirk,
     }
+}
+
+/// Big5 codes with a meaning of the server's own.
+static BIG5: LazyLock<HashMap<u16, char>> = LazyLock::new(|| {
+    let run = |&(first, chars): &(u16, &'static str)| big5_codes(first).zip(chars.chars());
+    BIG5_RUNS.iter().flat_map(run).collect()
+});
+
+/// Codes from `first` on: trail bytes 40 to 7E and A1 to FE.
+fn big5_codes(first: u16) -> impl Iterator<Item = u16> {
+    (first..).filter(|code| matches!(code & 0xff, 0x40..=0x7e | 0xa1..=0xfe))
 }
 
 impl Charset {
@@ -180,12 +207,87 @@ fn swe7(byte: u8) -> char {
 
 impl MultiByte {
     fn decode<'a>(&self, bytes: &'a [u8]) -> Cow<'a, str> {
-        let (text, _) = self.encoding.decode_without_bom_handling(bytes);
-        if self.jis_symbols {
-            text.chars().map(jis_symbol).collect()
-        } else {
-            text
+        let plain = || self.encoding.decode_without_bom_handling(bytes).0;
+        match self.quirk {
+            Quirk::None => plain(),
+            Quirk::JisSymbols => plain().chars().map(jis_symbol).collect(),
+            Quirk::Gb2312 => plain().chars().map(gb2312_symbol).collect(),
+            Quirk::Big5 => self.decode_one_by_one(bytes, big5).into(),
+            Quirk::Eucjpms => self.decode_one_by_one(bytes, eucjpms).into(),
+            Quirk::Ujis => self.decode_one_by_one(bytes, ujis).into(),
         }
+    }
+
+    /// Decodes each character by `own` or else by the encoding.
+    fn decode_one_by_one(&self, bytes: &[u8], own: fn(&[u8]) -> Option<char>) -> String {
+        let mut text = String::with_capacity(bytes.len());
+        let mut rest = bytes;
+        while let Some(&lead) = rest.first() {
+            let len = match lead {
+                0..0x80 => 1,
+                0x8f if self.max_bytes == 3 => 3,
+                _ => 2,
+            };
+            let (code, behind) = rest.split_at(len.min(rest.len()));
+            match own(code) {
+                Some(found) => text.push(found),
+                None => text.push_str(&self.encoding.decode_without_bom_handling(code).0),
+            }
+            rest = behind;
+        }
+        text
+    }
+}
+
+fn big5(code: &[u8]) -> Option<char> {
+    let code = u16::from_be_bytes(code.try_into().ok()?);
+    BIG5.get(&code).copied()
+}
+
+/// Symbols are left to the encoding, but for those that JIS maps otherwise.
+fn ujis(code: &[u8]) -> Option<char> {
+    match code {
+        [0x8f, 0xa2, 0xb7] => Some('~'),
+        _ => euc_user_row(code).or_else(|| {
+            let (text, _) = encoding_rs::EUC_JP.decode_without_bom_handling(code);
+            text.chars().next().map(jis_symbol)
+        }),
+    }
+}
+
+fn eucjpms(code: &[u8]) -> Option<char> {
+    match *code {
+        [0x8f, 0xa2, 0xc3] => Some('\u{ffe4}'),
+        [0x8f, row @ 0xf3..=0xf4, cell @ 0xa1..=0xfe] => {
+            let (first, chars) = EUCJPMS_IBM;
+            let [first_row, first_cell] = first.to_be_bytes();
+            let place = usize::from(row - first_row) * 94 + usize::from(cell);
+            chars.chars().nth(place.checked_sub(first_cell.into())?)
+        }
+        _ => euc_user_row(code),
+    }
+}
+
+/// The last ten rows of both planes, 94 codes each.
+fn euc_user_row(code: &[u8]) -> Option<char> {
+    let (plane, row, cell) = match *code {
+        [row, cell] => (0xe000, row, cell),
+        [0x8f, row, cell] => (0xe3ac, row, cell),
+        _ => return None,
+    };
+    match (row, cell) {
+        (0xf5..=0xfe, 0xa1..=0xfe) => {
+            char::from_u32(plane + u32::from(row - 0xf5) * 94 + u32::from(cell - 0xa1))
+        }
+        _ => None,
+    }
+}
+
+fn gb2312_symbol(symbol: char) -> char {
+    match symbol {
+        '\u{b7}' => '\u{30fb}',
+        '\u{2014}' => '\u{2015}',
+        other => other,
     }
 }
 
@@ -242,6 +344,10 @@ mod tests {
         check("sjis", b"\x81\x60\x5c", "\u{301c}\\");
         check("cp932", b"\x81\x60", "\u{ff5e}");
         check("ujis", b"\xa4\xa2", "あ");
+        check("ujis", b"\xa1\xc0\xf5\xa1\x8f\xfe\xfe", "\\\u{e000}\u{e757}");
+        check("eucjpms", b"\xa4\xa2\xfe\xfe\xff", "あ\u{e3ab}\u{fffd}");
+        check("gb2312", b"\xa1\xa4\xa1\xaa", "\u{30fb}\u{2015}");
+        check("big5", b"a\xc6\xa1\xc7\xfc\xa1\x45\xa7", "aヾ\u{247d}•\u{fffd}");
         check("euckr", b"\xb0\xa1", "가");
         check("ucs2", b"\0a\x04\x30", "aа");
         check("utf16", b"\xd8\x3d\xdc\xa9\0", "\u{1f4a9}\u{fffd}");
