@@ -182,6 +182,20 @@ impl SinkUri {
         }
         Ok(whole)
     }
+
+    /// Whether a mask stands where a secret should be.
+    pub fn has_mask(&self) -> bool {
+        let in_params = self
+            .params()
+            .any(|(name, value)| value == MASK && is_secret_name(name));
+        self.password() == Some(MASK) || in_params
+    }
+}
+
+/// Whether the masking rule hides the values of parameters of this name.
+fn is_secret_name(name: &str) -> bool {
+    let probe = format!("x://h/?{name}=v");
+    mask_uri(&probe) != probe
 }
 
 impl fmt::Display for SinkUri {
@@ -342,5 +356,92 @@ fn unmask_user(new: &str, stored: &str) -> String {
             format!("{}{}{}", &new[..from], &stored[old_from..old_to], &new[to..])
         }
         _ => new.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> SinkUri {
+        SinkUri::parse(text).unwrap()
+    }
+
+    #[test]
+    fn the_parts_are_decoded() {
+        let uri =
+            parse("MySQL+ssl://ro%40ot:p%2Fw@db.example:3307/x?safe-mode=true&x=a%26b+c&safe-mode=false");
+        assert_eq!(
+            (uri.scheme(), uri.kind(), uri.host(), uri.port()),
+            ("mysql+ssl", Scheme::Mysql, "db.example", Some(3307))
+        );
+        assert_eq!(
+            (uri.user(), uri.password(), uri.path()),
+            (Some("ro@ot"), Some("p/w"), "/x")
+        );
+        assert_eq!(
+            (uri.param("safe-mode"), uri.param("x"), uri.param("y")),
+            (Some("true"), Some("a&b c"), None)
+        );
+        let uri = parse("file:///data/my%20files?protocol=csv");
+        assert_eq!(
+            (uri.host(), uri.path(), uri.kind()),
+            ("", "/data/my files", Scheme::File)
+        );
+        assert_eq!(parse("mysql://[::1]:3306/").host(), "::1");
+        assert_eq!(parse("kafka://a:9092,b:9092/topic").host(), "a:9092,b:9092");
+        assert_eq!(parse("blackhole://").kind(), Scheme::Blackhole);
+        assert_eq!(parse("ftp://h/").kind(), Scheme::Unknown);
+    }
+
+    #[test]
+    fn what_is_no_uri_is_refused_without_showing_secrets() {
+        for bad in [
+            "",
+            "no uri",
+            "://h/",
+            "mysql://root:secret@::1:3306/",
+            "mysql://u:secret@h:99999/",
+            "mysql://u:secret%@h/",
+            "mysql://u:secret@[::1/",
+            "mysql://u:sec ret@h/",
+        ] {
+            let error = SinkUri::parse(bad).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::SinkURIInvalid, "{bad}");
+            assert!(!error.wire_message().contains("sec"), "{error:?}");
+        }
+        let uri = parse("kafka://u:secret@h/t?sasl-password=secret");
+        assert!(!format!("{uri} {uri:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_mask_that_comes_back_keeps_the_stored_secret_for_the_same_place_only() {
+        let stored = "mysql://root:p%40ss@h:3306/?x=1&access-key=AK%2F1";
+        let update = |new: &str| SinkUri::parse_update(new, &parse(stored));
+        let check = |new: &str, expect: &str| assert_eq!(update(new).unwrap().as_str(), expect);
+        check(&mask_uri(stored), stored);
+        check(
+            "mysql://root:xxxxx@h:3306/?y=2&access-key=xxxxx",
+            "mysql://root:p%40ss@h:3306/?y=2&access-key=AK%2F1",
+        );
+        check("mysql://root:new@other:3306/", "mysql://root:new@other:3306/");
+        for elsewhere in [
+            "mysql://root:xxxxx@other:3306/",
+            "mysql://app:xxxxx@h:3306/",
+            "mysql://root:xxxxx@h:3307/",
+        ] {
+            assert_eq!(
+                update(elsewhere).unwrap_err().code(),
+                ErrorCode::SinkURIInvalid,
+                "{elsewhere}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_mask_in_place_of_a_secret_is_noticed() {
+        assert!(parse("mysql://root:xxxxx@h/").has_mask());
+        assert!(parse("s3://b/p?secret-access-key=xxxxx").has_mask());
+        assert!(!parse("s3://xxxxx/p?prefix=xxxxx").has_mask());
     }
 }

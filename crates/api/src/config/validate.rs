@@ -36,6 +36,12 @@ impl ReplicaConfig {
     /// The original's code with the member and the reason: `SinkURIInvalid`, `SinkUnknownProtocol`,
     /// `SinkInvalidConfig`, `InvalidReplicaConfig`. The config may be partly adjusted then.
     pub fn adjust(&mut self, uri: &SinkUri) -> Result<()> {
+        if uri.has_mask() {
+            return Err(CdcError::new(
+                ErrorCode::SinkURIInvalid,
+                "sink uri invalid: xxxxx stands for a hidden secret; give the secret itself",
+            ));
+        }
         if uri.kind() == Scheme::Unknown {
             return Err(CdcError::new(
                 ErrorCode::SinkURIInvalid,
