@@ -52,13 +52,18 @@ impl fmt::Display for GroupId {
     }
 }
 
+/// A MySQL server and the tag of its transactions; empty for none.
+pub type SourceId = ([u8; 16], Arc<str>);
+/// Sorted, disjoint, half-open intervals of transaction numbers.
+pub type Intervals = Vec<(u64, u64)>;
+
 /// What a reader has already seen.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum GtidSet {
     /// MariaDB: the last transaction of each domain, with the server that wrote it.
     MariaDb(BTreeMap<u32, (u32, u64)>),
     /// MySQL: half-open intervals of numbers for each server and tag.
-    MySql(BTreeMap<([u8; 16], Arc<str>), Vec<(u64, u64)>>),
+    MySql(BTreeMap<SourceId, Intervals>),
 }
 
 impl GtidSet {
@@ -84,7 +89,7 @@ impl GtidSet {
     /// # Errors
     /// `APIInvalidParam` showing the text.
     pub fn parse_mysql(text: &str) -> Result<Self> {
-        let mut servers: BTreeMap<([u8; 16], Arc<str>), Vec<(u64, u64)>> = BTreeMap::new();
+        let mut servers: BTreeMap<SourceId, Intervals> = BTreeMap::new();
         for item in items(text) {
             let mut parts = item.split(':').map(str::trim);
             let uuid = parts.next().and_then(parse_uuid).ok_or_else(|| bad(text))?;
@@ -179,7 +184,7 @@ impl fmt::Display for GtidSet {
 }
 
 /// Adds `[start, end)` to sorted, disjoint, non-adjacent intervals.
-fn insert(intervals: &mut Vec<(u64, u64)>, start: u64, end: u64) {
+fn insert(intervals: &mut Intervals, start: u64, end: u64) {
     // Nearly always the number after the last one.
     if let Some(last) = intervals.last_mut()
         && last.1 == start

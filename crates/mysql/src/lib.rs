@@ -17,6 +17,6 @@ mod position;
 pub use checks::{Findings, ServerFacts, Unmet};
 pub use conn::{Flavour, connect, connect_with, query_error};
 pub use dump::{DumpRequest, DumpStart, DumpStream};
-pub use gtid::{GroupId, GtidSet};
+pub use gtid::{GroupId, GtidSet, Intervals, SourceId};
 pub use options::{ConnectOptions, TlsMode, TlsOptions};
 pub use position::{Position, file_number};

@@ -1,4 +1,6 @@
 //! The MySQL source against a real MariaDB.
 
+#![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
+
 mod harness;
 mod mysql;

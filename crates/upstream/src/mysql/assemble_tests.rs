@@ -1,1 +1,356 @@
+//! Groups from hand-made packets: what a server would log, in as few bytes as possible.
 
+use tidegate_mysql::binlog::EventHeader;
+
+use super::*;
+
+/// Writes a log: one packet per call, offsets and sizes kept.
+struct Log {
+    packets: Vec<Bytes>,
+    offset: u32,
+    seconds: u32,
+}
+
+impl Log {
+    fn new() -> Self {
+        Log {
+            packets: Vec::new(),
+            offset: 4,
+            seconds: 1_700_000_000,
+        }
+    }
+
+    fn event(&mut self, event_type: u8, body: &[u8]) -> &mut Self {
+        let size = u32::try_from(19 + body.len()).unwrap();
+        self.offset += size;
+        let header = EventHeader {
+            timestamp: self.seconds,
+            event_type,
+            server_id: 1,
+            size,
+            end_pos: self.offset,
+            flags: 0,
+        };
+        self.packets.push([&header.to_bytes()[..], body].concat().into());
+        self
+    }
+
+    fn mariadb_gtid(&mut self, seq: u64, flags: u8) -> &mut Self {
+        let mut body = seq.to_le_bytes().to_vec();
+        body.extend(0u32.to_le_bytes());
+        body.push(flags);
+        if flags & (0x40 | 0x80) != 0 {
+            body.extend(1u32.to_le_bytes());
+            body.extend([1, 0, b'x']);
+        }
+        body.resize(body.len().max(19), 0);
+        self.event(event_type::MARIADB_GTID, &body)
+    }
+
+    fn mysql_gtid(&mut self, gno: u64, commit_us: u64) -> &mut Self {
+        let mut body = vec![1];
+        body.extend([9; 16]);
+        body.extend(gno.to_le_bytes());
+        body.push(2);
+        body.extend([0; 16]);
+        body.extend(&commit_us.to_le_bytes()[..7]);
+        self.event(event_type::GTID, &body)
+    }
+
+    fn query(&mut self, text: &str) -> &mut Self {
+        let mut body = vec![0; 8];
+        body.push(4);
+        body.extend([0, 0, 0, 0]);
+        body.extend(b"shop\0");
+        body.extend(text.as_bytes());
+        self.event(event_type::QUERY, &body)
+    }
+
+    fn rows(&mut self, mark: u8) -> &mut Self {
+        self.event(event_type::WRITE_ROWS_V1, &[mark; 12])
+    }
+
+    fn xid(&mut self) -> &mut Self {
+        self.event(event_type::XID, &[0; 8])
+    }
+
+    fn xa_prepare(&mut self, one_phase: bool) -> &mut Self {
+        let mut body = vec![u8::from(one_phase)];
+        for number in [1u32, 1, 0] {
+            body.extend(number.to_le_bytes());
+        }
+        body.push(b'x');
+        self.event(event_type::XA_PREPARE, &body)
+    }
+}
+
+/// A group as text: id, raw second, marks of its rows, schema change, obstacle.
+fn show(closed: &Closed) -> String {
+    let marks: Vec<String> = closed
+        .content
+        .packets
+        .iter()
+        .map(|packet| match packet[TYPE_OFFSET] {
+            event_type::QUERY => "statement".to_owned(),
+            _ => packet[19].to_string(),
+        })
+        .collect();
+    let ddl = closed.ddl.as_ref().map(|ddl| format!(" ddl={:?}", ddl.ddl.kind));
+    let obstacle = closed.obstacle.as_ref().map(|obstacle| format!(" {obstacle:?}"));
+    let prepared = if closed.prepared_open { " prepared" } else { "" };
+    format!(
+        "{} [{}]{}{}{prepared}",
+        closed.id,
+        marks.join(","),
+        ddl.unwrap_or_default(),
+        obstacle.unwrap_or_default()
+    )
+}
+
+fn assembler(flavour: Flavour) -> Assembler {
+    let position = Position {
+        gtid: Some(match flavour {
+            Flavour::MariaDb => tidegate_mysql::GtidSet::parse_mariadb("").unwrap(),
+            Flavour::MySql => tidegate_mysql::GtidSet::parse_mysql("").unwrap(),
+        }),
+        file: "b.000001".into(),
+        offset: 4,
+    };
+    Assembler::new(flavour, position, Arc::new(CollationTable::builtin()))
+}
+
+fn check(flavour: Flavour, log: &mut Log, expect: &[&str]) {
+    let mut assembler = assembler(flavour);
+    let groups: Vec<Closed> = log
+        .packets
+        .drain(..)
+        .filter_map(|packet| assembler.push(packet).unwrap())
+        .collect();
+    let shown: Vec<String> = groups.iter().map(show).collect();
+    assert_eq!(shown, expect);
+    assert!(!assembler.in_group());
+    let set = assembler.position().gtid.clone().unwrap();
+    let without_gtid = |id: &GroupId| matches!(id, GroupId::Offset { .. });
+    assert!(
+        groups
+            .iter()
+            .all(|group| set.contains(&group.id) || without_gtid(&group.id))
+    );
+    assert_eq!(assembler.position().offset, u64::from(log.offset));
+    assert!(groups.windows(2).all(|w| w[0].offset < w[1].offset));
+}
+
+#[test]
+fn mariadb_groups_begin_with_their_gtid() {
+    check(
+        Flavour::MariaDb,
+        Log::new()
+            .mariadb_gtid(1, 0x0c)
+            .rows(1)
+            .rows(2)
+            .xid()
+            .mariadb_gtid(2, 0x08)
+            .rows(3)
+            .query("COMMIT")
+            .mariadb_gtid(3, 0x29)
+            .query("ALTER TABLE t ADD COLUMN a INT")
+            .mariadb_gtid(4, 0x28)
+            .query("CREATE TABLE c SELECT * FROM t")
+            .rows(4)
+            .xid()
+            .mariadb_gtid(5, 0x01)
+            .query("GRANT SELECT ON *.* TO u"),
+        &[
+            "0-1-1 [1,2]",
+            "0-1-2 [3]",
+            "0-1-3 [] ddl=AddColumn",
+            "0-1-4 [4] ddl=CreateTable",
+            "0-1-5 []",
+        ],
+    );
+}
+
+#[test]
+fn mysql_groups_begin_with_begin() {
+    check(
+        Flavour::MySql,
+        Log::new()
+            .mysql_gtid(1, 5_000_000)
+            .query("BEGIN")
+            .rows(1)
+            .xid()
+            .mysql_gtid(2, 0)
+            .query("DROP TABLE t")
+            .mysql_gtid(3, 0)
+            .query("CREATE TABLE `c` (`id` int) START TRANSACTION")
+            .rows(2)
+            .xid()
+            .mysql_gtid(4, 0)
+            .query("BEGIN")
+            .rows(3)
+            .query("ROLLBACK"),
+        &[
+            "09090909-0909-0909-0909-090909090909:1 [1]",
+            "09090909-0909-0909-0909-090909090909:2 [] ddl=DropTable",
+            "09090909-0909-0909-0909-090909090909:3 [2] ddl=CreateTable",
+            "09090909-0909-0909-0909-090909090909:4 []",
+        ],
+    );
+}
+
+#[test]
+fn savepoints_take_rows_back() {
+    check(
+        Flavour::MariaDb,
+        Log::new()
+            .mariadb_gtid(1, 0x0c)
+            .rows(1)
+            .query("SAVEPOINT `a`")
+            .rows(2)
+            .query("SAVEPOINT `b`")
+            .rows(3)
+            .query("ROLLBACK TO `b`")
+            .rows(4)
+            .query("ROLLBACK TO `a`")
+            .rows(5)
+            .xid(),
+        &["0-1-1 [1,5]"],
+    );
+}
+
+#[test]
+fn prepared_transactions_wait_for_their_end() {
+    check(
+        Flavour::MariaDb,
+        Log::new()
+            .mariadb_gtid(1, 0x4c)
+            .rows(1)
+            .query("XA END X'78',X'',1")
+            .xa_prepare(false)
+            .mariadb_gtid(2, 0x0c)
+            .rows(2)
+            .xid()
+            .mariadb_gtid(3, 0x8d)
+            .query("XA COMMIT X'78',X'',1")
+            .mariadb_gtid(4, 0x4c)
+            .rows(3)
+            .xa_prepare(false)
+            .mariadb_gtid(5, 0x8d)
+            .query("XA ROLLBACK X'78',X'',1")
+            .mariadb_gtid(6, 0x8d)
+            .query("XA COMMIT X'78',X'',1")
+            .mariadb_gtid(7, 0x0c)
+            .rows(4)
+            .xa_prepare(true),
+        &[
+            "0-1-1 [] prepared",
+            "0-1-2 [2] prepared",
+            "0-1-3 [1]",
+            "0-1-4 [] prepared",
+            "0-1-5 []",
+            "0-1-6 [] UnknownXa(\"X'78',X'',1\")",
+            "0-1-7 [4]",
+        ],
+    );
+}
+
+#[test]
+fn statements_and_gaps_are_kept_for_whoever_minds() {
+    check(
+        Flavour::MariaDb,
+        Log::new()
+            .mariadb_gtid(1, 0x0c)
+            .query("INSERT INTO t VALUES (1)")
+            .query("COMMIT")
+            .event(event_type::INCIDENT, &[1, 0, 3, b'g', b'a', b'p'])
+            .mariadb_gtid(2, 0x0c)
+            .rows(1)
+            .xid(),
+        &[
+            "0-1-1 [statement]",
+            "000001:171 [] Incident(\"gap\")",
+            "0-1-2 [1]",
+        ],
+    );
+}
+
+#[test]
+fn a_broken_connection_drops_the_half_group_only() {
+    let mut log = Log::new();
+    log.mariadb_gtid(1, 0x0c)
+        .rows(1)
+        .xid()
+        .mariadb_gtid(2, 0x0c)
+        .rows(2);
+    let mut assembler = assembler(Flavour::MariaDb);
+    let closed = |assembler: &mut Assembler, packets: &[Bytes]| -> Vec<String> {
+        packets
+            .iter()
+            .filter_map(|packet| assembler.push(packet.clone()).unwrap())
+            .map(|closed| show(&closed))
+            .collect()
+    };
+    assert_eq!(closed(&mut assembler, &log.packets), ["0-1-1 [1]"]);
+    assert!(assembler.in_group());
+    assembler.reconnect();
+    assert_eq!(assembler.position().gtid.as_ref().unwrap().to_string(), "0-1-1");
+    let again = log.packets[3..].to_vec();
+    log.packets.clear();
+    log.xid();
+    assert_eq!(closed(&mut assembler, &again), [""; 0]);
+    assert_eq!(closed(&mut assembler, &log.packets), ["0-1-2 [2]"]);
+}
+
+#[test]
+fn what_is_out_of_place_is_refused() {
+    let refused = |log: &mut Log| {
+        let mut assembler = assembler(Flavour::MariaDb);
+        log.packets
+            .drain(..)
+            .find_map(|packet| assembler.push(packet).err())
+            .map(|error| error.message().to_owned())
+            .unwrap_or_default()
+    };
+    assert!(refused(Log::new().xid()).contains("has not begun"));
+    assert!(refused(Log::new().event(222, b"?")).contains("unknown type 222"));
+    assert!(refused(Log::new().event(event_type::XID, b"")).contains("type 16"));
+}
+
+#[test]
+fn commit_times_come_from_the_gtid_or_the_closing_event() {
+    let mut log = Log::new();
+    log.mysql_gtid(1, 1_700_000_123_456_000)
+        .query("BEGIN")
+        .rows(1)
+        .xid();
+    log.mysql_gtid(2, 0).query("BEGIN");
+    log.seconds += 10;
+    log.xid();
+    let mut assembler = assembler(Flavour::MySql);
+    let times: Vec<u64> = log
+        .packets
+        .drain(..)
+        .filter_map(|packet| assembler.push(packet).unwrap())
+        .map(|closed| closed.raw_ms)
+        .collect();
+    assert_eq!(times, [1_700_000_123_456, 1_700_000_010_000]);
+}
+
+#[test]
+fn offsets_grow_beyond_four_gib() {
+    let mut log = Log::new();
+    log.offset = u32::MAX - 100;
+    log.mariadb_gtid(1, 0x0c).xid();
+    let mut wrapped = Log::new();
+    wrapped.mariadb_gtid(2, 0x0c).xid();
+    let mut assembler = assembler(Flavour::MariaDb);
+    assembler.position.offset = u64::from(u32::MAX) - 100;
+    let offsets: Vec<u64> = log
+        .packets
+        .drain(..)
+        .chain(wrapped.packets.drain(..))
+        .filter_map(|packet| assembler.push(packet).unwrap())
+        .map(|closed| closed.offset)
+        .collect();
+    assert!(offsets[0] < offsets[1] && offsets[1] > 1 << 32, "{offsets:?}");
+}

@@ -15,10 +15,29 @@ pub(crate) struct ParsedType {
 /// from the binlog's and the hint is not used.
 pub(crate) fn parse_column_type(text: &str) -> ParsedType {
     let (name, rest) = text
-        .split_once(|c: char| c == '(' || c == ' ')
+        .split_once(['(', ' '])
         .map_or((text, ""), |(name, _)| (name, &text[name.len()..]));
     let (arguments, suffix) = arguments(rest);
-    let number = |index: usize| arguments.get(index).and_then(|a| a.trim().parse::<u32>().ok());
+    let ty = column_type(&name.to_ascii_lowercase(), &arguments);
+    let signless = matches!(ty, ColumnType::Year | ColumnType::Bit { .. });
+    let integer = matches!(
+        ty,
+        ColumnType::TinyInt
+            | ColumnType::SmallInt
+            | ColumnType::MediumInt
+            | ColumnType::Int
+            | ColumnType::BigInt
+    );
+    ParsedType {
+        unsigned: signless || suffix.contains("unsigned"),
+        zerofill: suffix.contains("zerofill"),
+        display_width: number(&arguments, 0).filter(|_| integer || ty == ColumnType::Year),
+        ty,
+    }
+}
+
+fn column_type(name: &str, arguments: &[String]) -> ColumnType {
+    let number = |index| number(arguments, index);
     let small = |index: usize, default: u8| {
         number(index)
             .and_then(|n| u8::try_from(n).ok())
@@ -26,7 +45,7 @@ pub(crate) fn parse_column_type(text: &str) -> ParsedType {
     };
     let length = number(0).unwrap_or(1);
     let fsp = small(0, 0);
-    let ty = match name.to_ascii_lowercase().as_str() {
+    match name {
         "tinyint" => ColumnType::TinyInt,
         "smallint" => ColumnType::SmallInt,
         "mediumint" => ColumnType::MediumInt,
@@ -56,10 +75,10 @@ pub(crate) fn parse_column_type(text: &str) -> ParsedType {
         "mediumblob" => ColumnType::MediumBlob,
         "longblob" => ColumnType::LongBlob,
         "enum" => ColumnType::Enum {
-            members: members(&arguments),
+            members: members(arguments),
         },
         "set" => ColumnType::Set {
-            members: members(&arguments),
+            members: members(arguments),
         },
         "json" => ColumnType::Json,
         "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
@@ -69,22 +88,11 @@ pub(crate) fn parse_column_type(text: &str) -> ParsedType {
         "inet4" => ColumnType::Inet4,
         "inet6" => ColumnType::Inet6,
         _ => ColumnType::Blob,
-    };
-    let signless = matches!(ty, ColumnType::Year | ColumnType::Bit { .. });
-    let integer = matches!(
-        ty,
-        ColumnType::TinyInt
-            | ColumnType::SmallInt
-            | ColumnType::MediumInt
-            | ColumnType::Int
-            | ColumnType::BigInt
-    );
-    ParsedType {
-        unsigned: signless || suffix.contains("unsigned"),
-        zerofill: suffix.contains("zerofill"),
-        display_width: number(0).filter(|_| integer || ty == ColumnType::Year),
-        ty,
     }
+}
+
+fn number(arguments: &[String], index: usize) -> Option<u32> {
+    arguments.get(index)?.trim().parse().ok()
 }
 
 fn members(arguments: &[String]) -> std::sync::Arc<[Box<str>]> {

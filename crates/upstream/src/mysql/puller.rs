@@ -44,6 +44,7 @@ pub(crate) async fn run(
         shared,
         out,
         backoff: Backoff::default(),
+        told: None,
     };
     tokio::select! {
         () = stop.cancelled() => Ok(()),
@@ -59,22 +60,27 @@ struct Puller {
     at: Ts,
     changes: watch::Receiver<u64>,
     backoff: Backoff,
+    /// Version of the ring whose failure was reported.
+    told: Option<u64>,
 }
 
 impl Puller {
     async fn run(&mut self) -> Result<()> {
         loop {
-            self.changes.borrow_and_update();
+            let version = *self.changes.borrow_and_update();
             let step = match self.shared.ring.fetch(self.at, FETCH_BYTES) {
-                Fetched::Groups(groups, resolved) => self.from_ring(&groups, resolved).await?,
-                Fetched::Behind => match self.from_private().await {
+                Fetched::Groups(groups, resolved) => self.take_from_ring(&groups, resolved).await?,
+                Fetched::Behind => match self.read_privately().await {
                     Ok(step) => step,
                     Err(error) => self.trouble(error).await?,
                 },
                 Fetched::Failed(error) => {
-                    let step = self.trouble(error).await?;
+                    if self.told != Some(version) {
+                        self.told = Some(version);
+                        self.report(error)?;
+                    }
                     self.idle().await;
-                    step
+                    Step::More
                 }
             };
             if matches!(step, Step::Closed) {
@@ -83,7 +89,7 @@ impl Puller {
         }
     }
 
-    async fn from_ring(&mut self, groups: &[Arc<Group>], resolved: Ts) -> Result<Step> {
+    async fn take_from_ring(&mut self, groups: &[Arc<Group>], resolved: Ts) -> Result<Step> {
         for group in groups {
             if !self.deliver(group).await? {
                 return Ok(Step::Closed);
@@ -105,7 +111,7 @@ impl Puller {
         timeout(IDLE, self.changes.changed()).await.ok();
     }
 
-    async fn from_private(&mut self) -> Result<Step> {
+    async fn read_privately(&mut self) -> Result<Step> {
         let anchor = {
             let timeline = self.shared.timeline();
             timeline.start_for(self.at).cloned()
@@ -181,14 +187,20 @@ impl Puller {
         })
     }
 
-    /// Reports an error that may mend itself and waits; gives the others back.
+    /// Waits after an error that may mend itself; gives the others back.
     async fn trouble(&mut self, error: CdcError) -> Result<Step> {
+        self.report(error)?;
+        sleep(self.backoff.next()).await;
+        Ok(Step::More)
+    }
+
+    /// Reports an error that may mend itself; gives the others back.
+    fn report(&self, error: CdcError) -> Result<()> {
         if error.code().retry_class() != RetryClass::Retry {
             return Err(self.with_range(error));
         }
         (self.mounter.job().on_trouble)(&error);
-        sleep(self.backoff.next()).await;
-        Ok(Step::More)
+        Ok(())
     }
 
     /// Says from where on the log is complete, when it was purged.

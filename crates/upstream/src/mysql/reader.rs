@@ -21,6 +21,7 @@ use super::group::Group;
 use super::maintenance;
 use super::metrics;
 use super::shared::Shared;
+use super::start;
 use super::tail::Tail;
 use super::timeline::idle_floor;
 use crate::UpstreamWatermark;
@@ -33,6 +34,8 @@ const SOFT_WRITE_DELAY: Duration = Duration::from_secs(1);
 const STORE_RETRY: Duration = Duration::from_secs(1);
 /// Pause after an error that somebody has to mend.
 const BLOCKED_RETRY: Duration = Duration::from_secs(30);
+/// A connection that lasted this long was a good one.
+const STABLE: Duration = Duration::from_secs(60);
 const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Reads until `stop`.
@@ -42,11 +45,8 @@ pub(crate) async fn run(
     mut assembler: Assembler,
     stop: CancellationToken,
 ) {
-    let mut backoff = Backoff::default();
-    let mut server_id = shared.next_server_id();
-    let mut evicted = false;
+    let mut recovery = Recovery::new(&shared);
     loop {
-        let connected = Instant::now();
         let outcome = Session {
             shared: &shared,
             tail: &mut tail,
@@ -55,7 +55,7 @@ pub(crate) async fn run(
             out: Vec::new(),
             waiting: None,
         }
-        .run(server_id, &stop)
+        .run(recovery.server_id, &stop)
         .await;
         let Err(error) = outcome else {
             return;
@@ -65,24 +65,86 @@ pub(crate) async fn run(
             .watermark
             .send_modify(|watermark| watermark.connected = false);
         tracing::warn!(error = %error.wire_message(), "the shared binlog reader lost its connection");
-        if connected.elapsed() > Duration::from_secs(60) {
-            backoff = Backoff::default();
-            evicted = false;
-        }
-        let mut blocked = error.code().retry_class() != RetryClass::Retry;
-        if error.code() == ErrorCode::DuplicateServerId && !evicted {
-            // Take another id once; two readers that evict each other for ever help nobody.
-            server_id = rand::random_range(0x4000_0000..0xFFFF_0000);
-            evicted = true;
-            blocked = false;
-        } else {
+        assembler.reconnect();
+        let remedy = recovery.remedy(error.code());
+        if remedy.tell {
             shared.ring.fail(error);
         }
-        assembler.reconnect();
-        let pause = if blocked { BLOCKED_RETRY } else { backoff.next() };
         tokio::select! {
             () = stop.cancelled() => return,
-            () = sleep(pause) => {}
+            () = sleep(remedy.pause) => {}
+        }
+        if remedy.renew {
+            match start::renew(&shared).await {
+                Ok(fresh) => (tail, assembler) = fresh,
+                Err(error) => tracing::warn!(error = %error.wire_message(), "cannot begin a new timeline"),
+            }
+        }
+    }
+}
+
+/// Decides how to go on after a lost connection.
+struct Recovery {
+    backoff: Backoff,
+    server_id: u32,
+    evicted: bool,
+    attempt: Instant,
+}
+
+/// See [`Recovery`].
+struct Remedy {
+    /// Tell the changefeeds.
+    tell: bool,
+    pause: Duration,
+    /// The place read so far is of no use any more: go on at the end of the log, on a new timeline.
+    renew: bool,
+}
+
+impl Recovery {
+    fn new(shared: &Shared) -> Self {
+        Recovery {
+            backoff: Backoff::default(),
+            server_id: shared.next_server_id(),
+            evicted: false,
+            attempt: Instant::now(),
+        }
+    }
+
+    fn remedy(&mut self, code: ErrorCode) -> Remedy {
+        if self.attempt.elapsed() > STABLE {
+            self.backoff = Backoff::default();
+            self.evicted = false;
+        }
+        self.attempt = Instant::now();
+        let pause = self.backoff.next();
+        let retry = Remedy {
+            tell: true,
+            pause,
+            renew: false,
+        };
+        match code {
+            // Take another id once; two readers that evict each other for ever help nobody.
+            ErrorCode::DuplicateServerId if !self.evicted => {
+                self.server_id = rand::random_range(0x4000_0000..0xFFFF_0000);
+                self.evicted = true;
+                Remedy { tell: false, ..retry }
+            }
+            // Each changefeed finds out by its own start.
+            ErrorCode::SnapshotLostByGC => Remedy {
+                tell: false,
+                renew: true,
+                ..retry
+            },
+            ErrorCode::UpstreamDiverged => Remedy {
+                pause: BLOCKED_RETRY,
+                renew: true,
+                ..retry
+            },
+            code if code.retry_class() == RetryClass::Retry => retry,
+            _ => Remedy {
+                pause: BLOCKED_RETRY,
+                ..retry
+            },
         }
     }
 }
@@ -245,5 +307,38 @@ async fn persist(shared: &Shared, writes: Vec<Write>, stop: &CancellationToken) 
             () = stop.cancelled() => return,
             () = sleep(STORE_RETRY) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_evicted_reader_takes_another_id_once() {
+        let mut recovery = Recovery {
+            backoff: Backoff::default(),
+            server_id: 7,
+            evicted: false,
+            attempt: Instant::now(),
+        };
+        assert!(!recovery.remedy(ErrorCode::DuplicateServerId).tell);
+        assert_ne!(recovery.server_id, 7);
+        let again = recovery.remedy(ErrorCode::DuplicateServerId);
+        assert!(again.tell && again.pause == BLOCKED_RETRY);
+    }
+
+    #[test]
+    fn a_useless_position_is_given_up_and_a_broken_line_is_not() {
+        let mut recovery = Recovery {
+            backoff: Backoff::default(),
+            server_id: 7,
+            evicted: false,
+            attempt: Instant::now(),
+        };
+        assert!(recovery.remedy(ErrorCode::SnapshotLostByGC).renew);
+        assert!(recovery.remedy(ErrorCode::UpstreamDiverged).renew);
+        let broken = recovery.remedy(ErrorCode::UpstreamConnection);
+        assert!(broken.tell && !broken.renew && broken.pause < BLOCKED_RETRY);
     }
 }

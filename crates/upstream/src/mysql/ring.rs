@@ -40,7 +40,7 @@ pub(crate) enum Fetched {
     Groups(Vec<Arc<Group>>, Ts),
     /// The place is older than the ring.
     Behind,
-    /// The shared reader cannot go on.
+    /// The shared reader cannot go on, and there is nothing left to take.
     Failed(CdcError),
 }
 
@@ -62,6 +62,7 @@ impl Ring {
         state.floor = floor;
         state.resolved = state.resolved.max(floor);
         state.open = true;
+        state.failure = None;
         drop(state);
         self.bump();
     }
@@ -96,13 +97,16 @@ impl Ring {
     /// Groups with `commit_ts > after`, at most about `bytes_max` bytes of them.
     pub(crate) fn fetch(&self, after: Ts, bytes_max: usize) -> Fetched {
         let state = self.lock();
-        if let Some(error) = &state.failure {
+        let behind = !state.open || after < state.floor;
+        let from = state.groups.partition_point(|group| group.commit_ts <= after);
+        if let Some(error) = &state.failure
+            && (behind || from == state.groups.len())
+        {
             return Fetched::Failed(error.clone());
         }
-        if !state.open || after < state.floor {
+        if behind {
             return Fetched::Behind;
         }
-        let from = state.groups.partition_point(|group| group.commit_ts <= after);
         let mut bytes = 0;
         let mut groups = Vec::new();
         for group in state.groups.range(from..) {

@@ -25,6 +25,8 @@ use crate::UpstreamWatermark;
 const SERVER_ID_MIN: u32 = 0x4000_0000;
 const SERVER_ID_RANGE: u32 = 0xBFFF_FFF0;
 
+/// Longest wait for a dump to begin. A server with many files looks for the place first.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(120);
 /// Longest wait for the shared reader to reach the present.
 const PASS_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -154,7 +156,17 @@ impl Shared {
             heartbeat: self.options.heartbeat,
             non_blocking: false,
         };
-        DumpStream::open(&self.options.connect, self.flavour, &request).await
+        timeout(
+            OPEN_TIMEOUT,
+            DumpStream::open(&self.options.connect, self.flavour, &request),
+        )
+        .await
+        .unwrap_or_else(|_elapsed| {
+            Err(CdcError::new(
+                ErrorCode::UpstreamConnection,
+                "the upstream does not answer the request for its binlog",
+            ))
+        })
     }
 
     /// How long a dump may be silent before it counts as dead.

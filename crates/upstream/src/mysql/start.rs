@@ -121,11 +121,33 @@ async fn load_timeline(anchors: &AnchorStore, probe: &Probe, conn: &mut Conn) ->
             "the upstream has purged its binlog beyond the place read so far: a new timeline begins at its end"
         );
     }
-    let first = first_anchor(&timeline, probe);
-    let old: Vec<u64> = timeline.seqs().collect();
-    anchors.remove(&old).await?;
+    begin(anchors, &timeline, probe)
+        .await
+        .map(|first| Timeline::from_anchors([first]))
+}
+
+/// Replaces a timeline by a new one at the end of the log.
+async fn begin(anchors: &AnchorStore, old: &Timeline, probe: &Probe) -> Result<Anchor> {
+    let first = first_anchor(old, probe);
+    // The new one first: a crash in between leaves a timeline that goes on where the log does.
     anchors.commit(vec![anchors.put(&first)]).await?;
-    Ok(Timeline::from_anchors([first]))
+    let old: Vec<u64> = old.seqs().collect();
+    anchors.remove(&old).await?;
+    Ok(first)
+}
+
+/// Begins a new timeline at the end of the log, because the server no longer knows or keeps the place read so far.
+/// Changefeeds that are not beyond it have lost their start.
+pub(crate) async fn renew(shared: &Shared) -> Result<(Tail, Assembler)> {
+    let probe = shared.questions.probe(&shared.facts()).await?;
+    let old = shared.timeline().clone();
+    let first = begin(&shared.anchors, &old, &probe).await?;
+    tracing::warn!(position = %first.position, "a new timeline begins at the end of the upstream's binlog");
+    *shared.timeline_mut() = Timeline::from_anchors([first.clone()]);
+    shared.ring.open(first.floor);
+    let tail = Tail::new(&first, &first, probe.clock_ms);
+    let assembler = Assembler::new(shared.flavour, first.position, Arc::clone(&shared.collations));
+    Ok((tail, assembler))
 }
 
 /// Begins at the end of the log, above everything an earlier timeline has given.

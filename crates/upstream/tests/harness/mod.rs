@@ -203,7 +203,10 @@ impl Stream {
 
     /// The error the stream ends with.
     pub(crate) async fn error(mut self) -> CdcError {
-        while self.step().await {}
+        let deadline = Instant::now() + PATIENCE;
+        while self.step().await {
+            assert!(Instant::now() < deadline, "no error; so far: {:#?}", self.texts());
+        }
         self.task.await.expect("no panic").expect_err("the stream fails")
     }
 
