@@ -345,6 +345,17 @@ impl RowBlockBuilder {
         self.block.cells.push(cell);
     }
 
+    /// Appends to an after image the value that the before image of the same row has for this column.
+    ///
+    /// # Panics
+    /// When no before image was pushed: only in blocks of updates, while their after images are filled.
+    #[inline]
+    pub fn push_unchanged(&mut self) {
+        let before = self.block.cells.len() - self.block.table.columns.len();
+        let cell = self.block.cells[before];
+        self.block.cells.push(cell);
+    }
+
     /// Bytes copied or rendered so far. The block can hold less than 4 GiB of them: check before pushing more.
     pub fn arena_bytes(&self) -> usize {
         self.block.arena.len()

@@ -109,7 +109,7 @@ impl Framer {
             event_type::GTID_LIST => EventBody::GtidList(body::gtid_list(&body)?),
             event_type::PREVIOUS_GTIDS => EventBody::PreviousGtids(body::previous_gtids(&body)?),
             event_type::TABLE_MAP => {
-                EventBody::TableMap(TableMapEvent::parse(&body, self.table_id_bytes()?, self.flavour)?)
+                EventBody::TableMap(TableMapEvent::parse(&body, self.table_id_bytes(), self.flavour)?)
             }
             event_type::TRANSACTION_PAYLOAD => {
                 EventBody::TransactionPayload(TransactionPayload::parse(&body)?)
@@ -130,7 +130,7 @@ impl Framer {
             | event_type::START_ENCRYPTION
             | event_type::TRANSACTION_CONTEXT
             | event_type::VIEW_CHANGE => EventBody::Skip,
-            other => match RowsEvent::parse(header, body, self.table_id_bytes()?)? {
+            other => match RowsEvent::parse(header, body, self.table_id_bytes())? {
                 Some(rows) => EventBody::Rows(rows),
                 None => EventBody::Unknown {
                     event_type: other,
@@ -141,15 +141,15 @@ impl Framer {
     }
 
     /// Table numbers take 4 bytes in logs of ancient servers, whose TABLE_MAP post-header has 6 bytes, else 6.
-    fn table_id_bytes(&self) -> Parse<usize> {
+    fn table_id_bytes(&self) -> usize {
         const TABLE_MAP_INDEX: usize = event_type::TABLE_MAP as usize - 1;
         let post_header = self
             .description
             .as_ref()
             .and_then(|description| description.post_header_bytes.get(TABLE_MAP_INDEX));
         match post_header {
-            Some(6) => Ok(4),
-            _ => Ok(6),
+            Some(6) => 4,
+            _ => 6,
         }
     }
 }

@@ -134,7 +134,8 @@ impl TablePlan {
 
     /// The rows of `event`, in source order, as rows of `table`.
     ///
-    /// Columns that an image leaves out are `Datum::Absent`. `table` must have as many columns as the plan.
+    /// Columns that an image leaves out are `Datum::Absent`, but in the after image of an update they have the value of
+    /// the before image, if that has one. `table` must have as many columns as the plan.
     ///
     /// # Errors
     /// `BinlogDecode` naming table, column, binlog type and position when the bytes break the format;

@@ -74,15 +74,25 @@ struct Presence<'a> {
     bits: &'a [u8],
     all: bool,
     null_bytes: usize,
+    otherwise: Otherwise,
+}
+
+/// What a column is that the image leaves out.
+#[derive(Copy, Clone)]
+enum Otherwise {
+    Absent,
+    /// In the after image of an update: as it was before, if the before image has it.
+    Unchanged,
 }
 
 impl<'a> Presence<'a> {
-    fn new(bits: &'a [u8], columns: usize) -> Self {
+    fn new(bits: &'a [u8], columns: usize, otherwise: Otherwise) -> Self {
         let count = (0..columns).filter(|&i| bit(bits, i)).count();
         Presence {
             bits,
             all: count == columns,
             null_bytes: count.div_ceil(8),
+            otherwise,
         }
     }
 }
@@ -104,8 +114,8 @@ impl Decoder {
         rows: &[u8],
         done: &mut usize,
     ) -> Result<(), Stop> {
-        let first = Presence::new(&event.first_present, event.columns);
-        let second = Presence::new(&event.second_present, event.columns);
+        let first = Presence::new(&event.first_present, event.columns, Otherwise::Absent);
+        let second = Presence::new(&event.second_present, event.columns, Otherwise::Unchanged);
         let mut reader = Reader::new(rows);
         while !reader.is_empty() {
             let start = reader.position();
@@ -162,7 +172,10 @@ impl Decoder {
         let mut present = 0;
         for (i, &op) in plan.ops.iter().enumerate() {
             if !presence.all && !bit(presence.bits, i) {
-                self.out.push(Datum::Absent);
+                match presence.otherwise {
+                    Otherwise::Absent => self.out.push(Datum::Absent),
+                    Otherwise::Unchanged => self.out.push_unchanged(),
+                }
                 continue;
             }
             if bit(nulls, present) {

@@ -120,9 +120,10 @@ impl RowsEvent {
         self.table_id == DUMMY_TABLE && self.rows.is_empty()
     }
 
-    /// Whether every image has every column. If not, [`tidegate_model::Datum::Absent`] stands for the missing ones.
+    /// Whether decoded images are complete. An after image that leaves out what did not change (FULL_NODUP) is
+    /// completed from the before image. If not, [`tidegate_model::Datum::Absent`] stands for what is missing.
     pub fn is_full(&self) -> bool {
-        (0..self.columns).all(|i| bit(&self.first_present, i) && bit(&self.second_present, i))
+        (0..self.columns).all(|i| bit(&self.first_present, i))
     }
 
     /// Bytes of the row images as they arrived (packed, if they are compressed).

@@ -303,6 +303,25 @@ fn a_json_diff_without_its_document_is_refused() {
     );
 }
 
+/// FULL_NODUP logs only what changed behind a full before image.
+#[test]
+fn an_after_image_is_completed_from_a_full_before_image() {
+    let map = event(event_type::TABLE_MAP, 0, &document_map());
+    let mut body = TABLE_NUMBER.to_vec();
+    body.extend([1, 0, 2, 0, 5, 0b11111, 0b10000]);
+    body.extend(document_row(1));
+    body.extend([0, 1, 0, b'x']);
+    let update = event(event_type::UPDATE_ROWS, 0, &body);
+    let EventBody::Rows(rows) = framer().frame(&update).unwrap().body else {
+        panic!()
+    };
+    assert!(rows.is_full());
+    let block = decode(&[map, update]);
+    let before: Vec<_> = block.row(0).before().unwrap().iter().collect();
+    assert_eq!(after(&block)[..4], before[..4]);
+    assert_eq!(after(&block)[4], Datum::Text(b"x"));
+}
+
 #[test]
 fn times_before_mysql_5_6() {
     let map = table_map(&[7, 11, 12], &[], &[0], &[(4, b"\x01a\x01b\x01c")]);
