@@ -133,7 +133,11 @@ mod tests {
     }
 
     fn run(stage: Stage, since_s: u64, waiting_s: Option<u64>) -> RunView {
-        let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).expect("later than boot");
+        let ago = |seconds| {
+            Instant::now()
+                .checked_sub(Duration::from_secs(seconds))
+                .expect("later than boot")
+        };
         RunView {
             checkpoint: Ts::ZERO,
             resolved: Ts::ZERO,
@@ -166,10 +170,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_running_changefeed_names_what_it_waits_for() {
         tokio::time::advance(Duration::from_secs(100)).await;
-        let reason = |lag_ms, run: &RunView, connected| running(&view(State::Normal, lag_ms), run, &facts(connected));
+        let reason =
+            |lag_ms, run: &RunView, connected| running(&view(State::Normal, lag_ms), run, &facts(connected));
         let check = |run: &RunView, expect: &str| assert_eq!(reason(0, run, true).as_deref(), Some(expect));
-        check(&run(Stage::Ddl("add column shop.a".into()), 61, None), "DDL running for 61 s: add column shop.a");
-        check(&run(Stage::Checking, 3, None), "waiting for upstream: checking the start point for 3 s");
+        check(
+            &run(Stage::Ddl("add column shop.a".into()), 61, None),
+            "DDL running for 61 s: add column shop.a",
+        );
+        check(
+            &run(Stage::Checking, 3, None),
+            "waiting for upstream: checking the start point for 3 s",
+        );
         check(&run(Stage::OpeningSink, 3, None), "opening the sink for 3 s");
         check(
             &run(Stage::Writing, 3, Some(9)),
@@ -179,8 +190,14 @@ mod tests {
         troubled.upstream_trouble = Some("connection reset".into());
         check(&troubled, "waiting for upstream: connection reset");
         let idle = run(Stage::Reading, 3, None);
-        assert_eq!(reason(0, &idle, false).as_deref(), Some("waiting for upstream: disconnected"));
-        assert_eq!(reason(60_000, &idle, true).as_deref(), Some("catching up: 60 s behind"));
+        assert_eq!(
+            reason(0, &idle, false).as_deref(),
+            Some("waiting for upstream: disconnected")
+        );
+        assert_eq!(
+            reason(60_000, &idle, true).as_deref(),
+            Some("catching up: 60 s behind")
+        );
         assert_eq!(reason(800, &run(Stage::Writing, 0, Some(1)), true), None);
     }
 }

@@ -101,25 +101,58 @@ mod tests {
     #[test]
     fn defaults_pass_and_everything_else_is_named() {
         assert_eq!(refused(json!({})), None);
-        assert_eq!(refused(json!({"bdr_mode": false, "consistent": {"level": "none"}})), None);
+        assert_eq!(
+            refused(json!({"bdr_mode": false, "consistent": {"level": "none"}})),
+            None
+        );
         for (setting, patch) in [
             ("enable_sync_point", json!({"enable_sync_point": true})),
             ("bdr_mode", json!({"bdr_mode": true})),
             ("enable_table_monitor", json!({"enable_table_monitor": true})),
-            ("filter.ignore_txn_start_ts", json!({"filter": {"ignore_txn_start_ts": [1]}})),
-            ("filter.event_filters", json!({"filter": {"event_filters": [{"matcher": ["*.*"]}]}})),
+            (
+                "filter.ignore_txn_start_ts",
+                json!({"filter": {"ignore_txn_start_ts": [1]}}),
+            ),
+            (
+                "filter.event_filters",
+                json!({"filter": {"event_filters": [{"matcher": ["*.*"]}]}}),
+            ),
             ("consistent.level", json!({"consistent": {"level": "eventual"}})),
-            ("integrity.integrity_check_level", json!({"integrity": {"integrity_check_level": "correctness"}})),
-            ("scheduler.enable_table_across_nodes", json!({"scheduler": {"enable_table_across_nodes": true}})),
-            ("sink.dispatchers", json!({"sink": {"dispatchers": [{"matcher": ["*.*"]}]}})),
-            ("sink.column_selectors", json!({"sink": {"column_selectors": [{"matcher": ["*.*"]}]}})),
-            ("sink.schema_registry", json!({"sink": {"schema_registry": "http://r"}})),
-            ("sink.enable_kafka_sink_v2", json!({"sink": {"enable_kafka_sink_v2": true}})),
-            ("sink.kafka_config", json!({"sink": {"kafka_config": {"partition_num": 1}}})),
+            (
+                "integrity.integrity_check_level",
+                json!({"integrity": {"integrity_check_level": "correctness"}}),
+            ),
+            (
+                "scheduler.enable_table_across_nodes",
+                json!({"scheduler": {"enable_table_across_nodes": true}}),
+            ),
+            (
+                "sink.dispatchers",
+                json!({"sink": {"dispatchers": [{"matcher": ["*.*"]}]}}),
+            ),
+            (
+                "sink.column_selectors",
+                json!({"sink": {"column_selectors": [{"matcher": ["*.*"]}]}}),
+            ),
+            (
+                "sink.schema_registry",
+                json!({"sink": {"schema_registry": "http://r"}}),
+            ),
+            (
+                "sink.enable_kafka_sink_v2",
+                json!({"sink": {"enable_kafka_sink_v2": true}}),
+            ),
+            (
+                "sink.kafka_config",
+                json!({"sink": {"kafka_config": {"partition_num": 1}}}),
+            ),
             ("sink.pulsar_config", json!({"sink": {"pulsar_config": {}}})),
         ] {
             let text = refused(patch).unwrap_or_else(|| panic!("{setting} must be refused"));
-            assert!(text.starts_with(&format!("replica_config.{setting} is not supported")), "{text}");
+            assert!(
+                text.starts_with(&format!("replica_config.{setting} is not supported")),
+                "{text}"
+            );
         }
     }
 }

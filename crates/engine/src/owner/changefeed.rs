@@ -145,6 +145,7 @@ impl Owner {
         if self.feed.state == State::Removed {
             self.registry.remove(&self.info.id);
             metrics::forget(&self.info.id);
+            tidegate_sink::forget(&self.info.id);
         }
         for reply in self.removals.drain(..) {
             answer(reply, Ok(()));
@@ -183,7 +184,10 @@ impl Owner {
         if info.epoch != self.info.epoch {
             return Err(CdcError::new(
                 ErrorCode::MetaOpFailed,
-                format_args!("unexpected meta operation failure: changefeed {} has changed meanwhile", info.id),
+                format_args!(
+                    "unexpected meta operation failure: changefeed {} has changed meanwhile",
+                    info.id
+                ),
             ));
         }
         info.epoch = self.env.next_epoch(info.epoch);

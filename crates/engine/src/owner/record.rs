@@ -239,7 +239,13 @@ mod tests {
             creator_version: "v8.5.0-tidegate".to_owned(),
             epoch: 3,
         };
-        let mut feed = FeedState::load(State::Normal, info.start_ts, Duration::from_secs(1800), 1, Now::default());
+        let mut feed = FeedState::load(
+            State::Normal,
+            info.start_ts,
+            Duration::from_secs(1800),
+            1,
+            Now::default(),
+        );
         feed.state = State::Failed;
         feed.error = Some(RunningError {
             time_ms: 1_677_512_812_999,
@@ -258,8 +264,21 @@ mod tests {
         assert_eq!(
             members,
             [
-                "admin-job-type", "changefeed-id", "config", "create-time", "creator-version", "epoch", "error",
-                "namespace", "sink-uri", "sort-dir", "sort-engine", "start-ts", "state", "target-ts", "upstream-id",
+                "admin-job-type",
+                "changefeed-id",
+                "config",
+                "create-time",
+                "creator-version",
+                "epoch",
+                "error",
+                "namespace",
+                "sink-uri",
+                "sort-dir",
+                "sort-engine",
+                "start-ts",
+                "state",
+                "target-ts",
+                "upstream-id",
                 "warning"
             ]
         );
@@ -268,8 +287,12 @@ mod tests {
         assert_eq!(doc["start-ts"], json!(u64::MAX - 1));
         assert_eq!(doc["create-time"], json!("2023-02-27T15:46:52.888Z"));
         assert_eq!(doc["error"]["addr"], json!("h:1"));
-        let status: Value = serde_json::from_slice(&encode_status(Ts::from_u64(9), State::Failed).unwrap()).unwrap();
-        assert_eq!(status, json!({"checkpoint-ts": 9, "min-table-barrier-ts": 9, "admin-job-type": 1}));
+        let status: Value =
+            serde_json::from_slice(&encode_status(Ts::from_u64(9), State::Failed).unwrap()).unwrap();
+        assert_eq!(
+            status,
+            json!({"checkpoint-ts": 9, "min-table-barrier-ts": 9, "admin-job-type": 1})
+        );
     }
 
     #[test]
@@ -278,7 +301,10 @@ mod tests {
         let stored = decode_info(&info.id, &encode_info(&info, &feed, "h:1").unwrap()).unwrap();
         assert_eq!(stored.info.config, info.config);
         assert_eq!(stored.info.create_ms, info.create_ms);
-        assert_eq!((stored.info.start_ts, stored.info.epoch), (info.start_ts, info.epoch));
+        assert_eq!(
+            (stored.info.start_ts, stored.info.epoch),
+            (info.start_ts, info.epoch)
+        );
         assert_eq!((stored.state, stored.error), (feed.state, feed.error));
         let status = encode_status(Ts::from_u64(9), State::Normal).unwrap();
         assert_eq!(decode_status(&info.id, &status).unwrap(), Ts::from_u64(9));
@@ -294,7 +320,10 @@ mod tests {
         let zone = TimeZone::fixed(jiff::tz::offset(8));
         assert_eq!(display_time(1_677_512_812_888, &zone), "2023-02-27 23:46:52.888");
         assert_eq!(display_time(0, &zone), "1970-01-01 08:00:00.000");
-        assert_eq!(rfc3339_local(1_677_512_812_500, &zone), "2023-02-27T23:46:52.500+08:00");
+        assert_eq!(
+            rfc3339_local(1_677_512_812_500, &zone),
+            "2023-02-27T23:46:52.500+08:00"
+        );
         assert_eq!(display_time(u64::MAX, &zone), "1970-01-01 08:00:00.000");
     }
 }

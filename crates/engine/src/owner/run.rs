@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
+use tidegate_sink::SinkSpec;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -115,6 +116,13 @@ fn job(
         reports,
         stop: stop.clone(),
     };
-    let sinks = Arc::clone(&env.sinks);
-    Ok((job, Box::pin(async move { sinks.open(spec).await })))
+    Ok((job, open_sink(Arc::clone(env), spec)))
+}
+
+/// Rows up to the upstream's present may have been written by an earlier run.
+fn open_sink(env: Arc<Env>, mut spec: SinkSpec) -> OpenSink {
+    Box::pin(async move {
+        spec.replicate_ts = spec.replicate_ts.max(env.upstream.now().await?);
+        env.sinks.open(spec).await
+    })
 }

@@ -106,7 +106,9 @@ impl ReplicationService {
         }
         if uri_changes {
             let stored = SinkUri::parse(&info.sink_uri)?;
-            info.sink_uri = SinkUri::parse_update(&request.sink_uri, &stored)?.as_str().to_owned();
+            info.sink_uri = SinkUri::parse_update(&request.sink_uri, &stored)?
+                .as_str()
+                .to_owned();
         }
         if let Some(patch) = request.replica_config {
             info.config = patch.apply(&info.config)?;
