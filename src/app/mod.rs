@@ -1,25 +1,87 @@
 //! Pages and components of the web console.
-use leptos::prelude::*;
-use leptos_meta::{MetaTags, provide_meta_context};
+//!
+//! In: plain data from the server functions of `crate::fns` and the event stream `/ui/live`. Out: HTML, on the
+//! server and in the browser alike. The address is the state of a page; every page reads, and every plain form
+//! works, without JavaScript. Nothing here knows the engine.
 
-/// The document around the application.
+#![allow(
+    unreachable_pub,
+    reason = "the component macro makes the type of the properties public"
+)]
+
+mod captures;
+mod changefeed;
+mod changefeed_new;
+mod changefeeds;
+pub(crate) mod format;
+mod layout;
+mod live;
+mod log;
+mod overview;
+pub(crate) mod theme;
+mod ui;
+
+use leptos::prelude::*;
+use leptos_meta::{MetaTags, Stylesheet, provide_meta_context};
+use leptos_router::components::{ParentRoute, Route, Router, Routes};
+use leptos_router::path;
+
+/// The document around the application. Rendered on the server only.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     view! {
         <!DOCTYPE html>
-        <html lang="en">
+        <html lang="en" data-theme=theme::current().word()>
             <head>
                 <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <link rel="icon" type="image/svg+xml" href="/ui/favicon.svg"/>
+                <AutoReload options=options.clone()/>
                 <HydrationScripts options root="/ui"/>
                 <MetaTags/>
             </head>
-            <body><App/></body>
+            <body>
+                <App/>
+            </body>
         </html>
     }
 }
 
-/// The application.
+/// The application: every route below `/ui`.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
-    view! { <h1>"Tidegate"</h1> }
+    let live = live::Live::new();
+    provide_context(live);
+    live::start(live);
+    mark_hydrated();
+    view! {
+        <Stylesheet href="/ui/pkg/tidegate.css"/>
+        <Router>
+            <Routes fallback=layout::NotFound>
+                <ParentRoute path=path!("/ui") view=layout::Layout>
+                    <Route path=path!("") view=overview::Overview/>
+                    <Route path=path!("changefeeds") view=changefeeds::Changefeeds/>
+                    <Route path=path!("changefeeds/new") view=changefeed_new::ChangefeedNew/>
+                    <Route path=path!("changefeeds/:namespace/:id") view=changefeed::Summary/>
+                    <Route path=path!("changefeeds/:namespace/:id/config") view=changefeed::Config/>
+                    <Route path=path!("changefeeds/:namespace/:id/api") view=changefeed::Api/>
+                    <Route path=path!("changefeeds/:namespace/:id/remove") view=changefeed::Remove/>
+                    <Route path=path!("captures") view=captures::Captures/>
+                    <Route path=path!("logs") view=log::Log/>
+                    <Route path=path!("*any") view=layout::NotFound/>
+                </ParentRoute>
+            </Routes>
+        </Router>
+    }
+    .into_any()
+}
+
+/// Tells style sheet and tests that the page answers to clicks now.
+fn mark_hydrated() {
+    Effect::new(|_| {
+        if let Some(root) = document().document_element() {
+            let _cannot_fail = root.set_attribute("data-hydrated", "");
+        }
+    });
 }

@@ -1,0 +1,215 @@
+//! One changefeed: header, actions, tabs. Each tab is a route of its own.
+
+mod actions;
+mod api;
+mod config;
+mod remove;
+mod summary;
+
+use crate::app::changefeed::actions::Actions;
+use crate::app::layout::{Crumb, ErrorNote, PageError, PageHead, loading};
+use crate::app::live::use_live;
+use crate::app::ui::badge::StateBadge;
+use crate::app::ui::feed::{feed_address, feed_name};
+use crate::fns::changefeeds::{PauseChangefeed, ResumeChangefeed, get_changefeed};
+use crate::fns::data::{FeedDetail, Vitals};
+use crate::fns::error::ConsoleError;
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+
+pub(crate) use remove::Remove;
+
+/// The writes that the header offers. A handle.
+#[derive(Copy, Clone)]
+struct Writes {
+    pause: ServerAction<PauseChangefeed>,
+    resume: ServerAction<ResumeChangefeed>,
+}
+
+/// Which tab is open.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Tab {
+    Summary,
+    Config,
+    Api,
+}
+
+impl Tab {
+    const ALL: [(Tab, &str, &str); 3] = [
+        (Tab::Summary, "Summary", ""),
+        (Tab::Config, "Config", "/config"),
+        (Tab::Api, "API", "/api"),
+    ];
+}
+
+/// Summary tab.
+#[component]
+pub(crate) fn Summary() -> impl IntoView {
+    view! { <Page tab=Tab::Summary/> }.into_any()
+}
+
+/// Config tab.
+#[component]
+pub(crate) fn Config() -> impl IntoView {
+    view! { <Page tab=Tab::Config/> }.into_any()
+}
+
+/// API tab.
+#[component]
+pub(crate) fn Api() -> impl IntoView {
+    view! { <Page tab=Tab::Api/> }.into_any()
+}
+
+/// Namespace and id in the address.
+fn use_feed_id() -> Memo<(String, String)> {
+    let params = use_params_map();
+    Memo::new(move |_| {
+        params.with(|params| {
+            let text = |name| params.get_str(name).unwrap_or_default().to_owned();
+            (text("namespace"), text("id"))
+        })
+    })
+}
+
+#[component]
+fn Page(tab: Tab) -> impl IntoView {
+    let id = use_feed_id();
+    let live = use_live();
+    let writes = Writes {
+        pause: ServerAction::new(),
+        resume: ServerAction::new(),
+    };
+    let detail = Resource::new_blocking(
+        move || {
+            (
+                id.get(),
+                live.membership(),
+                writes.pause.version().get(),
+                writes.resume.version().get(),
+            )
+        },
+        |((namespace, id), ..)| get_changefeed(namespace, id),
+    );
+    view! {
+        <Transition fallback=loading>
+            {move || Suspend::new(async move {
+                match detail.await {
+                    Ok(detail) => view! { <Loaded tab detail writes/> }.into_any(),
+                    Err(error) => view! { <Missing id error/> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+    .into_any()
+}
+
+#[component]
+fn Missing(id: Memo<(String, String)>, error: ConsoleError) -> impl IntoView {
+    let (namespace, id) = id.get_untracked();
+    view! {
+        <PageHead title=feed_name(&namespace, &id) crumbs=list_crumb()/>
+        <PageError error/>
+    }
+    .into_any()
+}
+
+fn list_crumb() -> Vec<Crumb> {
+    vec![("Changefeeds".to_owned(), "/ui/changefeeds".to_owned())]
+}
+
+#[component]
+fn Loaded(tab: Tab, detail: FeedDetail, writes: Writes) -> impl IntoView {
+    let live = use_live();
+    let detail = StoredValue::new(detail);
+    let vitals = Memo::new(move |_| detail.with_value(|detail| live.vitals(&detail.row)));
+    let (namespace, id) = detail.with_value(|detail| (detail.row.namespace.clone(), detail.row.id.clone()));
+    let (name, address) = (feed_name(&namespace, &id), feed_address(&namespace, &id));
+    let body = match tab {
+        Tab::Summary => view! { <summary::Body detail vitals/> }.into_any(),
+        Tab::Config => view! { <config::Body detail/> }.into_any(),
+        Tab::Api => view! { <api::Body detail/> }.into_any(),
+    };
+    let (pause, resume) = (writes.pause.value(), writes.resume.value());
+    let refused = move || {
+        let error = pause
+            .get()
+            .and_then(Result::err)
+            .or_else(|| resume.get().and_then(Result::err))?;
+        Some(view! { <div class="mb-4"><ErrorNote error/></div> })
+    };
+    view! {
+        <PageHead title=name crumbs=list_crumb()>
+            <StateBadge state=Signal::derive(move || vitals.with(|v| v.state))/>
+            <Actions namespace id vitals writes/>
+        </PageHead>
+        {refused}
+        <Trouble vitals/>
+        <Tabs tab address/>
+        {body}
+    }
+    .into_any()
+}
+
+#[component]
+fn Tabs(tab: Tab, address: String) -> impl IntoView {
+    let links = Tab::ALL
+        .map(|(one, name, path)| {
+            view! {
+                <li>
+                    <a
+                        href=format!("{address}{path}")
+                        aria-current=(one == tab).then_some("page")
+                        class="-mb-px flex h-9 items-center border-b-2 border-transparent px-1 text-sm text-ink-2 hover:text-ink aria-[current]:border-accent aria-[current]:font-medium aria-[current]:text-ink"
+                    >
+                        {name}
+                    </a>
+                </li>
+            }
+        });
+    view! {
+        <nav aria-label="Parts of this changefeed" class="mb-5 border-b border-line">
+            <ul class="flex gap-5">{links}</ul>
+        </nav>
+    }
+    .into_any()
+}
+
+/// Error of the changefeed: cause, code, and what to do, above everything else.
+#[component]
+fn Trouble(vitals: Memo<Vitals>) -> impl IntoView {
+    let problem =
+        Memo::new(move |_| vitals.with(|v| v.problem.clone().map(|problem| (problem, v.state.is_running()))));
+    move || {
+        let (problem, retrying) = problem.get()?;
+        let (class, heading) = if retrying {
+            (
+                "mb-5 rounded-card border border-warning bg-warning-fill p-4 text-sm",
+                "Retrying after an error",
+            )
+        } else {
+            (
+                "mb-5 rounded-card border border-failed bg-failed-fill p-4 text-sm",
+                "Failed",
+            )
+        };
+        Some(view! {
+            <section class=class aria-label="Error">
+                <h2 class="mb-1 text-lg">{heading}</h2>
+                <p class="wrap-anywhere">{problem.message}</p>
+                {(!problem.remedy.is_empty())
+                    .then(|| {
+                        view! {
+                            <p class="mt-2">
+                                <strong class="font-medium">"What to do: "</strong>
+                                {problem.remedy}
+                            </p>
+                        }
+                    })}
+                <p class="mt-2 flex flex-wrap gap-x-4 text-xs text-ink-2">
+                    <code class="wrap-anywhere">{problem.code}</code>
+                    <span>{problem.time}</span>
+                </p>
+            </section>
+        })
+    }
+}

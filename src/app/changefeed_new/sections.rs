@@ -1,0 +1,365 @@
+//! The parts of the form.
+
+use crate::app::changefeed_new::preview::Preview;
+use crate::app::ui::field::{
+    CheckField, FaultLine, Faults, FieldLabel, SelectField, TextField, described_by, fault, fault_id, help_id,
+};
+use crate::fns::create::CreateForm;
+use crate::fns::data::RulePreview;
+use leptos::prelude::*;
+
+#[component]
+fn Section(title: &'static str, help: &'static str, children: Children) -> impl IntoView {
+    view! {
+        <fieldset class="card mb-4 min-w-0 p-4 md:p-5">
+            <legend class="float-left mb-1 w-full text-lg font-semibold">{title}</legend>
+            <p class="clear-both mb-4 text-sm text-ink-2">{help}</p>
+            <div class="grid gap-4">{children()}</div>
+        </fieldset>
+    }
+    .into_any()
+}
+
+/// Name, start and end.
+#[component]
+pub(super) fn IdentitySection(form: CreateForm, faults: Faults) -> impl IntoView {
+    view! {
+        <Section title="Changefeed" help="What it is called, and which part of the history it copies.">
+            <div class="grid gap-4 sm:grid-cols-2">
+                <TextField
+                    name="id"
+                    label="Changefeed id"
+                    key="changefeed_id"
+                    help="Letters, digits and single hyphens. Empty: the server makes one up."
+                    placeholder="orders-to-warehouse"
+                    value=form.id
+                    faults
+                />
+                <TextField
+                    name="namespace"
+                    label="Namespace"
+                    key="namespace"
+                    help="Groups changefeeds. Empty: default."
+                    placeholder="default"
+                    value=form.namespace
+                    faults
+                />
+            </div>
+            <Moment
+                legend="Start"
+                name="start"
+                key="start_ts"
+                open="now"
+                open_text="Now: changes from this moment on"
+                chosen=form.start
+                time=form.start_time
+                tso=form.start_tso
+                faults
+            />
+            <Moment
+                legend="Target"
+                name="target"
+                key="target_ts"
+                open="none"
+                open_text="None: it runs until it is paused or removed"
+                chosen=form.target
+                time=form.target_time
+                tso=form.target_tso
+                faults
+            />
+        </Section>
+    }
+    .into_any()
+}
+
+/// A point of history: open, a time, or a TSO.
+#[component]
+fn Moment(
+    legend: &'static str,
+    name: &'static str,
+    key: &'static str,
+    open: &'static str,
+    open_text: &'static str,
+    chosen: String,
+    time: String,
+    tso: String,
+    faults: Faults,
+) -> impl IntoView {
+    let (time_name, tso_name) = if name == "start" {
+        ("start_time", "start_tso")
+    } else {
+        ("target_time", "target_tso")
+    };
+    let choice = RwSignal::new(chosen.clone());
+    let radio = move |value: &'static str, text: &'static str| {
+        let id = format!("{name}-{value}");
+        view! {
+            <div class="flex gap-2.5">
+                <input
+                    class="check"
+                    type="radio"
+                    id=id.clone()
+                    name=format!("form[{name}]")
+                    value=value
+                    checked=chosen == value
+                    on:change=move |_| choice.set(value.to_owned())
+                />
+                <label for=id class="text-sm">
+                    {text}
+                </label>
+            </div>
+        }
+    };
+    view! {
+        <fieldset class="min-w-0">
+            <legend class="mb-1 text-sm font-medium">
+                {legend} " " <code class="text-xs font-normal text-ink-3">{key}</code>
+            </legend>
+            <div class="grid gap-2">
+                {radio.clone()(open, open_text)}
+                {radio.clone()("time", "A time, UTC")}
+                <div class="pl-6.5" data-part=move || if choice.with(|c| c == "time") { "on" } else { "off" }>
+                    <TimeInput name=time_name label=legend value=time faults/>
+                </div>
+                {radio("tso", "A TSO")}
+                <div class="pl-6.5" data-part=move || if choice.with(|c| c == "tso") { "on" } else { "off" }>
+                    <TsoInput name=tso_name label=legend value=tso faults/>
+                </div>
+            </div>
+        </fieldset>
+    }
+    .into_any()
+}
+
+#[component]
+fn TimeInput(name: &'static str, label: &'static str, value: String, faults: Faults) -> impl IntoView {
+    let fault = fault(faults, name);
+    view! {
+        <input
+            class="input max-w-64"
+            type="datetime-local"
+            step="1"
+            id=name
+            name=format!("form[{name}]")
+            value=value
+            aria-label=format!("{label} time, UTC")
+            aria-describedby=fault_id(name)
+            aria-invalid=move || fault.with(Option::is_some).then_some("true")
+        />
+        <FaultLine id=fault_id(name) fault/>
+    }
+    .into_any()
+}
+
+#[component]
+fn TsoInput(name: &'static str, label: &'static str, value: String, faults: Faults) -> impl IntoView {
+    let fault = fault(faults, name);
+    view! {
+        <input
+            class="input num max-w-64"
+            type="text"
+            inputmode="numeric"
+            id=name
+            name=format!("form[{name}]")
+            value=value
+            placeholder="439749918821711874"
+            autocomplete="off"
+            aria-label=format!("{label} TSO")
+            aria-describedby=fault_id(name)
+            aria-invalid=move || fault.with(Option::is_some).then_some("true")
+        />
+        <FaultLine id=fault_id(name) fault/>
+    }
+    .into_any()
+}
+
+/// Where changes go.
+#[component]
+pub(super) fn SinkSection(form: CreateForm, faults: Faults) -> impl IntoView {
+    view! {
+        <Section title="Destination" help="One address says where changes go and how.">
+            <TextField
+                name="sink_uri"
+                label="Sink URI"
+                key="sink_uri"
+                help="A password in it is kept secret: it is never shown again."
+                placeholder="mysql://user:password@host:3306/"
+                value=form.sink_uri
+                faults
+            />
+            <details class="text-sm">
+                <summary class="link w-fit cursor-pointer">"Examples"</summary>
+                <dl class="mt-2 grid gap-x-4 gap-y-1.5 text-xs sm:grid-cols-[10rem_1fr]">
+                    <Example name="MySQL or MariaDB" uri="mysql://user:password@host:3306/?worker-count=16"/>
+                    <Example name="CSV files" uri="file:///var/lib/changes?protocol=csv"/>
+                    <Example name="Canal-JSON files" uri="file:///var/lib/changes?protocol=canal-json"/>
+                    <Example name="Nowhere, to try out" uri="blackhole://"/>
+                </dl>
+            </details>
+        </Section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Example(name: &'static str, uri: &'static str) -> impl IntoView {
+    view! {
+        <dt class="text-ink-2">{name}</dt>
+        <dd class="min-w-0">
+            <code class="wrap-anywhere">{uri}</code>
+        </dd>
+    }
+    .into_any()
+}
+
+/// Which tables are copied, with a preview.
+#[component]
+pub(super) fn TablesSection(form: CreateForm, faults: Faults, preview: Option<RulePreview>) -> impl IntoView {
+    let rules = RwSignal::new(form.rules.clone());
+    let case_sensitive = RwSignal::new(form.case_sensitive);
+    let fault = fault(faults, "rules");
+    let on_case = Callback::new(move |on| case_sensitive.set(on));
+    view! {
+        <Section title="Tables" help="The last rule that matches a table decides about it.">
+            <div class="grid gap-4 lg:grid-cols-2">
+                <div class="grid min-w-0 content-start gap-4">
+                    <div class="min-w-0">
+                        <FieldLabel name="rules" label="Table rules" key="filter.rules"/>
+                        <textarea
+                            class="input min-h-36 font-mono"
+                            id="rules"
+                            name="form[rules]"
+                            rows="6"
+                            spellcheck="false"
+                            autocapitalize="none"
+                            aria-describedby=described_by("rules")
+                            aria-invalid=move || fault.with(Option::is_some).then_some("true")
+                            on:input=move |ev| rules.set(event_target_value(&ev))
+                        >
+                            {form.rules.clone()}
+                        </textarea>
+                        <FaultLine id=fault_id("rules") fault/>
+                        <p id=help_id("rules") class="mt-1 text-xs text-ink-3">
+                            "One a line: " <code>"shop.*"</code> ", " <code>"*.orders_?"</code> ", " <code>"/^log_[0-9]+$/.*"</code> "; "
+                            <code>"!shop.tmp_*"</code> " leaves tables out."
+                        </p>
+                    </div>
+                    <CheckField
+                        name="case_sensitive"
+                        label="Upper and lower case differ"
+                        key="case_sensitive"
+                        help="Otherwise rules match names in any case."
+                        checked=form.case_sensitive
+                        on_change=on_case
+                    />
+                    <CheckField
+                        name="ignore_ineligible_table"
+                        label="Leave out tables without a key"
+                        key="ignore_ineligible_table"
+                        help="Tables without a primary key or a NOT NULL unique key are skipped. Otherwise they are refused."
+                        checked=form.ignore_ineligible_table
+                    />
+                    <CheckField
+                        name="force_replicate"
+                        label="Copy tables without a key all the same"
+                        key="force_replicate"
+                        help="After a crash such rows may arrive twice."
+                        checked=form.force_replicate
+                    />
+                </div>
+                <Preview rules case_sensitive first=preview/>
+            </div>
+        </Section>
+    }
+    .into_any()
+}
+
+const PROTOCOLS: &[(&str, &str)] = &[
+    ("", "As the sink URI says"),
+    ("csv", "csv"),
+    ("canal-json", "canal-json"),
+];
+const SEPARATORS: &[(&str, &str)] = &[
+    ("", "day (default)"),
+    ("none", "none"),
+    ("year", "year"),
+    ("month", "month"),
+    ("day", "day"),
+];
+const ENCODINGS: &[(&str, &str)] = &[("", "base64 (default)"), ("base64", "base64"), ("hex", "hex")];
+
+/// What only file sinks use. Folded: most changefeeds need none of it.
+#[component]
+pub(super) fn FilesSection(form: CreateForm, faults: Faults) -> impl IntoView {
+    let touched = touches_files(&form);
+    view! {
+        <details class="card mb-6 min-w-0" open=touched>
+            <summary class="cursor-pointer p-4 text-lg font-semibold md:px-5">
+                "Files"
+                <span class="ml-2 text-sm font-normal text-ink-2">"only for sinks that write files"</span>
+            </summary>
+            <div class="grid gap-4 px-4 pb-5 md:px-5">
+                <div class="grid gap-4 sm:grid-cols-2">
+                    <SelectField name="protocol" label="Protocol" key="sink.protocol" options=PROTOCOLS value=form.protocol faults/>
+                    <SelectField
+                        name="date_separator"
+                        label="Folder per"
+                        key="sink.date_separator"
+                        options=SEPARATORS
+                        value=form.date_separator
+                        faults
+                    />
+                </div>
+                <fieldset class="min-w-0">
+                    <legend class="mb-2 text-sm font-medium text-ink-2">"csv"</legend>
+                    <div class="mb-3 grid gap-4 sm:grid-cols-2 lg:grid-cols-4">
+                        <TextField name="csv_delimiter" label="Delimiter" key="csv.delimiter" placeholder="," value=form.csv_delimiter faults/>
+                        <TextField name="csv_quote" label="Quote" key="csv.quote" placeholder="\"" value=form.csv_quote faults/>
+                        <TextField name="csv_null" label="Text for NULL" key="csv.null" placeholder="\\N" value=form.csv_null faults/>
+                        <SelectField
+                            name="csv_binary_encoding"
+                            label="Binary columns"
+                            key="csv.binary_encoding_method"
+                            options=ENCODINGS
+                            value=form.csv_binary_encoding
+                            faults
+                        />
+                    </div>
+                    <div class="grid gap-3 sm:grid-cols-3">
+                        <CheckField name="csv_include_commit_ts" label="Commit time" key="csv.include_commit_ts" help="A column with the commit-ts." checked=form.csv_include_commit_ts/>
+                        <CheckField name="csv_header" label="Header" key="csv.output_field_header" help="First line names the columns." checked=form.csv_header/>
+                        <CheckField name="csv_old_value" label="Old rows" key="csv.output_old_value" help="Updates carry the row before, too." checked=form.csv_old_value/>
+                    </div>
+                </fieldset>
+                <fieldset class="min-w-0">
+                    <legend class="mb-2 text-sm font-medium text-ink-2">"canal-json"</legend>
+                    <div class="grid gap-3 sm:grid-cols-2">
+                        <CheckField name="content_compatible" label="Exactly as Canal writes it" key="sink.content_compatible" help="Same fields and forms as the official tool." checked=form.content_compatible/>
+                        <CheckField name="delete_only_key" label="Deletes carry only the key" key="sink.delete_only_output_handle_key_columns" help="Smaller messages for deletes." checked=form.delete_only_key/>
+                    </div>
+                </fieldset>
+            </div>
+        </details>
+    }
+    .into_any()
+}
+
+/// Whether something in the section for files was set.
+fn touches_files(form: &CreateForm) -> bool {
+    let texts = [
+        &form.protocol,
+        &form.date_separator,
+        &form.csv_delimiter,
+        &form.csv_quote,
+        &form.csv_null,
+        &form.csv_binary_encoding,
+    ];
+    let switches = [
+        form.csv_include_commit_ts,
+        form.csv_header,
+        form.csv_old_value,
+        form.content_compatible,
+        form.delete_only_key,
+    ];
+    texts.iter().any(|text| !text.is_empty()) || switches.contains(&true)
+}

@@ -1,0 +1,324 @@
+//! The list of changefeeds, filtered by state and text in the address.
+
+use crate::app::format;
+use crate::app::layout::{PageError, PageHead, loading};
+use crate::app::live::use_live;
+use crate::app::ui::badge::{StateBadge, glyph};
+use crate::app::ui::chart::Sparkline;
+use crate::app::ui::feed::{CheckpointTime, Lag, SinkName, feed_address, feed_name};
+use crate::app::ui::icon::{Glyph, Icon};
+use crate::fns::changefeeds::list_changefeeds;
+use crate::fns::data::{FeedList, FeedRow, FeedState};
+use leptos::prelude::*;
+use leptos_router::components::Form;
+use leptos_router::hooks::use_query_map;
+
+/// What the address asks for.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Filter {
+    /// States to show; empty for all.
+    states: Vec<FeedState>,
+    /// Lower-case text that id, sink or error code must hold.
+    text: String,
+}
+
+impl Filter {
+    fn new(states: Option<&str>, text: Option<&str>) -> Self {
+        let states = states.unwrap_or_default();
+        Filter {
+            states: FeedState::ALL
+                .into_iter()
+                .filter(|state| states.split(',').any(|word| word == state.word()))
+                .collect(),
+            text: text.unwrap_or_default().trim().to_lowercase(),
+        }
+    }
+
+    fn accepts(&self, row: &FeedRow) -> bool {
+        let code = row
+            .vitals
+            .problem
+            .as_ref()
+            .map_or("", |problem| problem.code.as_str());
+        let state = self.states.is_empty() || self.states.contains(&row.vitals.state);
+        state
+            && (self.text.is_empty()
+                || [&row.id, &row.namespace, &row.sink, code]
+                    .iter()
+                    .any(|field| field.to_lowercase().contains(&self.text)))
+    }
+
+    /// The address with `state` switched on or off.
+    fn toggled(&self, state: FeedState) -> String {
+        let words: Vec<&str> = FeedState::ALL
+            .into_iter()
+            .filter(|s| self.states.contains(s) != (*s == state))
+            .map(FeedState::word)
+            .collect();
+        self.address(&words.join(","))
+    }
+
+    fn address(&self, states: &str) -> String {
+        let mut parameters = Vec::new();
+        if !states.is_empty() {
+            parameters.push(format!("state={states}"));
+        }
+        if !self.text.is_empty() {
+            parameters.push(format!("q={}", format::query_escape(&self.text)));
+        }
+        match parameters.is_empty() {
+            true => "/ui/changefeeds".to_owned(),
+            false => format!("/ui/changefeeds?{}", parameters.join("&")),
+        }
+    }
+}
+
+/// The page.
+#[component]
+pub(crate) fn Changefeeds() -> impl IntoView {
+    let live = use_live();
+    let query = use_query_map();
+    let filter =
+        Memo::new(move |_| query.with(|query| Filter::new(query.get_str("state"), query.get_str("q"))));
+    let list = Resource::new_blocking(move || live.membership(), |_| list_changefeeds());
+    view! {
+        <PageHead title="Changefeeds">
+            <a class="btn btn-primary ml-auto" href="/ui/changefeeds/new">
+                <Icon glyph=Glyph::Plus/>
+                "New changefeed"
+            </a>
+        </PageHead>
+        <Transition fallback=loading>
+            {move || Suspend::new(async move {
+                match list.await {
+                    Ok(list) => view! { <FilteredList list filter/> }.into_any(),
+                    Err(error) => view! { <PageError error/> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+    .into_any()
+}
+
+#[component]
+fn FilteredList(list: FeedList, filter: Memo<Filter>) -> impl IntoView {
+    let list = StoredValue::new(list);
+    let shown = Memo::new(move |_| {
+        list.with_value(|list| {
+            filter.with(|f| {
+                list.feeds
+                    .iter()
+                    .filter(|row| f.accepts(row))
+                    .cloned()
+                    .collect::<Vec<_>>()
+            })
+        })
+    });
+    let total = list.with_value(|list| list.feeds.len());
+    if total == 0 {
+        return view! { <NoFeeds/> }.into_any();
+    }
+    view! {
+        <FilterBar list filter/>
+        <Show when=move || !shown.with(Vec::is_empty) fallback=|| view! { <NoMatch/> }>
+            <div class="card overflow-x-auto">
+                <table class="table table-cards">
+                    <caption class="sr-only">"Changefeeds"</caption>
+                    <thead>
+                        <tr>
+                            <th scope="col">"Changefeed"</th>
+                            <th scope="col">"State"</th>
+                            <th scope="col" class="text-right">
+                                "Lag"
+                            </th>
+                            <th scope="col">"Checkpoint"</th>
+                            <th scope="col" class="text-right">
+                                "Rows/s"
+                            </th>
+                            <th scope="col">"Sink"</th>
+                            <th scope="col">"Error"</th>
+                        </tr>
+                    </thead>
+                    <tbody>
+                        <For each=move || shown.get() key=|row| (row.namespace.clone(), row.id.clone()) let(row)>
+                            <Row row/>
+                        </For>
+                    </tbody>
+                </table>
+            </div>
+            <p class="mt-2 text-xs text-ink-3">
+                {move || format!("{} of {}", shown.with(Vec::len), format::count(total, "changefeed", "changefeeds"))}
+            </p>
+        </Show>
+    }
+    .into_any()
+}
+
+#[component]
+fn FilterBar(list: StoredValue<FeedList>, filter: Memo<Filter>) -> impl IntoView {
+    let live = use_live();
+    let count = move |state| {
+        list.with_value(|list| {
+            list.feeds
+                .iter()
+                .filter(|row| live.vitals(row).state == state)
+                .count()
+        })
+    };
+    let chips = FeedState::ALL
+        .into_iter()
+        .filter(|state| *state != FeedState::Removed)
+        .map(|state| {
+            let on = move || filter.with(|f| f.states.contains(&state));
+            view! {
+                <li>
+                    <a
+                        class="chip"
+                        href=move || filter.with(|f| f.toggled(state))
+                        aria-current=move || on().then_some("true")
+                    >
+                        <Icon glyph=glyph(state)/>
+                        {state.word()}
+                        <span class="num text-ink-3">{move || count(state)}</span>
+                    </a>
+                </li>
+            }
+        })
+        .collect_view();
+    let states = move || filter.with(|f| f.states.iter().map(|s| s.word()).collect::<Vec<_>>().join(","));
+    view! {
+        <div class="mb-3 flex flex-wrap items-center gap-x-4 gap-y-2">
+            <ul aria-label="Filter by state" class="flex flex-wrap gap-1.5">
+                {chips}
+            </ul>
+            <Form method="GET" action="/ui/changefeeds" attr:class="flex min-w-0 flex-1 gap-2 md:max-w-sm" attr:role="search">
+                <input type="hidden" name="state" value=states/>
+                <label class="sr-only" for="q">
+                    "Search id, sink or error code"
+                </label>
+                <input
+                    class="input"
+                    id="q"
+                    name="q"
+                    type="search"
+                    placeholder="Search id, sink or error code"
+                    prop:value=move || filter.with(|f| f.text.clone())
+                    value=filter.with_untracked(|f| f.text.clone())
+                />
+                <button class="btn" type="submit">
+                    <Icon glyph=Glyph::Search/>
+                    "Search"
+                </button>
+            </Form>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn Row(row: FeedRow) -> impl IntoView {
+    let live = use_live();
+    let row = StoredValue::new(row);
+    let vitals = Memo::new(move |_| row.with_value(|row| live.vitals(row)));
+    let samples = Signal::derive(move || {
+        let points = row.with_value(|row| live.points(row));
+        let from = points.len().saturating_sub(SPARK_POINTS);
+        points[from..]
+            .iter()
+            .map(|p| (p.at_ms, f64::from(p.rows_per_s)))
+            .collect()
+    });
+    let code = move || vitals.with(|v| v.problem.as_ref().map(|problem| problem.code.clone()));
+    let (name, address, sink) = row.with_value(|row| {
+        (
+            feed_name(&row.namespace, &row.id),
+            feed_address(&row.namespace, &row.id),
+            row.sink.clone(),
+        )
+    });
+    view! {
+        <tr>
+            <th scope="row" class="!text-sm !text-ink">
+                <a class="link wrap-anywhere whitespace-normal" href=address>
+                    {name}
+                </a>
+            </th>
+            <td data-label="State">
+                <StateBadge state=Signal::derive(move || vitals.with(|v| v.state))/>
+            </td>
+            <td data-label="Lag" class="text-right">
+                <Lag vitals/>
+            </td>
+            <td data-label="Checkpoint">
+                <CheckpointTime vitals/>
+            </td>
+            <td data-label="Rows/s" class="text-right">
+                <span class="flex items-center justify-end gap-2">
+                    <Sparkline samples/>
+                    <span class="num w-14">{move || format::number(vitals.with(|v| v.rows_per_s))}</span>
+                </span>
+            </td>
+            <td data-label="Sink">
+                <SinkName uri=sink/>
+            </td>
+            <td data-label="Error" data-empty=move || code().is_none().then_some("") class="font-mono text-xs text-failed">
+                {code}
+            </td>
+        </tr>
+    }
+    .into_any()
+}
+
+/// Seconds of history in the sparkline of a row.
+const SPARK_POINTS: usize = 60;
+
+#[component]
+fn NoFeeds() -> impl IntoView {
+    view! {
+        <div class="card p-8 text-center">
+            <h2 class="mb-1 text-lg">"No changefeeds yet"</h2>
+            <p class="mb-4 text-ink-2">"A changefeed copies the changes of chosen tables to one destination."</p>
+            <a class="btn btn-primary" href="/ui/changefeeds/new">
+                "Create the first one"
+            </a>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn NoMatch() -> impl IntoView {
+    view! {
+        <div class="card p-8 text-center">
+            <h2 class="mb-1 text-lg">"No changefeed matches"</h2>
+            <p class="mb-4 text-ink-2">"There are changefeeds, but none with these states and this text."</p>
+            <a class="btn" href="/ui/changefeeds">
+                "Clear filters"
+            </a>
+        </div>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_the_filter() {
+        let filter = Filter::new(Some("failed,bogus,warning"), Some(" Ord & Co "));
+        assert_eq!(filter.states, [FeedState::Failed, FeedState::Warning]);
+        assert_eq!(
+            filter.toggled(FeedState::Failed),
+            "/ui/changefeeds?state=warning&q=ord%20%26%20co"
+        );
+        assert_eq!(
+            Filter::default().toggled(FeedState::Normal),
+            "/ui/changefeeds?state=normal"
+        );
+        assert_eq!(
+            Filter::new(Some("normal"), None).toggled(FeedState::Normal),
+            "/ui/changefeeds"
+        );
+    }
+}

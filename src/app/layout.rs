@@ -1,0 +1,272 @@
+//! The frame of every page: skip link, top bar, navigation, breadcrumbs, and what takes the place of a page.
+
+use crate::app::live::{LiveIndicator, use_live};
+use crate::app::theme::ThemeSwitch;
+use crate::app::ui::icon::{Glyph, Icon};
+use crate::fns::error::ConsoleError;
+use leptos::html;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::Outlet;
+use leptos_router::hooks::use_location;
+
+const PLACES: [(&str, &str, Glyph); 4] = [
+    ("/ui", "Overview", Glyph::Home),
+    ("/ui/changefeeds", "Changefeeds", Glyph::Flow),
+    ("/ui/captures", "Captures", Glyph::Server),
+    ("/ui/logs", "Logs", Glyph::Lines),
+];
+
+/// A link above the title of a page: text and address.
+pub(crate) type Crumb = (String, String);
+
+/// Whether the place at `href` holds the page at `path`.
+fn holds(href: &str, path: &str) -> bool {
+    let path = path.trim_end_matches('/');
+    path == href || (href != "/ui" && path.starts_with(href) && path[href.len()..].starts_with('/'))
+}
+
+/// Top bar, navigation and the page.
+#[component]
+pub(crate) fn Layout() -> impl IntoView {
+    provide_context(LastPath(StoredValue::new(None)));
+    let live = use_live();
+    let main_class = move || {
+        if live.is_stale() {
+            "stale min-w-0 flex-1 px-4 pt-5 pb-16 md:px-6"
+        } else {
+            "min-w-0 flex-1 px-4 pt-5 pb-16 md:px-6"
+        }
+    };
+    view! {
+        <a
+            href="#main"
+            class="btn btn-primary sr-only focus:not-sr-only focus:fixed focus:top-2 focus:left-2 focus:z-10 focus:inline-flex"
+        >
+            "Skip to content"
+        </a>
+        <header class="sticky top-0 z-5 flex h-12 items-center gap-3 border-b border-line bg-bg px-4 md:px-6">
+            <a href="/ui" class="flex items-center gap-2 font-semibold tracking-tight">
+                <Logo/>
+                "Tidegate"
+            </a>
+            <div class="ml-auto flex items-center gap-3">
+                <LiveIndicator/>
+                <ThemeSwitch/>
+            </div>
+        </header>
+        <div class="md:flex">
+            <Navigation/>
+            <main id="main" tabindex="-1" class=main_class>
+                <div class="mx-auto max-w-[1440px]">
+                    <Outlet/>
+                </div>
+            </main>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn Navigation() -> impl IntoView {
+    let path = use_location().pathname;
+    let links = PLACES.map(|(href, name, glyph)| {
+        let here = move || path.with(|path| holds(href, path));
+        view! {
+            <li class="flex-none">
+                <a
+                    href=href
+                    aria-current=move || here().then_some("page")
+                    class="flex h-9 items-center gap-2 rounded-control px-2 text-sm text-ink-2 hover:bg-surface hover:text-ink aria-[current]:bg-accent-fill aria-[current]:font-medium aria-[current]:text-ink md:px-3"
+                >
+                    <span class="hidden sm:block">
+                        <Icon glyph/>
+                    </span>
+                    {name}
+                </a>
+            </li>
+        }
+    });
+    view! {
+        <nav
+            aria-label="Main"
+            class="overflow-x-auto border-b border-line px-2 py-1 md:sticky md:top-12 md:h-[calc(100dvh-3rem)] md:w-52 md:flex-none md:border-r md:border-b-0 md:px-3 md:py-4"
+        >
+            <ul class="flex gap-0.5 md:flex-col md:gap-1">{links}</ul>
+        </nav>
+    }
+    .into_any()
+}
+
+#[component]
+fn Logo() -> impl IntoView {
+    view! {
+        <svg class="size-5 text-accent" viewBox="0 0 20 20" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" aria-hidden="true">
+            <path d="M3 3v14M17 3v14M3 8c3.5-3 5 3 7 1.5S13.5 6 17 8M3 13c3.5-3 5 3 7 1.500S13.5 11 17 13"></path>
+        </svg>
+    }
+    .into_any()
+}
+
+/// Title, breadcrumbs and the one heading of a page; `children` stand beside the heading. Takes the focus after a
+/// navigation, so that the new page is announced.
+#[component]
+pub(crate) fn PageHead(
+    /// Heading and window title.
+    #[prop(into)]
+    title: String,
+    /// Pages above this one; empty on the first level.
+    #[prop(optional)]
+    crumbs: Vec<Crumb>,
+    #[prop(optional)] children: Option<Children>,
+) -> impl IntoView {
+    let heading = NodeRef::<html::H1>::new();
+    focus_after_navigation(heading);
+    let trail = (!crumbs.is_empty()).then(|| {
+        let links = crumbs
+            .into_iter()
+            .map(|(text, href)| {
+                view! {
+                    <li class="flex items-center gap-1.5">
+                        <a class="hover:text-ink hover:underline" href=href>
+                            {text}
+                        </a>
+                        <span aria-hidden="true">"/"</span>
+                    </li>
+                }
+            })
+            .collect_view();
+        view! {
+            <nav aria-label="Breadcrumbs" class="mb-1">
+                <ol class="flex flex-wrap items-center gap-1.5 text-sm text-ink-2">
+                    {links} <li aria-current="page" class="min-w-0 truncate text-ink-3">
+                        {title.clone()}
+                    </li>
+                </ol>
+            </nav>
+        }
+    });
+    view! {
+        <Title text=format!("{title} · Tidegate")/>
+        {trail}
+        <div class="mb-5 flex flex-wrap items-center gap-x-4 gap-y-2">
+            <h1 node_ref=heading tabindex="-1" class="min-w-0 text-xl wrap-anywhere outline-offset-4">
+                {title}
+            </h1>
+            {children.map(|children| children())}
+        </div>
+    }
+    .into_any()
+}
+
+/// The path whose heading had its turn; shared by all pages of a visit.
+#[derive(Copy, Clone)]
+struct LastPath(StoredValue<Option<String>>);
+
+fn focus_after_navigation(heading: NodeRef<html::H1>) {
+    let path = use_location().pathname;
+    let Some(last) = use_context::<LastPath>() else {
+        return;
+    };
+    Effect::new(move |_| {
+        let Some(heading) = heading.get() else {
+            return;
+        };
+        let here = path.get_untracked();
+        let before = last.0.get_value();
+        if before.is_some_and(|before| before != here) {
+            let _not_focusable = heading.focus();
+        }
+        last.0.set_value(Some(here));
+    });
+}
+
+/// Answers 404 within the frame.
+#[component]
+pub(crate) fn NotFound() -> impl IntoView {
+    set_status(404);
+    view! {
+        <PageHead title="Page not found"/>
+        <p class="mb-4 text-ink-2">"There is nothing at this address. It may have been mistyped or removed."</p>
+        <p class="flex gap-3">
+            <a class="btn btn-primary" href="/ui">
+                "Overview"
+            </a>
+            <a class="btn" href="/ui/changefeeds">
+                "Changefeeds"
+            </a>
+        </p>
+    }
+    .into_any()
+}
+
+/// Takes the place of a page that could not be made.
+#[component]
+pub(crate) fn PageError(error: ConsoleError) -> impl IntoView {
+    view! {
+        <ErrorNote error/>
+        <p class="mt-4 flex gap-3">
+            <a class="btn" href="">
+                "Try again"
+            </a>
+            <a class="btn" href="/ui/changefeeds">
+                "All changefeeds"
+            </a>
+        </p>
+    }
+    .into_any()
+}
+
+/// An error with its code and the next step, in one block.
+#[component]
+pub(crate) fn ErrorNote(error: ConsoleError) -> impl IntoView {
+    let ConsoleError {
+        code,
+        message,
+        remedy,
+        ..
+    } = error;
+    view! {
+        <div role="alert" class="rounded-card border border-failed bg-failed-fill p-4 text-sm text-failed">
+            <p class="flex items-start gap-2 font-medium">
+                <span class="mt-0.5">
+                    <Icon glyph=Glyph::Cross/>
+                </span>
+                <span class="min-w-0 wrap-anywhere">{message}</span>
+            </p>
+            {(!remedy.is_empty()).then(|| view! { <p class="mt-2 pl-6 text-ink">{remedy}</p> })}
+            {(!code.is_empty()).then(|| view! { <p class="mt-2 pl-6 font-mono text-xs wrap-anywhere">{code}</p> })}
+        </div>
+    }
+    .into_any()
+}
+
+/// What stands where data will be.
+pub(crate) fn loading() -> impl IntoView {
+    view! { <p class="py-8 text-sm text-ink-3">"Loading"</p> }
+}
+
+#[cfg(feature = "ssr")]
+fn set_status(status: u16) {
+    let status = axum::http::StatusCode::from_u16(status);
+    if let (Some(response), Ok(status)) = (use_context::<leptos_axum::ResponseOptions>(), status) {
+        response.set_status(status);
+    }
+}
+
+#[cfg(not(feature = "ssr"))]
+fn set_status(_: u16) {}
+
+#[cfg(test)]
+mod tests {
+    use super::holds;
+
+    #[test]
+    fn a_place_holds_the_pages_below_it() {
+        assert!(holds("/ui", "/ui"));
+        assert!(holds("/ui", "/ui/"));
+        assert!(!holds("/ui", "/ui/logs"));
+        assert!(holds("/ui/changefeeds", "/ui/changefeeds/default/a"));
+        assert!(!holds("/ui/changefeeds", "/ui/changefeeds2"));
+    }
+}

@@ -1,0 +1,255 @@
+//! Values that move by themselves: one event stream per tab, fanned out to what is on screen.
+
+use crate::app::format;
+use crate::app::ui::chart::WINDOW_MS;
+use crate::app::ui::icon::{Glyph, Icon};
+use crate::fns::data::{FeedRow, Point, Vitals};
+use leptos::prelude::*;
+use std::collections::{HashMap, VecDeque};
+
+/// Points kept of each changefeed: one a second for the window of the charts.
+const POINTS_MAX: usize = (WINDOW_MS / 1_000) as usize;
+
+/// State of the connection to the server.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+enum Link {
+    /// No event yet.
+    Opening,
+    /// Events arrive.
+    Open,
+    /// Was open, is not; the browser tries again.
+    Lost,
+}
+
+#[derive(Clone)]
+struct LiveFeed {
+    vitals: Vitals,
+    points: VecDeque<Point>,
+}
+
+/// Newest values of every changefeed. A handle: copies mean the same values.
+#[derive(Copy, Clone)]
+pub(crate) struct Live {
+    link: RwSignal<Link>,
+    /// Server's clock of the newest snapshot; changes with each one.
+    snapshot_ms: RwSignal<Option<u64>>,
+    /// Age of the newest snapshot by the browser's clock, whole seconds.
+    age_s: RwSignal<u64>,
+    /// Grows whenever a changefeed appears or disappears.
+    membership: RwSignal<u32>,
+    feeds: StoredValue<HashMap<(String, String), LiveFeed>>,
+}
+
+impl Live {
+    /// No values yet. Values start to arrive after hydration.
+    pub(crate) fn new() -> Self {
+        Live {
+            link: RwSignal::new(Link::Opening),
+            snapshot_ms: RwSignal::new(None),
+            age_s: RwSignal::new(0),
+            membership: RwSignal::new(0),
+            feeds: StoredValue::new(HashMap::new()),
+        }
+    }
+
+    /// Changes whenever a list of changefeeds has to be asked for again.
+    pub(crate) fn membership(self) -> u32 {
+        self.membership.get()
+    }
+
+    /// Whether what is on screen is older than it looks.
+    pub(crate) fn is_stale(self) -> bool {
+        self.link.get() == Link::Lost
+    }
+
+    /// The newest values of the changefeed of `row`; those of the page until something newer arrives.
+    pub(crate) fn vitals(self, row: &FeedRow) -> Vitals {
+        self.snapshot_ms.track();
+        self.read(row, |feed| feed.vitals.clone())
+            .unwrap_or_else(|| row.vitals.clone())
+    }
+
+    /// History of the changefeed of `row`: what came with the page, then what arrived since.
+    pub(crate) fn points(self, row: &FeedRow) -> Vec<Point> {
+        self.snapshot_ms.track();
+        let newest_ms = row.points.last().map_or(0, |point| point.at_ms);
+        let mut points = row.points.clone();
+        self.read(row, |feed| {
+            points.extend(feed.points.iter().filter(|point| point.at_ms > newest_ms));
+        });
+        points
+    }
+
+    /// Takes in a snapshot of the server.
+    pub(crate) fn apply(self, at_ms: u64, feeds: Vec<((String, String), Vitals)>) {
+        let first = self.snapshot_ms.get_untracked().is_none();
+        let mut changed = false;
+        self.feeds.update_value(|known| {
+            let before = known.len();
+            let alive: std::collections::HashSet<_> = feeds.iter().map(|(id, _)| id.clone()).collect();
+            known.retain(|id, _| alive.contains(id));
+            changed = known.len() != before;
+            for (id, vitals) in feeds {
+                changed |= record(known, id, at_ms, vitals);
+            }
+        });
+        self.snapshot_ms.set(Some(at_ms));
+        self.age_s.set(0);
+        self.link.set(Link::Open);
+        if changed && !first {
+            self.membership.update(|n| *n = n.wrapping_add(1));
+        }
+    }
+
+    fn read<R>(self, row: &FeedRow, f: impl FnOnce(&LiveFeed) -> R) -> Option<R> {
+        self.feeds
+            .with_value(|feeds| feeds.get(&(row.namespace.clone(), row.id.clone())).map(f))
+    }
+}
+
+/// Notes the values of one changefeed. Whether it is new.
+fn record(
+    known: &mut HashMap<(String, String), LiveFeed>,
+    id: (String, String),
+    at_ms: u64,
+    vitals: Vitals,
+) -> bool {
+    let point = vitals.point(at_ms);
+    match known.get_mut(&id) {
+        Some(feed) => {
+            feed.vitals = vitals;
+            feed.points.push_back(point);
+            if feed.points.len() > POINTS_MAX {
+                feed.points.pop_front();
+            }
+            false
+        }
+        None => {
+            let points = VecDeque::from([point]);
+            known.insert(id, LiveFeed { vitals, points });
+            true
+        }
+    }
+}
+
+/// The handle of this page.
+pub(crate) fn use_live() -> Live {
+    expect_context::<Live>()
+}
+
+/// Says whether values move, and how old they are when they do not.
+#[component]
+pub(crate) fn LiveIndicator() -> impl IntoView {
+    let live = use_live();
+    let text = move || match live.link.get() {
+        Link::Opening => "Connecting".to_owned(),
+        Link::Open if live.age_s.get() < 3 => "Live".to_owned(),
+        Link::Open => format!("Live, {} old", format::duration(live.age_s.get() * 1_000)),
+        Link::Lost => format!(
+            "Disconnected, values {} old",
+            format::duration(live.age_s.get() * 1_000)
+        ),
+    };
+    let class = move || match live.link.get() {
+        Link::Opening => "live-state flex items-center gap-1.5 text-xs text-ink-3",
+        Link::Open => "live-state flex items-center gap-1.5 text-xs text-normal",
+        Link::Lost => "live-state flex items-center gap-1.5 text-xs font-medium text-failed",
+    };
+    let glyph = Signal::derive(move || match live.link.get() {
+        Link::Open => Glyph::Pulse,
+        Link::Opening => Glyph::Retry,
+        Link::Lost => Glyph::Cross,
+    });
+    view! {
+        <span class=class title="State of the live values">
+            <Icon glyph/>
+            {text}
+        </span>
+        // Raw, because a browser with JavaScript reads the inside of <noscript> as text and hydration would miss it.
+        <noscript inner_html="<span class=\"text-xs text-ink-3\">Not live. <a class=\"link\" href=\"\">Refresh</a></span>"></noscript>
+    }
+    .into_any()
+}
+
+/// Opens the stream after hydration and keeps it open while the tab is visible. On the server it does nothing.
+pub(crate) fn start(live: Live) {
+    #[cfg(target_arch = "wasm32")]
+    Effect::new(move |_| browser::start(live));
+    #[cfg(not(target_arch = "wasm32"))]
+    let _on_the_server_nothing_moves = live;
+}
+
+#[cfg(target_arch = "wasm32")]
+mod browser {
+    use super::{Link, Live};
+    use crate::fns::live;
+    use futures::StreamExt;
+    use futures::channel::oneshot;
+    use gloo_net::eventsource::futures::EventSource;
+    use leptos::prelude::*;
+    use leptos::task::spawn_local;
+    use std::time::Duration;
+
+    const STREAM: &str = "/ui/live";
+    const RETRY_FIRST: Duration = Duration::from_secs(1);
+    const RETRY_MAX: Duration = Duration::from_secs(10);
+    /// How often a hidden tab looks whether it is seen again.
+    const HIDDEN_POLL: Duration = Duration::from_millis(500);
+
+    pub(super) fn start(live: Live) {
+        set_interval(move || live.age_s.update(|age| *age += 1), Duration::from_secs(1));
+        spawn_local(run(live));
+    }
+
+    async fn run(live: Live) {
+        let mut retry = RETRY_FIRST;
+        loop {
+            if document().hidden() {
+                sleep(HIDDEN_POLL).await;
+                continue;
+            }
+            if listen(live).await {
+                retry = RETRY_FIRST;
+            }
+            if !document().hidden() {
+                live.link.set(Link::Lost);
+                sleep(retry).await;
+                retry = (retry * 2).min(RETRY_MAX);
+            }
+        }
+    }
+
+    /// Takes in events until the connection breaks or the tab is hidden. Whether there was any.
+    async fn listen(live: Live) -> bool {
+        let Ok(mut source) = EventSource::new(STREAM) else {
+            return false;
+        };
+        let Ok(mut events) = source.subscribe(live::EVENT) else {
+            return false;
+        };
+        let mut any = false;
+        while let Some(Ok((_, event))) = events.next().await {
+            let Some(snapshot) = event.data().as_string().and_then(|text| live::parse(&text)) else {
+                break;
+            };
+            any = true;
+            live.apply(snapshot.at_ms, snapshot.feeds);
+            if document().hidden() {
+                break;
+            }
+        }
+        source.close();
+        any
+    }
+
+    async fn sleep(time: Duration) {
+        let (wake, woken) = oneshot::channel();
+        set_timeout(
+            move || {
+                let _nobody_waits = wake.send(());
+            },
+            time,
+        );
+        let _never_dropped = woken.await;
+    }
+}

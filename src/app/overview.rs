@@ -1,0 +1,365 @@
+//! The first page: one sentence about everything, then what deserves a look.
+
+use crate::app::captures::Role;
+use crate::app::format;
+use crate::app::layout::{ErrorNote, PageError, PageHead, loading};
+use crate::app::live::{Live, use_live};
+use crate::app::ui::badge::{StateBadge, glyph};
+use crate::app::ui::chart::Sparkline;
+use crate::app::ui::feed::{Lag, feed_address, feed_name};
+use crate::app::ui::icon::{Glyph, Icon};
+use crate::fns::captures::list_captures;
+use crate::fns::changefeeds::list_changefeeds;
+use crate::fns::create::SubmitChangefeed;
+use crate::fns::data::{Captures, FeedList, FeedRow, FeedState, Vitals};
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+
+/// How many of the slowest changefeeds are shown.
+const WORST_MAX: usize = 5;
+
+/// The page.
+#[component]
+pub(crate) fn Overview() -> impl IntoView {
+    let live = use_live();
+    let list = Resource::new_blocking(move || live.membership(), |_| list_changefeeds());
+    let captures = Resource::new_blocking(|| (), |()| list_captures());
+    view! {
+        <PageHead title="Overview"/>
+        <Transition fallback=loading>
+            {move || Suspend::new(async move {
+                match (list.await, captures.await) {
+                    (Ok(list), Ok(captures)) => view! { <Dashboard list captures/> }.into_any(),
+                    (Err(error), _) | (_, Err(error)) => view! { <PageError error/> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+    .into_any()
+}
+
+#[component]
+fn Dashboard(list: FeedList, captures: Captures) -> impl IntoView {
+    let empty = list.feeds.is_empty();
+    let list = StoredValue::new(list);
+    if empty {
+        return view! {
+            <StartCard/>
+            <CaptureCards captures/>
+        }
+        .into_any();
+    }
+    view! {
+        <Verdict list/>
+        <Counters list/>
+        <div class="grid gap-6 xl:grid-cols-[2fr_1fr]">
+            <WorstLag list/>
+            <CaptureCards captures/>
+        </div>
+    }
+    .into_any()
+}
+
+/// Current state of every changefeed.
+fn now(live: Live, list: StoredValue<FeedList>) -> Vec<(FeedRow, Vitals)> {
+    list.with_value(|list| {
+        list.feeds
+            .iter()
+            .map(|row| (row.clone(), live.vitals(row)))
+            .collect()
+    })
+}
+
+fn needs_attention(state: FeedState) -> bool {
+    matches!(state, FeedState::Failed | FeedState::Warning)
+}
+
+/// One sentence that says whether somebody has to do something.
+#[component]
+fn Verdict(list: StoredValue<FeedList>) -> impl IntoView {
+    let live = use_live();
+    let feeds = Memo::new(move |_| now(live, list));
+    let bad = move || feeds.with(|feeds| feeds.iter().filter(|(_, v)| needs_attention(v.state)).count());
+    let sentence = move || {
+        feeds.with(|feeds| match bad() {
+            0 => healthy_sentence(feeds),
+            n => format!(
+                "{n} of {} need attention",
+                format::count(feeds.len(), "changefeed", "changefeeds")
+            ),
+        })
+    };
+    let class = move || match bad() {
+        0 => "mb-4 rounded-card bg-normal-fill p-4 text-normal",
+        _ => "mb-4 rounded-card bg-failed-fill p-4 text-failed",
+    };
+    let glyph = Signal::derive(move || if bad() == 0 { Glyph::Check } else { Glyph::Cross });
+    let troubles = move || {
+        feeds.with(|feeds| {
+            let bad = feeds.iter().filter(|(_, v)| needs_attention(v.state));
+            bad.take(WORST_MAX).map(|(row, v)| trouble(row, v)).collect_view()
+        })
+    };
+    view! {
+        <section aria-label="Verdict" class=class>
+            <p class="flex items-center gap-2 text-lg font-semibold">
+                <Icon glyph/>
+                {sentence}
+            </p>
+            <ul class="grid gap-1 pl-6 text-sm">{troubles}</ul>
+        </section>
+    }
+    .into_any()
+}
+
+fn healthy_sentence(feeds: &[(FeedRow, Vitals)]) -> String {
+    let count = |state| feeds.iter().filter(|(_, v)| v.state == state).count();
+    let normal = count(FeedState::Normal);
+    let healthy = format!("{} healthy", format::count(normal, "changefeed", "changefeeds"));
+    match (count(FeedState::Stopped), count(FeedState::Finished)) {
+        (0, 0) => healthy,
+        (paused, 0) => format!("{healthy}, {paused} paused"),
+        (0, finished) => format!("{healthy}, {finished} finished"),
+        (paused, finished) => format!("{healthy}, {paused} paused, {finished} finished"),
+    }
+}
+
+fn trouble(row: &FeedRow, vitals: &Vitals) -> impl IntoView + use<> {
+    let what = match vitals.state {
+        FeedState::Failed => "failed",
+        _ => "is trying again",
+    };
+    let code = vitals.problem.as_ref().map(|problem| problem.code.clone());
+    view! {
+        <li class="mt-1">
+            <a class="font-medium underline underline-offset-3" href=feed_address(&row.namespace, &row.id)>
+                {feed_name(&row.namespace, &row.id)}
+            </a>
+            " "
+            {what}
+            " "
+            {code.map(|code| view! { <code class="text-xs wrap-anywhere">{code}</code> })}
+        </li>
+    }
+}
+
+#[component]
+fn Counters(list: StoredValue<FeedList>) -> impl IntoView {
+    let live = use_live();
+    let counters = [
+        FeedState::Normal,
+        FeedState::Warning,
+        FeedState::Stopped,
+        FeedState::Failed,
+        FeedState::Finished,
+    ]
+    .map(|state| {
+        let count = move || {
+            list.with_value(|list| {
+                list.feeds
+                    .iter()
+                    .filter(|row| live.vitals(row).state == state)
+                    .count()
+            })
+        };
+        view! {
+            <li>
+                <a
+                    class="card flex h-full flex-col gap-1 px-4 py-3 hover:border-control"
+                    href=format!("/ui/changefeeds?state={}", state.word())
+                >
+                    <span class="flex items-center gap-1.5 text-xs font-medium text-ink-2">
+                        <Icon glyph=glyph(state)/>
+                        {state.word()}
+                    </span>
+                    <span class="num text-2xl leading-tight font-semibold">{count}</span>
+                </a>
+            </li>
+        }
+    });
+    view! {
+        <ul aria-label="Changefeeds by state" class="mb-6 grid grid-cols-2 gap-2 sm:grid-cols-3 lg:grid-cols-5">
+            {counters}
+        </ul>
+    }
+    .into_any()
+}
+
+#[component]
+fn WorstLag(list: StoredValue<FeedList>) -> impl IntoView {
+    let live = use_live();
+    // Ranked when the page is made: rows keep their place while values move.
+    let mut feeds = untrack(|| now(live, list));
+    feeds.retain(|(_, v)| v.state.is_running());
+    feeds.sort_by_key(|(_, v)| std::cmp::Reverse(v.lag_ms));
+    feeds.truncate(WORST_MAX);
+    let none = feeds.is_empty();
+    let rows = feeds
+        .into_iter()
+        .map(|(row, _)| view! { <WorstRow row/> })
+        .collect_view();
+    view! {
+        <section class="min-w-0">
+            <h2 class="mb-2 text-sm font-medium">"Largest lag now"</h2>
+            <div class="card overflow-x-auto">
+                <table class="table table-cards">
+                    <caption class="sr-only">"Changefeeds with the largest lag"</caption>
+                    <thead>
+                        <tr>
+                            <th scope="col">"Changefeed"</th>
+                            <th scope="col">"State"</th>
+                            <th scope="col">"Lag, last 5 min"</th>
+                            <th scope="col" class="text-right">
+                                "Lag"
+                            </th>
+                            <th scope="col" class="text-right">
+                                "Rows/s"
+                            </th>
+                        </tr>
+                    </thead>
+                    <tbody>
+                        {rows}
+                        {none
+                            .then(|| {
+                                view! {
+                                    <tr>
+                                        <td colspan="5" class="text-ink-2">
+                                            "No changefeed is running."
+                                        </td>
+                                    </tr>
+                                }
+                            })}
+                    </tbody>
+                </table>
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn WorstRow(row: FeedRow) -> impl IntoView {
+    let live = use_live();
+    let (name, address) = (
+        feed_name(&row.namespace, &row.id),
+        feed_address(&row.namespace, &row.id),
+    );
+    let row = StoredValue::new(row);
+    let vitals = Memo::new(move |_| row.with_value(|row| live.vitals(row)));
+    let samples = Signal::derive(move || {
+        let points = row.with_value(|row| live.points(row));
+        points.iter().map(|p| (p.at_ms, f64::from(p.lag_ms))).collect()
+    });
+    view! {
+        <tr>
+            <th scope="row" class="!text-sm !text-ink">
+                <a class="link wrap-anywhere whitespace-normal" href=address>
+                    {name}
+                </a>
+            </th>
+            <td data-label="State">
+                <StateBadge state=Signal::derive(move || vitals.with(|v| v.state))/>
+            </td>
+            <td data-label="Lag, last 5 min">
+                <Sparkline samples/>
+            </td>
+            <td data-label="Lag" class="text-right">
+                <Lag vitals/>
+            </td>
+            <td data-label="Rows/s" class="num text-right">
+                {move || format::number(vitals.with(|v| v.rows_per_s))}
+            </td>
+        </tr>
+    }
+    .into_any()
+}
+
+#[component]
+fn CaptureCards(captures: Captures) -> impl IntoView {
+    let version = captures.version;
+    let cards = captures
+        .captures
+        .into_iter()
+        .map(|capture| {
+            view! {
+                <li class="card flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-3">
+                    <span class="font-medium">{capture.address}</span>
+                    <Role owner=capture.is_owner/>
+                    <span class="w-full font-mono text-xs wrap-anywhere text-ink-3">{capture.id}</span>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <section class="min-w-0">
+            <h2 class="mb-2 text-sm font-medium">"Captures"</h2>
+            <ul class="grid gap-2">{cards}</ul>
+            <p class="mt-2 text-xs text-ink-3">{format!("Version {version}")}</p>
+        </section>
+    }
+    .into_any()
+}
+
+/// What an empty server shows: three steps to a first changefeed.
+#[component]
+fn StartCard() -> impl IntoView {
+    let create = ServerAction::<SubmitChangefeed>::new();
+    let value = create.value();
+    let error = move || {
+        value
+            .get()
+            .and_then(Result::err)
+            .map(|error| view! { <ErrorNote error/> })
+    };
+    let number = "grid size-6 flex-none place-items-center rounded-full bg-accent-fill text-xs font-semibold text-accent";
+    view! {
+        <section class="card mb-6 p-5">
+            <h2 class="mb-1 text-lg">"Start replicating"</h2>
+            <p class="mb-4 text-ink-2">"This server has no changefeed yet. Three steps show that everything works."</p>
+            <ol class="grid gap-4">
+                <li class="flex gap-3">
+                    <span class=number>"1"</span>
+                    <p class="min-w-0">
+                        <strong class="font-medium">"The upstream is connected."</strong>
+                        <span class="block text-sm text-ink-2">"The server checked its settings when it started."</span>
+                    </p>
+                </li>
+                <li class="flex gap-3">
+                    <span class=number>"2"</span>
+                    <div class="min-w-0">
+                        <p class="mb-2">
+                            <strong class="font-medium">"Create a changefeed that throws everything away."</strong>
+                            <span class="block text-sm text-ink-2">
+                                "It reads every table and delivers to "<code>"blackhole://"</code>", so nothing can go wrong downstream."
+                            </span>
+                        </p>
+                        <ActionForm action=create>
+                            <input type="hidden" name="form[id]" value="first"/>
+                            <input type="hidden" name="form[sink_uri]" value="blackhole://"/>
+                            <input type="hidden" name="form[ignore_ineligible_table]" value="true"/>
+                            <div class="flex flex-wrap gap-2">
+                                <button class="btn btn-primary" type="submit">
+                                    "Create blackhole changefeed"
+                                </button>
+                                <a class="btn" href="/ui/changefeeds/new">
+                                    "Choose a real destination"
+                                </a>
+                            </div>
+                        </ActionForm>
+                        <div class="mt-3">{error}</div>
+                    </div>
+                </li>
+                <li class="flex gap-3">
+                    <span class=number>"3"</span>
+                    <p class="min-w-0">
+                        <strong class="font-medium">"Watch it move."</strong>
+                        <span class="block text-sm text-ink-2">
+                            "Its page shows lag and rows per second as they change. Write a row upstream to see it pass."
+                        </span>
+                    </p>
+                </li>
+            </ol>
+        </section>
+    }
+    .into_any()
+}

@@ -1,0 +1,8 @@
+//! Building blocks of the pages.
+
+pub(crate) mod badge;
+pub(crate) mod chart;
+pub(crate) mod copy;
+pub(crate) mod feed;
+pub(crate) mod field;
+pub(crate) mod icon;

@@ -1,0 +1,12 @@
+//! Server processes.
+
+use crate::fns::data::Captures;
+use crate::fns::error::ConsoleError;
+use leptos::prelude::*;
+use leptos::server_fn::codec::GetUrl;
+
+/// Every capture, and facts of the one that answers.
+#[server(name = ListCaptures, endpoint = "captures", input = GetUrl)]
+pub async fn list_captures() -> Result<Captures, ConsoleError> {
+    crate::fns::context::console()?.captures().await
+}

@@ -1,0 +1,21 @@
+//! Server functions: what the pages read and do, each a few lines over the service of the engine.
+//!
+//! In: text of forms and queries. Out: plain data without secrets. Reads are GET, writes are form posts, so both
+//! work without JavaScript.
+
+pub mod captures;
+pub mod changefeeds;
+#[cfg(feature = "ssr")]
+pub mod context;
+pub mod create;
+pub mod data;
+#[cfg(feature = "ssr")]
+mod drafts;
+pub mod error;
+#[cfg(feature = "ssr")]
+mod form;
+pub mod live;
+pub mod log;
+pub mod theme;
+#[cfg(feature = "ssr")]
+mod view;
