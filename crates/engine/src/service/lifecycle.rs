@@ -9,6 +9,17 @@ use crate::feed::State;
 use crate::owner::{Command, FeedInfo, Handle, update_refused};
 
 impl ReplicationService {
+    /// Whether the changefeed exists and its state allows an update: clients are told so before their body is read.
+    ///
+    /// # Errors
+    /// `ChangeFeedNotExists`, `ChangefeedUpdateRefused`.
+    pub fn check_updatable(&self, id: &ChangefeedId) -> Result<()> {
+        match self.registry.get(id)?.view().state {
+            State::Stopped | State::Failed => Ok(()),
+            _ => Err(update_refused()),
+        }
+    }
+
     /// Changes target, sink or settings of a stopped or failed changefeed. What the request leaves out keeps its
     /// stored value, and so does a secret that comes back as its mask. Takes effect with the next resume.
     ///

@@ -160,6 +160,20 @@ impl ReplicationService {
         })
     }
 
+    /// Whether `id` is the server's upstream; 0 always is.
+    ///
+    /// # Errors
+    /// `UpstreamNotFound`, and those of the upstream.
+    pub async fn check_upstream(&self, id: u64) -> Result<()> {
+        if id == 0 || id == self.upstream_id().await? {
+            return Ok(());
+        }
+        Err(CdcError::new(
+            ErrorCode::UpstreamNotFound,
+            format_args!("upstream not found, cluster-id: {id}"),
+        ))
+    }
+
     /// The upstream's clock.
     ///
     /// # Errors
