@@ -3,7 +3,15 @@
 //! Built twice: natively with the feature `ssr`, where it is a library of the server binary, and for
 //! `wasm32-unknown-unknown` with the feature `hydrate`, where [`hydrate`] is the entry point.
 
+// Views nest generic types as deep as the page.
+#![recursion_limit = "512"]
+
 pub mod app;
+#[cfg(feature = "ssr")]
+pub mod cli;
+pub mod fns;
+#[cfg(feature = "ssr")]
+pub mod server;
 
 /// Entry point in the browser: takes over the page that the server rendered.
 #[cfg(target_arch = "wasm32")]

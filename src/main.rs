@@ -1,1 +1,7 @@
-fn main() {}
+//! The `tidegate` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tidegate::cli::main()
+}

@@ -3,25 +3,19 @@
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use tidegate_api::{
-    ChangefeedDetail, ChangefeedLive, FilterPreview, FilterPreviewRequest, ResumeChangefeed, RunningError,
-};
+use tidegate_api::{FilterPreviewRequest, ResumeChangefeed};
 use tidegate_engine::ReplicationService;
-use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Ts};
+use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, SystemClock};
 
 use crate::fns::create::{CreateForm, Draft};
-use crate::fns::data::{
-    CaptureRow, Captures, FeedDetail, FeedList, FeedRow, FeedState, Point, Problem, RulePreview,
-    TableVerdict, TaskRow, Vitals,
-};
+use crate::fns::data::{CaptureRow, Captures, FeedDetail, FeedList, FeedState, RulePreview};
 use crate::fns::drafts::Drafts;
 use crate::fns::error::{ConsoleError, FieldError};
-use crate::fns::live::Snapshot;
-use crate::fns::request;
+use crate::fns::{form, view};
 use crate::server::LogControl;
 
-/// Tables shown in a preview; more are only counted.
-const PREVIEW_TABLES_MAX: usize = 500;
+/// Points of the sparklines in a list: the last minute.
+const LIST_POINTS_MAX: usize = 60;
 
 /// The console's side of the server. Cheap to clone.
 #[derive(Clone)]
@@ -37,10 +31,7 @@ pub struct Console {
 /// When the server did not provide one.
 pub fn console() -> Result<Console, ConsoleError> {
     use_context::<Console>().ok_or_else(|| {
-        ConsoleError::from(&CdcError::new(
-            ErrorCode::InternalServerError,
-            "the console is not connected",
-        ))
+        ConsoleError::from(CdcError::new(ErrorCode::InternalServerError, "the console is not connected"))
     })
 }
 
@@ -62,71 +53,27 @@ impl Console {
         }
     }
 
-    /// Every changefeed of every namespace.
+    /// Every changefeed of every namespace, trouble first.
     pub async fn feed_list(&self) -> Result<FeedList, ConsoleError> {
         let live = self.service.live().borrow().clone();
+        let now_ms = SystemClock.unix_ms();
         let mut feeds = Vec::with_capacity(live.changefeeds.len());
-        for feed in &live.changefeeds {
-            // One that was removed since the snapshot is simply not shown.
-            if let Ok(detail) = self
-                .service
-                .get_changefeed(&ChangefeedId::new(&feed.namespace, &feed.id))
-                .await
-            {
-                feeds.push(row(feed, &detail, live.unix_ms));
+        for id in self.service.changefeed_ids() {
+            // One that was removed meanwhile is simply not shown.
+            if let Ok(detail) = self.service.get_changefeed(&id).await {
+                feeds.push(view::row(&detail, &live, now_ms, LIST_POINTS_MAX));
             }
         }
         feeds.sort_by_key(|row| (trouble(row.vitals.state), std::cmp::Reverse(row.vitals.lag_ms)));
-        Ok(FeedList {
-            now_ms: live.unix_ms,
-            feeds,
-        })
+        Ok(FeedList { now_ms, feeds })
     }
 
     /// One changefeed; unknown ones answer 404.
     pub async fn feed_detail(&self, namespace: &str, id: &str) -> Result<FeedDetail, ConsoleError> {
         let id = ChangefeedId::new(namespace, id);
-        let detail = self
-            .service
-            .get_changefeed(&id)
-            .await
-            .map_err(|error| not_found(&error))?;
+        let detail = self.service.get_changefeed(&id).await.map_err(not_found)?;
         let live = self.service.live().borrow().clone();
-        let feed = live
-            .changefeeds
-            .iter()
-            .find(|feed| feed.namespace == *id.namespace && feed.id == *id.id);
-        let fresh = ChangefeedLive {
-            namespace: id.namespace.to_string(),
-            id: id.id.to_string(),
-            state: detail.state.clone(),
-            checkpoint_ts: detail.checkpoint_ts,
-            checkpoint_lag_ms: live
-                .unix_ms
-                .saturating_sub(Ts::from_u64(detail.checkpoint_ts).physical_ms()),
-            ..ChangefeedLive::default()
-        };
-        let config = detail
-            .config
-            .as_ref()
-            .and_then(|config| serde_json::to_string_pretty(config).ok());
-        Ok(FeedDetail {
-            now_ms: live.unix_ms,
-            row: row(feed.unwrap_or(&fresh), &detail, live.unix_ms),
-            start_ts: detail.start_ts,
-            target_ts: Some(detail.target_ts).filter(|ts| *ts != 0),
-            created: detail.create_time,
-            creator_version: detail.creator_version,
-            config_json: config.unwrap_or_default(),
-            tasks: detail
-                .task_status
-                .into_iter()
-                .map(|task| TaskRow {
-                    capture: task.capture_id,
-                    tables: task.table_ids.len(),
-                })
-                .collect(),
-        })
+        Ok(view::detail(&detail, &live, SystemClock.unix_ms()))
     }
 
     /// Stops a changefeed.
@@ -220,26 +167,17 @@ impl Console {
 
     /// What rules, one a line, select among the upstream's tables.
     pub async fn preview(&self, rules: &str, case_sensitive: bool) -> Result<RulePreview, ConsoleError> {
-        let rules = request::rules(rules);
+        let rules = form::rules(rules);
         let count = rules.len();
-        let preview = self
-            .service
-            .preview_filter(FilterPreviewRequest {
-                rules,
-                case_sensitive,
-            })
-            .await;
-        let preview = preview.map_err(|error| request::with_fields(&error))?;
-        Ok(verdicts(preview, count))
+        let request = FilterPreviewRequest { rules, case_sensitive };
+        let refused = |error| form::refusal(error, &CreateForm::default());
+        let preview = self.service.preview_filter(request).await.map_err(refused)?;
+        Ok(view::preview(preview, count))
     }
 
     async fn create(&self, form: &CreateForm) -> Result<String, ConsoleError> {
-        let request = request::from_form(form)?;
-        let created = self
-            .service
-            .create_changefeed(request)
-            .await
-            .map_err(|error| request::with_fields(&error))?;
+        let created = self.service.create_changefeed(form::request(form)?).await;
+        let created = created.map_err(|error| form::refusal(error, form))?;
         Ok(format!("/ui/changefeeds/{}/{}", created.namespace, created.id))
     }
 
@@ -251,50 +189,13 @@ impl Console {
     }
 }
 
-impl Snapshot {
-    /// The part of the engine's figures that pages patch.
-    pub fn of(live: &tidegate_api::LiveSnapshot) -> Self {
-        let feeds = live
-            .changefeeds
-            .iter()
-            .map(|feed| ((feed.namespace.clone(), feed.id.clone()), vitals(feed)));
-        Snapshot {
-            at_ms: live.unix_ms,
-            feeds: feeds.collect(),
-        }
-    }
-}
-
-impl From<&CdcError> for ConsoleError {
-    fn from(error: &CdcError) -> Self {
-        let tagged = error.wire_message();
-        let code = error.code().as_str();
-        let message = tagged
-            .strip_prefix(&format!("[{code}]"))
-            .unwrap_or(&tagged)
-            .to_owned();
-        ConsoleError {
-            code: code.to_owned(),
-            message,
-            remedy: error.code().remedy().to_owned(),
-            fields: Vec::new(),
-        }
-    }
-}
-
-impl From<CdcError> for ConsoleError {
-    fn from(error: CdcError) -> Self {
-        ConsoleError::from(&error)
-    }
-}
-
-fn not_found(error: &CdcError) -> ConsoleError {
+fn not_found(error: CdcError) -> ConsoleError {
     if error.code() == ErrorCode::ChangeFeedNotExists
         && let Some(response) = use_context::<leptos_axum::ResponseOptions>()
     {
         response.set_status(axum::http::StatusCode::NOT_FOUND);
     }
-    ConsoleError::from(error)
+    error.into()
 }
 
 /// Failed first, then what is being retried, then the rest.
@@ -305,89 +206,5 @@ fn trouble(state: FeedState) -> u8 {
         FeedState::Normal => 2,
         FeedState::Stopped => 3,
         FeedState::Finished | FeedState::Removed => 4,
-    }
-}
-
-fn row(feed: &ChangefeedLive, detail: &ChangefeedDetail, now_ms: u64) -> FeedRow {
-    FeedRow {
-        namespace: feed.namespace.clone(),
-        id: feed.id.clone(),
-        sink: detail.sink_uri.clone(),
-        vitals: vitals(feed),
-        points: points(feed, now_ms),
-    }
-}
-
-#[allow(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "points of a chart"
-)]
-fn points(feed: &ChangefeedLive, now_ms: u64) -> Vec<Point> {
-    let count = feed.lag_history.len().min(feed.rows_history.len());
-    (0..count)
-        .map(|i| Point {
-            at_ms: now_ms.saturating_sub(1000 * (count - 1 - i) as u64),
-            lag_ms: feed.lag_history[i] as f32,
-            rows_per_s: feed.rows_history[i] as f32,
-        })
-        .collect()
-}
-
-fn vitals(feed: &ChangefeedLive) -> Vitals {
-    let state = FeedState::from_wire(&feed.state);
-    let troubled = matches!(state, FeedState::Warning | FeedState::Failed);
-    Vitals {
-        state,
-        checkpoint_ts: feed.checkpoint_ts,
-        resolved_ts: feed.resolved_ts,
-        lag_ms: feed.checkpoint_lag_ms,
-        resolved_lag_ms: (feed.resolved_ts != 0).then_some(feed.resolved_lag_ms),
-        rows_per_s: feed.rows_per_second,
-        bytes_per_s: feed.bytes_per_second,
-        problem: feed.error.as_ref().filter(|_| troubled).map(problem),
-        blocked: feed.reason.clone(),
-    }
-}
-
-fn problem(error: &RunningError) -> Problem {
-    let known = ErrorCode::ALL.iter().find(|code| code.as_str() == error.code);
-    Problem {
-        code: error.code.clone(),
-        message: error.message.clone(),
-        remedy: known.map(|code| code.remedy().to_owned()).unwrap_or_default(),
-        time: error.time.clone(),
-    }
-}
-
-fn verdicts(preview: FilterPreview, rule_count: usize) -> RulePreview {
-    let total = preview.tables.len();
-    let idle_rules = (0..rule_count)
-        .filter(|i| !preview.tables.iter().any(|table| table.rule == Some(*i)))
-        .map(|i| i + 1)
-        .collect();
-    let mut tables: Vec<TableVerdict> = preview
-        .tables
-        .into_iter()
-        .map(|table| TableVerdict {
-            accepted: table.accepted,
-            rule: table.rule.map(|rule| rule + 1),
-            note: match (&table.unsupported, table.accepted && !table.eligible) {
-                (Some(why), _) => why.clone(),
-                (None, true) => "no primary key or NOT NULL unique key".to_owned(),
-                (None, false) => String::new(),
-            },
-            schema: table.schema,
-            table: table.table,
-        })
-        .collect();
-    let accepted = tables.iter().filter(|table| table.accepted).count();
-    tables.sort_by_key(|table| !table.accepted);
-    tables.truncate(PREVIEW_TABLES_MAX);
-    RulePreview {
-        total,
-        accepted,
-        idle_rules,
-        tables,
     }
 }

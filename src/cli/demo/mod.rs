@@ -43,17 +43,30 @@ pub(super) struct DemoArguments {
 /// Whatever keeps a server from starting, or a changefeed from being created.
 pub(super) async fn run(arguments: DemoArguments) -> Result<()> {
     if !arguments.addr.ip().is_loopback() {
-        return Err(CdcError::new(ErrorCode::APIInvalidParam, "the demo listens on this machine only"));
+        return Err(CdcError::new(
+            ErrorCode::APIInvalidParam,
+            "the demo listens on this machine only",
+        ));
     }
     let log = LogControl::install(&arguments.log_level, LogFormat::Text)?;
     let dir = prepare(&arguments.dir)?;
     say("starting two private MariaDB servers ...");
-    let (upstream, downstream) =
-        tokio::try_join!(database(1, dir.join("upstream")), database(2, dir.join("downstream")))?;
+    let (upstream, downstream) = tokio::try_join!(
+        database(1, dir.join("upstream")),
+        database(2, dir.join("downstream"))
+    )?;
     let server = start(config(arguments.addr, &dir, &upstream), log).await?;
-    let mut demo = Demo { upstream, downstream, server, dir };
+    let mut demo = Demo {
+        upstream,
+        downstream,
+        server,
+        dir,
+    };
     demo.create_changefeeds().await?;
-    demo.upstream.sql(workload::SCHEMA).await.map_err(database_error)?;
+    demo.upstream
+        .sql(workload::SCHEMA)
+        .await
+        .map_err(database_error)?;
     say(&demo.welcome());
     tokio::select! {
         stopped = told_to_stop() => stopped?,
@@ -75,15 +88,21 @@ struct Demo {
 
 impl Demo {
     async fn create_changefeeds(&mut self) -> Result<()> {
-        let files = format!("file://{}?protocol=canal-json&flush-interval=5s", self.dir.join("files").display());
-        for (id, sink_uri) in [("to-mariadb", self.downstream.uri(User::Root)), ("to-files", files)] {
+        let files = format!(
+            "file://{}?protocol=canal-json&flush-interval=5s",
+            self.dir.join("files").display()
+        );
+        for (id, sink_uri) in [
+            ("to-mariadb", self.downstream.uri(User::Root)),
+            ("to-files", files),
+        ] {
             let request: Value = json!({
                 "changefeed_id": id,
                 "sink_uri": sink_uri,
                 "replica_config": {"filter": {"rules": ["shop.*"]}},
             });
-            let request: CreateChangefeed =
-                serde_json::from_value(request).code(ErrorCode::InternalServerError, "request of the demo")?;
+            let request: CreateChangefeed = serde_json::from_value(request)
+                .code(ErrorCode::InternalServerError, "request of the demo")?;
             self.server.service().create_changefeed(request).await?;
         }
         Ok(())
@@ -91,7 +110,12 @@ impl Demo {
 
     fn welcome(&self) -> String {
         let addr = self.server.addr();
-        let client = |server: &Server| format!("mariadb --no-defaults -uroot --socket={} shop", server.socket().display());
+        let client = |server: &Server| {
+            format!(
+                "mariadb --no-defaults -uroot --socket={} shop",
+                server.socket().display()
+            )
+        };
         format!(
             "
 Tidegate is replicating a small shop.
@@ -136,12 +160,19 @@ async fn live(upstream: &Server) {
 }
 
 async fn database(server_id: u32, datadir: PathBuf) -> Result<Server> {
-    let options = ServerOptions { server_id, datadir: Some(datadir), ..ServerOptions::default() };
+    let options = ServerOptions {
+        server_id,
+        datadir: Some(datadir),
+        ..ServerOptions::default()
+    };
     Server::start(options).await.map_err(database_error)
 }
 
 fn database_error(error: tidegate_mariadb::Error) -> CdcError {
-    CdcError::new(ErrorCode::InternalServerError, format_args!("MariaDB for the demo: {error}"))
+    CdcError::new(
+        ErrorCode::InternalServerError,
+        format_args!("MariaDB for the demo: {error}"),
+    )
 }
 
 fn config(addr: SocketAddr, dir: &Path, upstream: &Server) -> ServerConfig {
@@ -154,6 +185,7 @@ fn config(addr: SocketAddr, dir: &Path, upstream: &Server) -> ServerConfig {
         cluster_id: "default".to_owned(),
         time_zone: TimeZone::system(),
         drain_timeout: DRAIN_TIMEOUT,
+        tls: None,
         ui_dir: None,
     }
 }
@@ -166,7 +198,10 @@ fn prepare(dir: &Path) -> Result<PathBuf> {
     if used && !dir.join(MARKER).exists() {
         return Err(CdcError::new(
             ErrorCode::APIInvalidParam,
-            format_args!("{} is not empty and not from an earlier demo: choose another --dir", dir.display()),
+            format_args!(
+                "{} is not empty and not from an earlier demo: choose another --dir",
+                dir.display()
+            ),
         ));
     }
     if used {

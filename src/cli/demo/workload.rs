@@ -32,7 +32,9 @@ pub(super) fn tick(number: u64) -> String {
     }
     if number > ORDERS_KEPT {
         let old = number - ORDERS_KEPT;
-        text += &format!("BEGIN; DELETE FROM order_item WHERE order_id = {old}; DELETE FROM orders WHERE id = {old}; COMMIT;");
+        text += &format!(
+            "BEGIN; DELETE FROM order_item WHERE order_id = {old}; DELETE FROM orders WHERE id = {old}; COMMIT;"
+        );
     }
     if number.is_multiple_of(40) {
         text += "UPDATE product SET stock = stock + 100 WHERE stock < 450;";

@@ -39,6 +39,11 @@ impl ReplicationService {
             .collect())
     }
 
+    /// Names of all changefeeds of all namespaces, in order.
+    pub fn changefeed_ids(&self) -> Vec<ChangefeedId> {
+        self.registry.all().iter().map(|handle| handle.id.clone()).collect()
+    }
+
     /// One changefeed.
     ///
     /// # Errors

@@ -1,0 +1,78 @@
+//! `/api/tidegate/v1`: what the original has no endpoint for.
+
+use axum::Router;
+use axum::extract::{RawPathParams, State};
+use axum::routing::{get, post};
+use tidegate_api::{ErrorHelp, FilterPreviewRequest, ServerInfo, UpstreamFacts, read_json};
+use tidegate_model::{CdcError, ErrorCode, RetryClass};
+
+use super::extract::Body;
+use super::respond::{Answer, compact};
+use super::state::{App, VERSION_FOR_CLIENTS};
+
+/// Routes below `/api/tidegate/v1`.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/server", get(server))
+        .route("/live", get(live))
+        .route("/filter/preview", post(preview))
+        .route("/errors/{code}", get(error_help))
+}
+
+async fn server(State(app): State<App>) -> Answer {
+    let status = app.service.server_status().await?;
+    let (upstream, upstream_error) = match app.upstream.probe().await {
+        Ok(info) => {
+            let facts = UpstreamFacts {
+                id: info.id,
+                flavour: info.flavour,
+                version: info.version,
+                address: info.address,
+                warnings: info.warnings,
+            };
+            (Some(facts), None)
+        }
+        Err(error) => (None, Some(error.wire_message())),
+    };
+    compact(&ServerInfo {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        api_version: VERSION_FOR_CLIENTS.to_owned(),
+        capture_id: status.id,
+        cluster_id: status.cluster_id,
+        uptime_seconds: app.started.elapsed().as_secs(),
+        log_level: app.log.level().to_owned(),
+        upstream,
+        upstream_error,
+    })
+}
+
+#[allow(clippy::unused_async, reason = "handlers are async")]
+async fn live(State(app): State<App>) -> Answer {
+    let snapshot = app.service.live().borrow().clone();
+    compact(&*snapshot)
+}
+
+async fn preview(State(app): State<App>, body: Body) -> Answer {
+    let request: FilterPreviewRequest = read_json(&body.0)?;
+    compact(&app.service.preview_filter(request).await?)
+}
+
+/// The code may be written with or without `CDC:`.
+async fn error_help(params: RawPathParams) -> Answer {
+    let code = params.iter().next().map_or("", |(_, code)| code);
+    let is_it =
+        |known: &&ErrorCode| [known.as_str(), known.as_str().trim_start_matches("CDC:")].contains(&code);
+    let Some(known) = ErrorCode::ALL.iter().find(is_it) else {
+        return Err(CdcError::new(
+            ErrorCode::APIInvalidParam,
+            format_args!("unknown error code: {code}"),
+        )
+        .into());
+    };
+    compact(&ErrorHelp {
+        code: known.to_string(),
+        http_status: known.http_status(),
+        retried: known.retry_class() == RetryClass::Retry,
+        remedy: known.remedy().to_owned(),
+    })
+}

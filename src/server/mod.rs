@@ -1,0 +1,31 @@
+//! The server: one port for the API, the console, metrics and documents.
+//!
+//! In: settings. Out: a running process part that ends cleanly when it is told to. Handlers parse, call the
+//! `ReplicationService` and render; they decide nothing.
+
+#![allow(clippy::unused_async, reason = "axum takes async functions only")]
+
+mod assets;
+mod config;
+mod document;
+mod extension;
+mod extract;
+mod live;
+mod log;
+mod middleware;
+mod openapi;
+mod respond;
+mod router;
+mod run;
+mod serve;
+mod state;
+mod tls;
+mod top;
+mod v2;
+
+pub use config::{LogFormat, ServerConfig};
+pub use log::LogControl;
+pub use openapi::openapi_document;
+pub use run::{RunningServer, start};
+pub use state::{App, VERSION_FOR_CLIENTS};
+pub use tls::TlsFiles;

@@ -1,0 +1,123 @@
+//! Routes without a version: what monitors and start scripts ask for.
+
+use std::fmt::Write;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use prometheus::{Encoder, TextEncoder};
+use serde_json::{Value, json};
+use tidegate_model::{CdcError, ErrorCode};
+
+use super::extract::Body;
+use super::respond::{Answer, Failure, one_space};
+use super::state::App;
+
+/// Routes at the top.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/status", get(status))
+        .route("/health", get(health))
+        .route("/metrics", get(metrics))
+        .route("/debug/info", get(debug_info))
+        .route("/config", get(config))
+        .route("/admin/log", post(set_log_level))
+}
+
+async fn status(State(app): State<App>) -> Answer {
+    let status = app.service.server_status().await?;
+    let mut value = serde_json::to_value(&status).map_err(|error| {
+        CdcError::new(ErrorCode::InternalServerError, "cannot write the status").with_source(error)
+    })?;
+    if let Value::Object(members) = &mut value {
+        // The oldest form of the answer does not have these two.
+        members.shift_remove("cluster_id");
+        members.shift_remove("liveness");
+    }
+    one_space(&value)
+}
+
+async fn health(State(app): State<App>) -> Answer {
+    app.service.health().await?;
+    super::respond::empty()
+}
+
+async fn metrics() -> Response {
+    let mut text = Vec::new();
+    let encoder = TextEncoder::new();
+    let families = prometheus::gather();
+    if let Err(error) = encoder.encode(&families, &mut text) {
+        let error =
+            CdcError::new(ErrorCode::InternalServerError, "cannot write the metrics").with_source(error);
+        return Failure(error).into_response();
+    }
+    ([(header::CONTENT_TYPE, encoder.format_type().to_owned())], text).into_response()
+}
+
+/// Start scripts of the original wait for the words `etcd info` here.
+async fn debug_info(State(app): State<App>) -> Result<String, Failure> {
+    let mut text = String::from("*** owner info ***\n\n");
+    let live = app.service.live().borrow().clone();
+    for feed in &live.changefeeds {
+        let reason = feed.reason.as_deref().unwrap_or("-");
+        line(
+            &mut text,
+            format_args!(
+                "{}/{}: {}, checkpoint {}, {reason}",
+                feed.namespace, feed.id, feed.state, feed.checkpoint_ts
+            ),
+        );
+    }
+    text.push_str("\n*** processors info ***\n\n");
+    for processor in app.service.processors().await? {
+        line(
+            &mut text,
+            format_args!(
+                "{}/{} on {}",
+                processor.namespace, processor.changefeed_id, processor.capture_id
+            ),
+        );
+    }
+    text.push_str("\n*** etcd info ***\n\nmetadata is kept in the data directory\n");
+    let watermark = app.upstream.watermark().borrow().clone();
+    line(
+        &mut text,
+        format_args!(
+            "\n*** upstream info ***\n\nread up to {} at {}",
+            watermark.resolved_ts, watermark.position
+        ),
+    );
+    Ok(text)
+}
+
+fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
+    writeln!(text, "{words}").expect("a String takes any text");
+}
+
+async fn config(State(app): State<App>) -> Answer {
+    let config = &app.config;
+    let shown = json!({
+        "addr": config.addr.to_string(),
+        "advertise-addr": config.advertise_addr,
+        "log-level": app.log.level(),
+        "data-dir": config.data_dir.display().to_string(),
+        "tz": config.time_zone.iana_name().unwrap_or("System"),
+        "cluster-id": config.cluster_id,
+        "upstream-uri": tidegate_model::mask_uri(&config.upstream_uri),
+    });
+    one_space(&shown)
+}
+
+/// Body: one JSON string.
+async fn set_log_level(State(app): State<App>, body: Body) -> Answer {
+    let level: String = serde_json::from_slice(&body.0).map_err(|error| {
+        CdcError::new(
+            ErrorCode::APIInvalidParam,
+            format_args!("invalid log level: {error}"),
+        )
+    })?;
+    app.log.set_level(&level)?;
+    super::respond::empty()
+}
