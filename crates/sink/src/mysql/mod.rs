@@ -41,8 +41,12 @@ pub(crate) async fn check(spec: &SinkSpec) -> Result<()> {
 }
 
 #[cfg(test)]
+mod ddl_tests;
+#[cfg(test)]
 mod script_tests;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod value_tests;

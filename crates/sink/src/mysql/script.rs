@@ -258,7 +258,8 @@ impl Texts {
             return;
         }
         let fits = self.current.len() + statement.len() < self.options.text_bytes_max;
-        if !self.current.is_empty() && !(fits && self.options.merge_statements) {
+        let joins = self.current.is_empty() || (fits && self.options.merge_statements);
+        if !joins {
             self.done.push(std::mem::take(&mut self.current));
         }
         if !self.current.is_empty() {

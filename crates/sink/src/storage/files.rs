@@ -80,9 +80,13 @@ fn make_dirs(dir: &Path) -> io::Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
+    let missing: Vec<&Path> = dir.ancestors().take_while(|path| !path.is_dir()).collect();
     fs::create_dir_all(dir)?;
-    // Directories made just now must survive a power cut too.
-    dir.parent().map_or(Ok(()), sync_dir)
+    // Directories made just now must survive a power cut too: each is an entry of the one above it.
+    missing
+        .into_iter()
+        .filter_map(Path::parent)
+        .try_for_each(sync_dir)
 }
 
 fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {

@@ -7,6 +7,7 @@ mod config;
 mod files;
 mod metrics;
 mod settings;
+mod split;
 mod storage_sink;
 mod table_files;
 mod worker;

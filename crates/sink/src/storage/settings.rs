@@ -264,13 +264,14 @@ mod tests {
         assert!(matches!(config.format, Format::CanalJson(options) if options.enable_tidb_extension));
     }
 
+    fn check(uri: &str, change: fn(&mut SinkConfig), code: ErrorCode, expect: &str) {
+        let error = read(&spec(uri, change)).unwrap_err();
+        assert_eq!(error.code(), code, "{uri}: {error}");
+        assert!(error.message().contains(expect), "{}", error.message());
+    }
+
     #[test]
-    fn mistakes_are_named() {
-        let check = |uri: &str, change: fn(&mut SinkConfig), code: ErrorCode, expect: &str| {
-            let error = read(&spec(uri, change)).unwrap_err();
-            assert_eq!(error.code(), code, "{uri}: {error}");
-            assert!(error.message().contains(expect), "{}", error.message());
-        };
+    fn mistakes_in_the_uri_are_named() {
         let storage = ErrorCode::StorageSinkInvalidConfig;
         check("file://d/x?protocol=csv", |_| {}, storage, "three slashes");
         check("file:///?protocol=csv", |_| {}, storage, "directory");
@@ -304,6 +305,10 @@ mod tests {
             ErrorCode::SinkUnknownProtocol,
             "csv and canal-json",
         );
+    }
+
+    #[test]
+    fn mistakes_in_the_config_are_named() {
         let csv = "file:///d?protocol=csv";
         let format = ErrorCode::SinkInvalidConfig;
         check(

@@ -385,3 +385,31 @@ async fn a_failing_disk_fails_the_sink_and_loses_the_batch() {
         .await;
     assert_eq!(again.unwrap_err().code(), ErrorCode::ExternalStorageAPI);
 }
+
+#[tokio::test]
+async fn an_update_of_the_key_is_a_delete_and_an_insert_unless_raw_events_are_wanted() {
+    use crate::mysql::testing::{pairs, updated};
+
+    for (output_raw_change_event, expect) in [
+        (
+            false,
+            "\"D\",\"t\",\"s\",1,\"a\"\n\"I\",\"t\",\"s\",2,\"a\"\n\"U\",\"t\",\"s\",2,\"b\"\n",
+        ),
+        (true, "\"U\",\"t\",\"s\",2,\"a\"\n\"U\",\"t\",\"s\",2,\"b\"\n"),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        let sink = open(StorageConfig {
+            output_raw_change_event,
+            ..config(root.path())
+        })
+        .await;
+        let t = pairs("s", "t");
+        let mut txn = txn(10, &[]);
+        txn.blocks = vec![updated(&t, (1, "a"), (2, "a")), updated(&t, (2, "a"), (2, "b"))];
+        sink.write(batch(&Arc::new(Heard::default()), 1, vec![txn]))
+            .await
+            .unwrap();
+        sink.flush().await.unwrap();
+        assert_eq!(data_files(root.path())[0].1, expect);
+    }
+}

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::config::StorageConfig;
 use super::metrics::StorageMetrics;
+use super::split::KeyChanges;
 use super::table_files::TableFiles;
 
 /// What a worker is told.
@@ -143,13 +144,27 @@ impl Worker {
                 self.encoder.start_file(block.table(), &mut content);
             }
             let now_ms = self.clock.unix_ms();
-            for row in block.rows() {
-                self.encoder.row(row, commit_ts, now_ms, &mut content)?;
-            }
+            self.encode(&block, commit_ts, now_ms, &mut content)?;
             self.metrics.rows(block.len());
             last_ts = commit_ts;
         }
         self.write_file(&name, &mut content, date)
+    }
+
+    fn encode(&mut self, block: &RowBlock, commit_ts: Ts, now_ms: u64, out: &mut Vec<u8>) -> Result<()> {
+        let changes = if self.config.output_raw_change_event {
+            None
+        } else {
+            KeyChanges::of(block)
+        };
+        match changes {
+            None => block
+                .rows()
+                .try_for_each(|row| self.encoder.row(row, commit_ts, now_ms, out)),
+            Some(changes) => changes
+                .in_place(block)
+                .try_for_each(|row| self.encoder.row(row, commit_ts, now_ms, out)),
+        }
     }
 
     fn write_file(&mut self, name: &TableName, content: &mut Vec<u8>, date: Option<&String>) -> Result<()> {
