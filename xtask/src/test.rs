@@ -162,17 +162,18 @@ pub(crate) fn simulate(arguments: &[String]) -> Result<()> {
     let mut cargo = cargo(&[
         "test",
         "-p",
-        "tidegate-testkit",
+        "tidegate-engine",
+        "--test",
+        "sim",
         "--locked",
         "--",
         "--nocapture",
-        "sim",
     ]);
     let mut rest = arguments.iter();
     while let Some(name) = rest.next() {
         let variable = match name.as_str() {
             "--seed" => "TIDEGATE_SIM_SEED",
-            "--iters" => "TIDEGATE_SIM_ITERS",
+            "--iters" => "TIDEGATE_SIM_SEEDS",
             other => bail!("sim takes --seed N and --iters M, not {other}"),
         };
         let value = rest.next().with_context(|| format!("{name} needs a number"))?;

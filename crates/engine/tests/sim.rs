@@ -3,7 +3,7 @@
 //! Each seed plays a generated history into a destination that remembers every row, kills the process a few times
 //! between any two effects, and looks for lost rows, broken order, checkpoints that ran ahead or moved back.
 //!
-//! `TIDEGATE_SIM_SEEDS` sets how many seeds are played (1000), `TIDEGATE_SIM_SEED` plays one and prints its steps.
+//! `TIDEGATE_SIM_SEED` is the first seed played (0), `TIDEGATE_SIM_SEEDS` how many are (1000; 1 if the first is given).
 
 use std::env;
 use std::sync::{Arc, Mutex};
@@ -260,10 +260,10 @@ fn no_seed_loses_a_row() {
             .ok()
             .map(|text| text.parse::<u64>().expect("a number"))
     };
-    let seeds = match number("TIDEGATE_SIM_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("TIDEGATE_SIM_SEEDS").unwrap_or(SEEDS),
-    };
+    let first = number("TIDEGATE_SIM_SEED");
+    let count = number("TIDEGATE_SIM_SEEDS").unwrap_or(if first.is_some() { 1 } else { SEEDS });
+    let first = first.unwrap_or(0);
+    let seeds = first..first + count;
     let failed: Vec<String> = seeds
         .filter_map(|seed| {
             let faults = play(seed, None);

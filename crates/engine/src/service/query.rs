@@ -41,7 +41,11 @@ impl ReplicationService {
 
     /// Names of all changefeeds of all namespaces, in order.
     pub fn changefeed_ids(&self) -> Vec<ChangefeedId> {
-        self.registry.all().iter().map(|handle| handle.id.clone()).collect()
+        self.registry
+            .all()
+            .iter()
+            .map(|handle| handle.id.clone())
+            .collect()
     }
 
     /// One changefeed.
