@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -605,4 +606,29 @@ async fn a_failing_sink_shows_its_error_while_it_is_retried() {
     let status = bench.service.changefeed_status(&feed("a")).await.unwrap();
     assert!(status.last_error.is_some());
     bench.until("a", "failed").await;
+}
+
+/// A bug in an owner must not leave a changefeed that looks well and does nothing.
+#[tokio::test(start_paused = true)]
+async fn a_changefeed_whose_owner_panics_is_shown_as_failed() {
+    let armed = Arc::new(AtomicBool::new(false));
+    let trap = Arc::clone(&armed);
+    let store = MemStore::new().watched(Box::new(move |_key, _value| {
+        assert!(!trap.load(Ordering::Relaxed), "a bug");
+    }));
+    let history = Arc::new(History::generate(1, 40, START_MS));
+    let downstream = Downstream::new(&history);
+    let clock = SimClock::starting_at(START_MS + 1000);
+    let bench = Bench::restart(FaultPlan::default(), history, downstream, store, clock).await;
+    bench.create("a").await.unwrap();
+    armed.store(true, Ordering::Relaxed);
+    bench.until("a", "failed").await;
+    let detail = bench.service.get_changefeed(&feed("a")).await.unwrap();
+    assert_eq!(detail.error.unwrap().code, "CDC:ErrOwnerUnknown");
+    assert_eq!(
+        code(bench.service.pause_changefeed(&feed("a")).await),
+        Some(ErrorCode::OwnerUnknown)
+    );
+    armed.store(false, Ordering::Relaxed);
+    bench.create("b").await.expect("others go on");
 }

@@ -99,7 +99,8 @@ pub(crate) struct RunningError {
 }
 
 impl RunningError {
-    pub(super) fn new(error: &CdcError, now: Now) -> Self {
+    /// `error` as it is shown.
+    pub(crate) fn new(error: &CdcError, now: Now) -> Self {
         RunningError {
             time_ms: now.unix_ms,
             code: error.code().as_str().to_owned(),

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tidegate_model::{ChangefeedId, Result, Ts};
+use tidegate_model::{CdcError, ChangefeedId, Result, Ts};
 use tokio::sync::{mpsc, oneshot};
 
 use super::record::FeedInfo;
-use crate::feed::{FeedState, RunningError, State};
+use crate::feed::{FeedState, Now, RunningError, State};
 use crate::processor::{RunView, Shared};
 
 /// A changefeed at one moment.
@@ -62,6 +62,21 @@ impl FeedView {
         }
     }
 
+    /// The view of a changefeed whose owner is gone.
+    pub(crate) fn given_up(self, error: &CdcError, unix_ms: u64) -> Self {
+        let now = Now {
+            unix_ms,
+            ..Now::default()
+        };
+        FeedView {
+            state: State::Failed,
+            error: Some(RunningError::new(error, now)),
+            resolved: Ts::ZERO,
+            run: None,
+            ..self
+        }
+    }
+
     /// Figures of the present run.
     pub(crate) fn run_view(&self) -> Option<RunView> {
         self.run.as_ref().map(|run| run.view())
@@ -78,7 +93,7 @@ pub(crate) enum Command {
     /// description (by its epoch).
     Update(Box<FeedInfo>, oneshot::Sender<Result<()>>),
     /// The upstream no longer keeps the log from the checkpoint on.
-    LogLost(tidegate_model::CdcError),
+    LogLost(CdcError),
     /// Stop the pipeline, store the checkpoint, end. The state stays as it is.
     Shutdown,
 }

@@ -22,6 +22,8 @@ const EVENT_QUEUE: usize = 2048;
 const EVENTS_AT_ONCE: usize = 512;
 /// Larger transactions arrive in parts of this size.
 const PART_BYTES_MAX: usize = 4 << 20;
+/// Under a small quota parts get smaller, but not smaller than this.
+const PART_BYTES_MIN: usize = 64 << 10;
 /// How often the sink is told the checkpoint, as in the original.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a sink that lost a batch gets to say why.
@@ -69,7 +71,9 @@ fn pull_job(job: &Job) -> PullJob {
         start_ts: job.checkpoint,
         selector: Arc::clone(&job.selector),
         force_replicate: job.force_replicate,
-        part_bytes_max: PART_BYTES_MAX.min(usize::try_from(job.memory_quota / 4).unwrap_or(usize::MAX)),
+        part_bytes_max: usize::try_from(job.memory_quota / 4)
+            .unwrap_or(usize::MAX)
+            .clamp(PART_BYTES_MIN, PART_BYTES_MAX),
         on_trouble: Arc::new(move |error| {
             shared.set_upstream_trouble(error);
             // A full queue means that the owner has warnings enough already.

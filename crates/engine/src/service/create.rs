@@ -53,7 +53,7 @@ impl ReplicationService {
         let feed = FeedState::load(State::Normal, start_ts, stuck, info.epoch, self.env.now());
         let (handle, owner) = self.owner(Arc::clone(&info), feed, self.env.store.record(&info.id));
         let (reply, answer) = oneshot::channel();
-        self.spawn_creation(owner, Creation { reservation, reply });
+        self.spawn_owner(&handle, owner.create(Creation { reservation, reply }));
         answer.await.map_err(|_dropped| owner_gone())??;
         Ok(self.created(&handle.view()))
     }

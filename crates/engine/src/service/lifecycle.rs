@@ -59,7 +59,8 @@ impl ReplicationService {
             ));
         }
         let (reply, answer) = oneshot::channel();
-        order(&handle, Command::Update(Box::new(info), reply), answer).await?;
+        self.order(&handle, Command::Update(Box::new(info), reply), answer)
+            .await?;
         Ok(self.detail(&handle.view()))
     }
 
@@ -71,7 +72,7 @@ impl ReplicationService {
     pub async fn pause_changefeed(&self, id: &ChangefeedId) -> Result<()> {
         let handle = self.registry.get(id)?;
         let (reply, answer) = oneshot::channel();
-        order(&handle, Command::Pause(reply), answer).await
+        self.order(&handle, Command::Pause(reply), answer).await
     }
 
     /// Goes on from the checkpoint, or from another one. Does nothing to a running changefeed.
@@ -86,7 +87,8 @@ impl ReplicationService {
         let from = overwrite.unwrap_or_else(|| handle.view().checkpoint);
         self.start_ts(from, "checkpoint-ts").await?;
         let (reply, answer) = oneshot::channel();
-        order(&handle, Command::Resume(overwrite, reply), answer).await
+        self.order(&handle, Command::Resume(overwrite, reply), answer)
+            .await
     }
 
     /// Deletes a changefeed. Its pipeline is closed and its records are gone when this returns; an unknown id is no
@@ -99,9 +101,27 @@ impl ReplicationService {
             return Ok(());
         };
         let (reply, answer) = oneshot::channel();
-        match order(&handle, Command::Remove(reply), answer).await {
+        match self.order(&handle, Command::Remove(reply), answer).await {
             Err(error) if self.registry.get(id).is_ok() => Err(error),
             _ => Ok(()),
+        }
+    }
+
+    /// Sends an order to an owner and waits for its answer.
+    async fn order(
+        &self,
+        handle: &Handle,
+        command: Command,
+        answer: oneshot::Receiver<Result<()>>,
+    ) -> Result<()> {
+        let answer = match handle.commands.send(command).await {
+            Ok(()) => answer.await.ok(),
+            Err(_closed) => None,
+        };
+        match answer {
+            Some(answer) => answer,
+            // Its owner has ended: because it was removed, or for no good reason.
+            None => self.registry.get(&handle.id).and(Err(owner_gone())),
         }
     }
 
@@ -159,16 +179,4 @@ fn is_same(new: &FeedInfo, old: &FeedInfo) -> bool {
 
 fn refused(text: &str) -> CdcError {
     CdcError::new(ErrorCode::ChangefeedUpdateRefused, text)
-}
-
-/// Sends an order to an owner and waits for its answer.
-async fn order(handle: &Handle, command: Command, answer: oneshot::Receiver<Result<()>>) -> Result<()> {
-    let gone = || {
-        CdcError::new(
-            ErrorCode::ChangeFeedNotExists,
-            format_args!("changefeed not exists, {}", handle.id),
-        )
-    };
-    handle.commands.send(command).await.map_err(|_closed| gone())?;
-    answer.await.map_err(|_dropped| owner_gone())?
 }

@@ -10,10 +10,12 @@ mod query;
 mod tables;
 mod watch;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
 use jiff::tz::TimeZone;
 use tidegate_api::LiveSnapshot;
 use tidegate_meta::MetaStore;
@@ -26,8 +28,8 @@ use tokio::time::timeout;
 
 use crate::feed::FeedState;
 use crate::owner::{
-    Capture, Command, Creation, Env, FeedInfo, FeedRecord, FeedStore, FeedView, Handle, Owner, Registry,
-    Start, stuck_duration,
+    Capture, Command, Env, FeedInfo, FeedRecord, FeedStore, FeedView, Handle, Owner, Registry, Start,
+    stuck_duration,
 };
 
 /// Orders that may wait for the owner of a changefeed.
@@ -99,8 +101,8 @@ impl ReplicationService {
             feed.error = stored.error;
             feed.warning = stored.warning;
             let (handle, owner) = self.owner(info, feed, record);
-            self.registry.insert(handle);
-            self.tasks().spawn(owner.run());
+            self.registry.insert(Arc::clone(&handle));
+            self.spawn_owner(&handle, owner.run());
         }
         self.tasks().spawn(watch::watch_upstream(
             Arc::clone(&self.env),
@@ -164,25 +166,30 @@ impl ReplicationService {
         (handle, owner)
     }
 
-    fn spawn_creation(&self, owner: Owner, creation: Creation) {
-        self.tasks().spawn(owner.create(creation));
+    /// Runs an owner. One that panics leaves a failed changefeed behind, not one that looks well.
+    fn spawn_owner(&self, handle: &Arc<Handle>, owner: impl Future<Output = ()> + Send + 'static) {
+        let handle = Arc::clone(handle);
+        let clock = Arc::clone(&self.env.clock);
+        self.tasks().spawn(async move {
+            if AssertUnwindSafe(owner).catch_unwind().await.is_err() {
+                tracing::error!(changefeed = %handle.id, "the owner of a changefeed failed unexpectedly");
+                handle.publish(handle.view().given_up(&owner_gone(), clock.unix_ms()));
+            }
+        });
     }
 
     fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        // Owners of removed changefeeds have ended; one that panicked is worth a word.
-        while let Some(ended) = tasks.try_join_next() {
-            if let Err(error) = ended
-                && error.is_panic()
-            {
-                tracing::error!(%error, "the owner of a changefeed failed");
-            }
-        }
+        // Forget the owners of removed changefeeds.
+        while tasks.try_join_next().is_some() {}
         tasks
     }
 }
 
 /// The error of an owner that ended before it answered.
 fn owner_gone() -> CdcError {
-    CdcError::new(ErrorCode::OwnerUnknown, "the changefeed's owner has ended")
+    CdcError::new(
+        ErrorCode::OwnerUnknown,
+        "the changefeed's owner has ended unexpectedly: restart the server",
+    )
 }
