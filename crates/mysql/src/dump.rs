@@ -210,8 +210,9 @@ fn session_settings(flavour: Flavour, request: &DumpRequest) -> String {
             sql.push_str(", @slave_gtid_strict_mode=1, @slave_gtid_ignore_duplicates=0");
         }
     } else {
-        // Dump threads of one reader are matched by this id.
-        write!(sql, ", @slave_uuid=UUID(), @replica_uuid=@slave_uuid").unwrap_or_default();
+        // The server matches the dump threads of one reader by this id.
+        let uuid = format!("74696465-6761-7465-0000-0000{:08x}", request.server_id);
+        write!(sql, ", @slave_uuid='{uuid}', @replica_uuid='{uuid}'").unwrap_or_default();
     }
     sql
 }

@@ -47,7 +47,11 @@ pub(crate) async fn build(
         rebuilt(ddl.kind, &kept, ddl.tables.len()).map_or_else(|| Arc::clone(&logged.query), Arc::from);
     let mut tables = Vec::new();
     for target in kept {
-        let info = table_after(mounter.shared(), ddl.kind, target, group.commit_ts).await?;
+        let info = match table_after(mounter.shared(), ddl.kind, target, group.commit_ts).await? {
+            After::Info(info) => Some(info),
+            After::Unknown => None,
+            After::Unsupported => continue,
+        };
         if is_out(mounter, ddl.kind, target, info.as_deref())? {
             tracing::warn!(table = %target.name, "a schema change of a table without a key is not replicated");
             continue;
@@ -126,27 +130,34 @@ fn rebuilt(kind: DdlKind, kept: &[&Target], all: usize) -> Option<String> {
     String::from_utf8(sql).ok()
 }
 
+/// A table after a statement.
+enum After {
+    Info(Arc<TableInfo>),
+    /// It is gone, or the catalogue has moved on.
+    Unknown,
+    /// Its rows can never be replicated.
+    Unsupported,
+}
+
 /// The table after the statement, when the catalogue still shows that version.
-async fn table_after(
-    shared: &Shared,
-    kind: DdlKind,
-    target: &Target,
-    ts: Ts,
-) -> Result<Option<Arc<TableInfo>>> {
+async fn table_after(shared: &Shared, kind: DdlKind, target: &Target, ts: Ts) -> Result<After> {
     if matches!(kind, DdlKind::DropTable | DdlKind::CreateView | DdlKind::DropView) {
-        return Ok(None);
+        return Ok(After::Unknown);
     }
     let version = shared.schema.version_at(&target.name, ts);
     let is_newest = || shared.schema.version_at(&target.name, Ts::MAX) == version;
     if !is_newest() {
-        return Ok(None);
+        return Ok(After::Unknown);
     }
     let Some(table) = shared.hints.reload(shared, &target.name).await? else {
-        return Ok(None);
+        return Ok(After::Unknown);
     };
+    if let Some(reason) = &table.unsupported {
+        tracing::warn!(table = %target.name, reason, "a schema change of this table is not replicated");
+        return Ok(After::Unsupported);
+    }
     // A later statement may have changed the catalogue already: the log up to here tells.
-    let facts = shared.facts();
-    let end = shared.questions.end_position(&facts).await?;
+    let end = shared.questions.end_position(&shared.facts()).await?;
     let mut position = shared.position();
     let reached = timeout(
         CATALOGUE_WAIT,
@@ -154,9 +165,9 @@ async fn table_after(
     )
     .await;
     if !matches!(reached, Ok(Ok(_))) || !is_newest() {
-        return Ok(None);
+        return Ok(After::Unknown);
     }
-    Ok(Some(Arc::new(TableInfo {
+    Ok(After::Info(Arc::new(TableInfo {
         name: target.name.clone(),
         id: version.id,
         version: version.since,

@@ -10,6 +10,8 @@ use super::shared::Shared;
 const THIN_AFTER_MS: u64 = 3_600_000;
 /// ... to one in this time.
 const THIN_TO_MS: u64 = 60_000;
+/// Writes in one transaction of the store.
+const WRITES_MAX: usize = 1000;
 
 /// Drops anchors whose file the server has purged, thins old ones, and measures what is left.
 pub(crate) async fn run(shared: &Shared) {
@@ -19,7 +21,7 @@ pub(crate) async fn run(shared: &Shared) {
 }
 
 async fn tidy(shared: &Shared) -> Result<()> {
-    let files = shared.questions.binary_logs().await?;
+    let files = shared.own_questions.binary_logs().await?;
     let Some((oldest, _)) = files.first() else {
         return Ok(());
     };
@@ -32,5 +34,10 @@ async fn tidy(shared: &Shared) -> Result<()> {
         dropped
     };
     metrics::retained(&files);
-    shared.anchors.remove(&dropped).await
+    shared.anchors.remove(&dropped).await?;
+    let forgotten = shared.schema.prune(shared.oldest());
+    for some in forgotten.chunks(WRITES_MAX) {
+        shared.anchors.commit(some.to_vec()).await?;
+    }
+    Ok(())
 }

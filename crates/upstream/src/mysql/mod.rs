@@ -102,15 +102,7 @@ impl MysqlUpstream {
     }
 
     async fn check(&self, ts: Ts) -> Result<()> {
-        let oldest = self.shared.oldest();
-        if ts < oldest {
-            return Err(CdcError::new(
-                ErrorCode::StartTsBeforeGC,
-                format!(
-                    "the start ts {ts} is before the oldest one that the upstream can still serve, {oldest}"
-                ),
-            ));
-        }
+        self.check_kept(ts)?;
         let now = self.server_ts().await?;
         if ts > now {
             return Err(CdcError::new(
@@ -118,7 +110,20 @@ impl MysqlUpstream {
                 format!("the start ts {ts} is in the future: the upstream's clock is at {now}"),
             ));
         }
-        self.shared.pass(ts).await
+        self.shared.pass(ts).await?;
+        // A new timeline may have begun meanwhile.
+        self.check_kept(ts)
+    }
+
+    fn check_kept(&self, ts: Ts) -> Result<()> {
+        let oldest = self.shared.oldest();
+        if ts >= oldest {
+            return Ok(());
+        }
+        Err(CdcError::new(
+            ErrorCode::StartTsBeforeGC,
+            format!("the start ts {ts} is before the oldest one that the upstream can still serve, {oldest}"),
+        ))
     }
 
     async fn summaries(&self) -> Result<Vec<TableSummary>> {

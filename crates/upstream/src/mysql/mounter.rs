@@ -49,6 +49,8 @@ pub(crate) struct Mounter {
     /// Tables that had a key when they were last seen.
     eligible: HashMap<TableName, bool>,
     metrics: FeedMetrics,
+    /// Parts of a transaction were sent, and its end was not.
+    unfinished: bool,
 }
 
 /// Rows of a transaction on their way out, in parts of limited size.
@@ -59,6 +61,7 @@ struct Parts<'a> {
     part: u32,
     bytes: usize,
     blocks: Vec<RowBlock>,
+    unfinished: &'a mut bool,
 }
 
 impl Parts<'_> {
@@ -85,6 +88,7 @@ impl Parts<'_> {
         };
         self.part += 1;
         self.bytes = 0;
+        *self.unfinished = !last;
         self.out.send(Yield::Txn(txn)).await
     }
 }
@@ -97,6 +101,7 @@ impl Mounter {
             job,
             slots: HashMap::new(),
             eligible: HashMap::new(),
+            unfinished: false,
         }
     }
 
@@ -122,6 +127,11 @@ impl Mounter {
         self.slots.clear();
     }
 
+    /// Whether the stream stands inside a transaction, so that nothing may be sent again.
+    pub(crate) fn is_inside(&self) -> bool {
+        self.unfinished
+    }
+
     /// Sends the group's rows. Returns whether the receiver is still there.
     ///
     /// # Errors
@@ -130,7 +140,15 @@ impl Mounter {
         if let Some(obstacle) = &group.obstacle {
             return Err(obstacle_error(obstacle, group));
         }
+        let mut unfinished = false;
+        let outcome = self.mount_parts(group, out, &mut unfinished).await;
+        self.unfinished = unfinished;
+        outcome
+    }
+
+    async fn mount_parts(&mut self, group: &Group, out: &EventTx, unfinished: &mut bool) -> Result<bool> {
         let mut parts = Parts {
+            unfinished,
             out,
             group,
             bytes_max: self.job.part_bytes_max,
@@ -223,7 +241,8 @@ impl Mounter {
         self.slots.insert(
             map.table_id,
             Slot {
-                definition: map.definition().clone(),
+                // A copy: the packet's allocation is shared with many others.
+                definition: Bytes::copy_from_slice(map.definition()),
                 mounted,
             },
         );
@@ -251,6 +270,7 @@ impl Mounter {
         self.eligible.insert(name, eligible);
         if !eligible && !self.job.force_replicate {
             self.metrics.ignored_tables.inc();
+            tracing::warn!(table = %info.name, "rows of a table without a key are not replicated");
             return Ok(None);
         }
         Ok(Some(Mounted {

@@ -69,7 +69,10 @@ impl Puller {
         loop {
             let version = *self.changes.borrow_and_update();
             let step = match self.shared.ring.fetch(self.at, FETCH_BYTES) {
-                Fetched::Groups(groups, resolved) => self.take_from_ring(&groups, resolved).await?,
+                Fetched::Groups(groups, resolved) => match self.take_from_ring(&groups, resolved).await {
+                    Ok(step) => step,
+                    Err(error) => self.trouble(error).await?,
+                },
                 Fetched::Behind => match self.read_privately().await {
                     Ok(step) => step,
                     Err(error) => self.trouble(error).await?,
@@ -168,6 +171,7 @@ impl Puller {
             {
                 return Ok(false);
             }
+            self.at = group.commit_ts;
         }
         let has_content = !group.events.is_empty() || group.obstacle.is_some();
         if has_content && group.rows_ts() > self.at && !self.mounter.mount(group, &self.out).await? {
@@ -196,7 +200,7 @@ impl Puller {
 
     /// Reports an error that may mend itself; gives the others back.
     fn report(&self, error: CdcError) -> Result<()> {
-        if error.code().retry_class() != RetryClass::Retry {
+        if error.code().retry_class() != RetryClass::Retry || self.mounter.is_inside() {
             return Err(self.with_range(error));
         }
         (self.mounter.job().on_trouble)(&error);

@@ -24,10 +24,10 @@ pub(crate) struct Questions {
 }
 
 impl Questions {
-    pub(crate) fn new(connect: ConnectOptions, conn: Conn) -> Self {
+    pub(crate) fn new(connect: ConnectOptions, conn: Option<Conn>) -> Self {
         Questions {
             connect,
-            conn: Mutex::new(Some((conn, Instant::now()))),
+            conn: Mutex::new(conn.map(|conn| (conn, Instant::now()))),
         }
     }
 

@@ -228,7 +228,7 @@ impl Session<'_> {
     async fn probe(&mut self, stop: &CancellationToken) {
         if self.waiting.is_none() {
             let facts = self.shared.facts();
-            let asked = self.shared.questions.probe(&facts).await;
+            let asked = self.shared.own_questions.probe(&facts).await;
             match asked {
                 Ok(probe) => {
                     self.tail.set_clock(probe.clock_ms);

@@ -94,11 +94,11 @@ impl Ring {
         self.bump();
     }
 
-    /// Groups with `commit_ts > after`, at most about `bytes_max` bytes of them.
+    /// Groups with `end_ts > after`, at most about `bytes_max` bytes of them.
     pub(crate) fn fetch(&self, after: Ts, bytes_max: usize) -> Fetched {
         let state = self.lock();
         let behind = !state.open || after < state.floor;
-        let from = state.groups.partition_point(|group| group.commit_ts <= after);
+        let from = state.groups.partition_point(|group| group.end_ts() <= after);
         if let Some(error) = &state.failure
             && (behind || from == state.groups.len())
         {

@@ -40,6 +40,8 @@ pub(crate) struct SchemaLog {
 #[derive(Default)]
 struct State {
     tables: HashMap<TableName, Vec<(Ts, Option<TableId>)>>,
+    /// Tables of each stored change.
+    records: BTreeMap<Ts, Vec<TableName>>,
     last: Ts,
 }
 
@@ -79,16 +81,32 @@ impl SchemaLog {
             return None;
         }
         self.record(ts, &changes);
-        Some(Write::Put(
-            format!("{}{:020}", self.prefix, ts.as_u64()),
-            encode(ts, &changes),
-        ))
+        Some(Write::Put(self.key(ts), encode(ts, &changes)))
     }
 
     /// The table as rows at `ts` see it.
     pub(crate) fn version_at(&self, name: &TableName, ts: Ts) -> TableVersion {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         self.lookup(&state, name, ts)
+    }
+
+    /// Forgets changes that nobody who reads after `before` can need: what later ones have replaced, and tables
+    /// that are gone. Returns what makes that durable.
+    pub(crate) fn prune(&self, before: Ts) -> Vec<Write> {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let old: Vec<Ts> = state.records.range(..=before).map(|(ts, _)| *ts).collect();
+        let mut dropped = Vec::new();
+        for ts in old {
+            if state.is_obsolete(ts, before) {
+                state.drop_record(ts);
+                dropped.push(Write::Delete(self.key(ts)));
+            }
+        }
+        dropped
+    }
+
+    fn key(&self, ts: Ts) -> String {
+        format!("{}{:020}", self.prefix, ts.as_u64())
     }
 
     fn lookup(&self, state: &State, name: &TableName, ts: Ts) -> TableVersion {
@@ -163,12 +181,42 @@ impl SchemaLog {
     fn record(&self, ts: Ts, changes: &[Change]) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         state.last = state.last.max(ts);
+        let names = changes.iter().map(|change| change.name.clone()).collect();
+        state.records.insert(ts, names);
         for change in changes {
             state
                 .tables
                 .entry(change.name.clone())
                 .or_default()
                 .push((ts, change.id));
+        }
+    }
+}
+
+impl State {
+    /// Records are looked at in order: what comes before this one and is still here is needed.
+    fn is_obsolete(&self, ts: Ts, before: Ts) -> bool {
+        let names = self.records.get(&ts).map_or(&[][..], Vec::as_slice);
+        names.iter().all(|name| {
+            let entries = self.tables.get(name).map_or(&[][..], Vec::as_slice);
+            let Some(at) = entries.iter().position(|(since, _)| *since == ts) else {
+                return true;
+            };
+            let replaced = entries.get(at + 1).is_some_and(|(since, _)| *since <= before);
+            // The end of a table hides what came before it.
+            let gone = at == 0 && entries.get(at).is_some_and(|(_, id)| id.is_none());
+            replaced || gone
+        })
+    }
+
+    fn drop_record(&mut self, ts: Ts) {
+        for name in self.records.remove(&ts).unwrap_or_default() {
+            if let Some(entries) = self.tables.get_mut(&name) {
+                entries.retain(|(since, _)| *since != ts);
+                if entries.is_empty() {
+                    self.tables.remove(&name);
+                }
+            }
         }
     }
 }
@@ -316,6 +364,34 @@ mod tests {
             None,
             "already known"
         );
+    }
+
+    #[test]
+    fn what_nobody_can_need_is_forgotten() {
+        let log = SchemaLog::new(1, Ts::from_u64(5));
+        let apply =
+            |kind, table: &str, ts| log.apply(&ddl(kind, &[(table, None)]), Ts::from_u64(ts)).unwrap();
+        for ts in [10, 12, 14] {
+            apply(DdlKind::AddColumn, "t", ts);
+        }
+        apply(DdlKind::CreateTable, "temporary", 20);
+        apply(DdlKind::DropTable, "temporary", 22);
+        apply(DdlKind::AddColumn, "t", 30);
+        let at = |ts| log.version_at(&name("t"), Ts::from_u64(ts));
+        let (seen, newest) = (at(25), at(99));
+        let keys = |before| -> Vec<u64> {
+            let dropped = log.prune(Ts::from_u64(before));
+            let key = |write: &Write| match write {
+                Write::Delete(key) => key.rsplit_once('/').unwrap().1.parse().unwrap(),
+                Write::Put(..) => panic!("pruning writes nothing"),
+            };
+            dropped.iter().map(key).collect()
+        };
+        assert_eq!(keys(25), [10, 12, 20, 22]);
+        assert_eq!((at(25), at(99)), (seen, newest));
+        assert_eq!(keys(25), [0; 0]);
+        assert_eq!(keys(30), [14]);
+        assert_eq!(at(99), newest);
     }
 
     #[test]

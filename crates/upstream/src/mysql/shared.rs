@@ -49,7 +49,10 @@ pub(crate) struct Shared {
     pub(crate) watermark: watch::Sender<UpstreamWatermark>,
     pub(crate) private_readers: Semaphore,
     server_id: AtomicU32,
+    /// For pullers and the API.
     pub(crate) questions: Questions,
+    /// For the shared reader, which must not wait behind a long question of somebody else.
+    pub(crate) own_questions: Questions,
     /// Somebody starts at this ts: no later commit may get a smaller one.
     start_wanted: Mutex<Ts>,
     /// Wakes the shared reader to look at `start_wanted`.
@@ -82,7 +85,8 @@ impl Shared {
             flavour: parts.facts.flavour(),
             ring: Ring::new(parts.options.ring_bytes),
             private_readers: Semaphore::new(parts.options.private_readers_max),
-            questions: Questions::new(parts.options.connect.clone(), parts.control),
+            questions: Questions::new(parts.options.connect.clone(), None),
+            own_questions: Questions::new(parts.options.connect.clone(), Some(parts.control)),
             options: parts.options,
             facts: RwLock::new(Arc::new(parts.facts)),
             warnings: Mutex::new(parts.warnings),

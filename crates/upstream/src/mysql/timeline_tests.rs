@@ -50,6 +50,8 @@ struct World {
     assigner: Option<Assigner>,
     /// Groups read by the shared reader.
     read: u64,
+    /// A floor was set after the last group, and nothing else pins its anchor.
+    lifted: bool,
 }
 
 fn id(n: u64) -> GroupId {
@@ -109,6 +111,13 @@ impl World {
         ));
     }
 
+    /// A floor that did not bind the next group may be thinned away.
+    fn unpin_last(&mut self) {
+        let mut last = self.timeline.last().expect("never empty").clone();
+        last.pinned = false;
+        self.timeline.put(last);
+    }
+
     fn read_one(&mut self) -> Result<(), TestCaseError> {
         let (raw_ms, slots) = self.log[usize::try_from(self.read).expect("small")];
         self.read += 1;
@@ -120,6 +129,10 @@ impl World {
         let assigner = self.assigner.as_mut().expect("set");
         let assigned = assigner.assign(raw_ms, slots, recorded, Some(limit));
         let prev = assigner.prev();
+        if self.lifted && !assigned.bound {
+            self.unpin_last();
+        }
+        self.lifted = false;
         match self.visible.get(&self.read) {
             Some(&before) => prop_assert_eq!(assigned.commit_ts, before, "I2 over a crash"),
             None => {
@@ -147,6 +160,11 @@ impl World {
                 let floor = idle_floor(self.clock_ms, 200, by_parity(self.read));
                 let assigner = self.assigner.as_mut().expect("set");
                 if assigner.lift(floor) {
+                    let pinned = self
+                        .timeline
+                        .last()
+                        .is_some_and(|last| last.pinned && last.position.offset == self.read);
+                    self.lifted = !pinned || self.lifted;
                     self.write_anchor(floor, true);
                     self.resolved = self.resolved.max(floor);
                 }
@@ -159,6 +177,7 @@ impl World {
                 let last = self.timeline.last().expect("never empty");
                 self.assigner = Some(Assigner::new(last.floor));
                 self.read = last.position.offset;
+                self.lifted = false;
                 while self.read < self.log.len() as u64 {
                     self.read_one()?;
                 }

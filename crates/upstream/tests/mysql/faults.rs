@@ -202,3 +202,71 @@ async fn statements_and_partial_images_stop_who_wants_the_table() {
     assert_eq!(error.code(), ErrorCode::PartialRowImage);
     assert!(error.message().contains("shop.item"), "{}", error.message());
 }
+
+/// A server that forgot its log: changefeeds lose their start, new ones work.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_server_gets_a_new_timeline() {
+    let server = server(&[]).await;
+    server.sql(ITEMS).await.unwrap();
+    server
+        .sql("INSERT INTO shop.item VALUES (1,'old'); INSERT INTO shop.item VALUES (2,'old')")
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let meta = store(folder.path());
+    let source = start(options(&server, folder.path()), meta.clone())
+        .await
+        .unwrap();
+    let begin = source.now().await;
+    source.close().await;
+    server
+        .sql("RESET MASTER; INSERT INTO shop.item VALUES (3,'new')")
+        .await
+        .unwrap();
+    let source = start(options(&server, folder.path()), meta).await.unwrap();
+    let error = Stream::open(&source, begin).error().await;
+    assert!(
+        matches!(
+            error.code(),
+            ErrorCode::UpstreamDiverged | ErrorCode::SnapshotLostByGC
+        ),
+        "{error:?}"
+    );
+    let deadline = Instant::now() + PATIENCE;
+    let now = loop {
+        let now = source.upstream.now().await.unwrap();
+        if source.upstream.check_start(now).await.is_ok() {
+            break now;
+        }
+        assert!(Instant::now() < deadline, "no new timeline");
+    };
+    let mut stream = Stream::open(&source, now);
+    server
+        .sql("INSERT INTO shop.item VALUES (4,'fine')")
+        .await
+        .unwrap();
+    stream.until_row("4,fine").await;
+}
+
+/// Another reader with our server id: we take another one, and both go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_with_the_same_server_id_does_not_stop_us() {
+    let server = server(&[]).await;
+    server.sql(ITEMS).await.unwrap();
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let with_id = |folder: &std::path::Path| {
+        let mut options = options(&server, folder);
+        options.server_id = Some(0x5000_0000);
+        options
+    };
+    let first = start(with_id(folder.path()), store(folder.path())).await.unwrap();
+    let mut stream = Stream::open(&first, first.now().await);
+    let second = start(with_id(other.path()), store(other.path())).await.unwrap();
+    let mut rival = Stream::open(&second, second.now().await);
+    server
+        .sql("INSERT INTO shop.item VALUES (1,'both')")
+        .await
+        .unwrap();
+    stream.until_row("1,both").await;
+    rival.until_row("1,both").await;
+}

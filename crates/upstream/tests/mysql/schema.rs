@@ -139,3 +139,27 @@ async fn renames_follow_the_selection_and_versions_survive() {
     server.sql("RENAME TABLE shop.tmp_b TO shop.c").await.unwrap();
     assert_eq!(again.error().await.code(), ErrorCode::SyncRenameTableFailed);
 }
+
+/// CREATE TABLE .. SELECT is a schema change and rows in one group: a stream that starts between the two gets the rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_may_start_between_a_schema_change_and_its_rows() {
+    let server = server(&[]).await;
+    server.sql("CREATE DATABASE shop").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let source = start(options(&server, folder.path()), store(folder.path()))
+        .await
+        .unwrap();
+    let begin = source.now().await;
+    let mut stream = Stream::open(&source, begin);
+    server
+        .sql("USE shop; CREATE TABLE c (PRIMARY KEY (seq)) SELECT seq FROM seq_1_to_2; INSERT INTO c VALUES (9)")
+        .await
+        .unwrap();
+    stream.until_row("+shop.c 9").await;
+    let stamped = stream.stamped();
+    assert_eq!(stamped.len(), 3);
+    assert_eq!(stamped[1].1, "+shop.c 1\n+shop.c 2");
+    let mut between = Stream::open(&source, stamped[0].0);
+    between.until_row("+shop.c 9").await;
+    assert_eq!(between.stamped(), stamped[1..]);
+}
