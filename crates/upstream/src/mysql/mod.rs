@@ -1,8 +1,8 @@
 //! The MySQL and MariaDB source: row changes from the binlog.
 //!
-//! [`reader`] cuts the log into groups ([`assemble`]), places them on the [`timeline`] and puts them into the
-//! [`ring`]. Each changefeed's [`puller`] takes them from there, or from a [`private`] connection while it is behind,
-//! and its [`mounter`] decodes the tables it wants.
+//! `reader` cuts the log into groups (`assemble`), places them on the `timeline` and puts them into the
+//! `ring`. Each changefeed's `puller` takes them from there, or from a `private` connection while it is behind,
+//! and its `mounter` decodes the tables it wants.
 
 mod anchor_store;
 mod assemble;
