@@ -98,13 +98,12 @@ impl Puller {
                 return Ok(Step::Closed);
             }
         }
-        if resolved > self.at {
+        // Under steady load there is always a last group, and nothing is resolved beyond it: say so all the same.
+        if resolved > self.at || !groups.is_empty() {
             self.backoff = Backoff::default();
-            return self.resolve(resolved).await;
+            return self.resolve(resolved.max(self.at)).await;
         }
-        if groups.is_empty() {
-            self.idle().await;
-        }
+        self.idle().await;
         Ok(Step::More)
     }
 
