@@ -10,7 +10,7 @@ async fn sigterm_drains_and_a_later_start_goes_on() {
     let mut tidegate = pair.tidegate().await;
     tidegate.create("feed", &pair.sink_uri(), &json!({})).await.ok();
     pair.upstream
-        .sql("CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY, v INT); INSERT INTO shop.t SELECT seq, seq FROM seq_1_to_5000")
+        .sql("CREATE DATABASE shop; USE shop; CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t SELECT seq, seq FROM shop.seq_1_to_5000")
         .await
         .unwrap();
     tidegate.wait_for_state("feed", "normal").await;

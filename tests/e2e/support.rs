@@ -237,7 +237,7 @@ impl Pair {
 pub(crate) async fn contents(server: &Server, schema: &str) -> Result<String, String> {
     let error = |error: tidegate_mariadb::Error| error.to_string();
     let list = format!(
-        "SELECT CONCAT('`', table_name, '`') FROM information_schema.tables \
+        "SELECT CONCAT('`', REPLACE(table_name, '`', '``'), '`') FROM information_schema.tables \
          WHERE table_schema = '{schema}' AND table_type = 'BASE TABLE' ORDER BY table_name"
     );
     let tables = server.sql(&list).await.map_err(error)?;
