@@ -52,7 +52,9 @@ impl LogControl {
             None => BoxMakeWriter::new(std::io::stderr),
             Some(path) => BoxMakeWriter::new(Mutex::new(open(path)?)),
         };
-        let layer = fmt::layer().with_ansi(file.is_none() && std::io::stderr().is_terminal()).with_writer(writer);
+        let layer = fmt::layer()
+            .with_ansi(file.is_none() && std::io::stderr().is_terminal())
+            .with_writer(writer);
         let registry = tracing_subscriber::registry().with(filter);
         let installed = match format {
             LogFormat::Text => registry.with(layer).try_init(),
@@ -89,7 +91,10 @@ impl LogControl {
 
 fn open(path: &Path) -> Result<File> {
     let file = File::options().create(true).append(true).open(path);
-    file.code(ErrorCode::APIInvalidParam, format_args!("cannot write the log file {}", path.display()))
+    file.code(
+        ErrorCode::APIInvalidParam,
+        format_args!("cannot write the log file {}", path.display()),
+    )
 }
 
 fn parse(level: &str) -> Result<(&'static str, LevelFilter)> {

@@ -27,7 +27,12 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers requests until `stop` is cancelled, then lets requests that are under way end. Dropping it drops them.
-pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router, stop: CancellationToken) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    stop: CancellationToken,
+) {
     let seats = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
@@ -40,7 +45,13 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, route
             sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        connections.spawn(connection(stream, tls.clone(), router.clone(), stop.clone(), seat));
+        connections.spawn(connection(
+            stream,
+            tls.clone(),
+            router.clone(),
+            stop.clone(),
+            seat,
+        ));
     }
     drop(listener);
     while connections.join_next().await.is_some() {}

@@ -31,8 +31,10 @@ pub struct TlsFiles {
 /// `APIInvalidParam` naming the file that cannot be used.
 pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor> {
     let chain = certificates(&files.cert)?;
-    let key = PrivateKeyDer::from_pem_file(&files.key)
-        .code(ErrorCode::APIInvalidParam, format_args!("no private key in {}", files.key.display()))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).code(
+        ErrorCode::APIInvalidParam,
+        format_args!("no private key in {}", files.key.display()),
+    )?;
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -43,7 +45,11 @@ pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor> {
     };
     let mut config = builder.with_single_cert(chain, key).code(
         ErrorCode::APIInvalidParam,
-        format_args!("{} and {} do not fit together", files.cert.display(), files.key.display()),
+        format_args!(
+            "{} and {} do not fit together",
+            files.cert.display(),
+            files.key.display()
+        ),
     )?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
@@ -57,10 +63,16 @@ fn client_verifier(
     let unusable = || format!("the certificates in {} cannot be used", ca.display());
     let mut roots = RootCertStore::empty();
     for certificate in certificates(ca)? {
-        roots.add(certificate).code(ErrorCode::APIInvalidParam, unusable())?;
+        roots
+            .add(certificate)
+            .code(ErrorCode::APIInvalidParam, unusable())?;
     }
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-    let verifier = if mtls { verifier } else { verifier.allow_unauthenticated() };
+    let verifier = if mtls {
+        verifier
+    } else {
+        verifier.allow_unauthenticated()
+    };
     verifier.build().code(ErrorCode::APIInvalidParam, unusable())
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -21,7 +21,9 @@ impl Answer {
     /// Value of a header, empty when absent.
     pub(crate) fn header(&self, name: &str) -> &str {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(':'));
-        lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value.trim())
+        lines
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map_or("", |(_, value)| value.trim())
     }
 
     /// The body of a success.
@@ -64,20 +66,32 @@ pub(crate) async fn send(port: u16, method: &str, path: &str, headers: &[&str], 
 
 /// Sends bytes and reads until the server closes.
 pub(crate) async fn exchange(port: u16, bytes: &[u8]) -> Vec<u8> {
+    exchange_over(TcpStream::connect(("127.0.0.1", port)).await.unwrap(), bytes).await
+}
+
+/// As [`exchange`], over a connection that is there.
+pub(crate) async fn exchange_over(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u8]) -> Vec<u8> {
     let exchange = async {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         // The server may answer and close before it has taken everything.
         stream.write_all(bytes).await.ok();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.ok();
         answer
     };
-    tokio::time::timeout(TIMEOUT, exchange).await.expect("no answer in time")
+    tokio::time::timeout(TIMEOUT, exchange)
+        .await
+        .expect("no answer in time")
 }
 
 fn parse(bytes: &[u8]) -> Answer {
     let text = String::from_utf8_lossy(bytes);
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP answer: {text}"));
+    let (head, body) = text
+        .split_once("\r\n\r\n")
+        .unwrap_or_else(|| panic!("no HTTP answer: {text}"));
     let status = head.split_whitespace().nth(1).unwrap().parse().unwrap();
-    Answer { status, head: head.to_owned(), body: body.to_owned() }
+    Answer {
+        status,
+        head: head.to_owned(),
+        body: body.to_owned(),
+    }
 }

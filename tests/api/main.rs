@@ -10,3 +10,4 @@ mod refusals;
 mod seed;
 mod server;
 mod shapes;
+mod tls;

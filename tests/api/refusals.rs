@@ -22,7 +22,11 @@ async fn unknown_paths_and_methods_are_not_found() {
         ("GET", "/api/v2/changefeeds/a/pause"),
     ] {
         let answer = api.call(method, path, "").await;
-        assert_eq!((answer.status, answer.body.as_str()), (404, "404 page not found"), "{method} {path}");
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (404, "404 page not found"),
+            "{method} {path}"
+        );
         assert!(answer.header("content-type").starts_with("text/plain"));
     }
 }
@@ -43,7 +47,11 @@ async fn an_unknown_changefeed_is_refused_everywhere_but_at_removal() {
         ("GET", "/api/v2/processors/no-such-feed/c-1".to_owned(), ""),
     ] {
         let message = api.call(method, &path, body).await.refusal(400, UNKNOWN);
-        assert_eq!(message, format!("[{UNKNOWN}]changefeed not exists, default/no-such-feed"), "{method} {path}");
+        assert_eq!(
+            message,
+            format!("[{UNKNOWN}]changefeed not exists, default/no-such-feed"),
+            "{method} {path}"
+        );
     }
     assert_eq!(api.call("DELETE", feed, "").await.body, "{}");
 }
@@ -60,22 +68,45 @@ async fn ids_that_break_the_rules_are_named() {
         ("GET", "/api/v2/changefeeds/%zz/status"),
     ] {
         let message = api.call(method, path, "").await.refusal(400, INVALID);
-        assert!(message.contains("invalid changefeed_id: "), "{method} {path}: {message}");
+        assert!(
+            message.contains("invalid changefeed_id: "),
+            "{method} {path}: {message}"
+        );
     }
-    let message = api.call("POST", "/api/v2/captures/a_b/drain", "").await.refusal(400, INVALID);
+    let message = api
+        .call("POST", "/api/v2/captures/a_b/drain", "")
+        .await
+        .refusal(400, INVALID);
     assert!(message.contains("invalid capture_id: a_b"), "{message}");
     for (member, value) in [("changefeed_id", "a_b"), ("namespace", "a/b")] {
         let body = json!({member: value, "sink_uri": "blackhole://"}).to_string();
-        let message = api.call("POST", "/api/v2/changefeeds", &body).await.refusal(400, INVALID);
-        assert!(message.contains(&format!("invalid {member}: {value}")), "{message}");
+        let message = api
+            .call("POST", "/api/v2/changefeeds", &body)
+            .await
+            .refusal(400, INVALID);
+        assert!(
+            message.contains(&format!("invalid {member}: {value}")),
+            "{message}"
+        );
     }
 }
 
 #[tokio::test]
 async fn bodies_that_cannot_be_read_say_where() {
     let api = api().await;
-    for path in ["/api/v2/changefeeds", "/api/v2/verify_table", "/api/v2/tso", "/api/v2/log"] {
-        for (body, part) in [("", "EOF"), ("{", "EOF"), ("no json", "expected"), ("[]", "invalid"), ("3", "invalid")] {
+    for path in [
+        "/api/v2/changefeeds",
+        "/api/v2/verify_table",
+        "/api/v2/tso",
+        "/api/v2/log",
+    ] {
+        for (body, part) in [
+            ("", "EOF"),
+            ("{", "EOF"),
+            ("no json", "expected"),
+            ("[]", "invalid"),
+            ("3", "invalid"),
+        ] {
             let message = api.call("POST", path, body).await.refusal(400, INVALID);
             assert!(message.contains(part), "{path} {body}: {message}");
         }
@@ -89,7 +120,10 @@ async fn bodies_that_cannot_be_read_say_where() {
         ("replica_config", json!({"sync_point_interval": "ten"})),
     ] {
         let body = json!({member: value}).to_string();
-        let message = api.call("POST", "/api/v2/changefeeds", &body).await.refusal(400, INVALID);
+        let message = api
+            .call("POST", "/api/v2/changefeeds", &body)
+            .await
+            .refusal(400, INVALID);
         assert!(message.contains(member), "{body}: {message}");
     }
 }
@@ -98,20 +132,34 @@ async fn bodies_that_cannot_be_read_say_where() {
 async fn requests_that_are_too_large_or_broken_end_cleanly() {
     let api = api().await;
     let large = format!("{{\"changefeed_id\":\"{}\"}}", "x".repeat(5 << 20));
-    let message = api.call("POST", "/api/v2/changefeeds", &large).await.refusal(400, INVALID);
+    let message = api
+        .call("POST", "/api/v2/changefeeds", &large)
+        .await
+        .refusal(400, INVALID);
     assert!(message.contains("larger than"), "{message}");
     let deep = "[".repeat(100_000);
-    api.call("POST", "/api/v2/changefeeds", &deep).await.refusal(400, INVALID);
-    let head = format!("GET /api/v2/status HTTP/1.1\r\nHost: h\r\nX: {}\r\n\r\n", "x".repeat(200_000));
+    api.call("POST", "/api/v2/changefeeds", &deep)
+        .await
+        .refusal(400, INVALID);
+    let head = format!(
+        "GET /api/v2/status HTTP/1.1\r\nHost: h\r\nX: {}\r\n\r\n",
+        "x".repeat(200_000)
+    );
     let answer = String::from_utf8_lossy(&exchange(api.port, head.as_bytes()).await).into_owned();
     assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
-    let answer = String::from_utf8_lossy(&exchange(api.port, b"\x16\x03\x01 no http\r\n\r\n").await).into_owned();
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
+    let answer =
+        String::from_utf8_lossy(&exchange(api.port, b"\x16\x03\x01 no http\r\n\r\n").await).into_owned();
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 400"),
+        "{answer}"
+    );
     assert_eq!(api.get("/api/v2/health").await.body, "{}");
 }
 
 async fn refused(api: &Api, body: serde_json::Value, code: &str) -> String {
-    api.call("POST", "/api/v2/changefeeds", &body.to_string()).await.refusal(400, code)
+    api.call("POST", "/api/v2/changefeeds", &body.to_string())
+        .await
+        .refusal(400, code)
 }
 
 #[tokio::test]
@@ -124,26 +172,94 @@ async fn what_cannot_be_created_is_refused_with_the_original_code() {
     for (body, code, part) in [
         (json!({}), bad_uri, "sink_uri is empty"),
         (uri("no uri"), bad_uri, "sink uri invalid"),
-        (uri("kafka://h:9092/t?protocol=canal-json"), bad_uri, "the sink scheme (kafka) is not supported"),
+        (
+            uri("kafka://h:9092/t?protocol=canal-json"),
+            bad_uri,
+            "the sink scheme (kafka) is not supported",
+        ),
         (uri("ftp://h/"), bad_uri, "the sink scheme (ftp) is not supported"),
-        (uri("mysql://h:1/?protocol=csv"), bad_uri, "protocol csv is incompatible with mysql scheme"),
-        (uri("mysql://u:xxxxx@h:1/"), bad_uri, "hidden secret"),
-        (uri("blackhole://?transaction-atomicity=global"), bad_uri, "atomicity"),
-        (uri("file:///tmp/never"), "CDC:ErrSinkUnknownProtocol", "unknown ''"),
-        (uri("mysql://u:secret-word@127.0.0.1:1/"), "CDC:ErrMySQLConnectionError", "127.0.0.1:1"),
-        (config(json!({"sink": {"date_separator": "week"}})), "CDC:ErrSinkInvalidConfig", "week"),
-        (config(json!({"sink": {"csv": {"quote": "ab"}}})), "CDC:ErrSinkInvalidConfig", "csv.quote"),
-        (config(json!({"consistent": {"level": "always"}})), "CDC:ErrInvalidReplicaConfig", "level"),
-        (config(json!({"changefeed_error_stuck_duration": "1m"})), "CDC:ErrInvalidReplicaConfig", "30m"),
-        (config(json!({"integrity": {"corruption_handle_level": "x"}})), "CDC:ErrInvalidReplicaConfig", "corruption"),
+        (
+            uri("mysql://h:1/?protocol=csv"),
+            bad_uri,
+            "protocol csv is incompatible with mysql scheme",
+        ),
+        (uri("mysql://u:xxxxx@h:1/"), bad_uri, "mask"),
+        (
+            uri("blackhole://?transaction-atomicity=global"),
+            bad_uri,
+            "atomicity",
+        ),
+        (
+            uri("file:///tmp/never"),
+            "CDC:ErrSinkUnknownProtocol",
+            "unknown ''",
+        ),
+        (
+            uri("mysql://u:secret-word@127.0.0.1:1/"),
+            "CDC:ErrMySQLConnectionError",
+            "127.0.0.1:1",
+        ),
+        (
+            config(json!({"sink": {"date_separator": "week"}})),
+            "CDC:ErrSinkInvalidConfig",
+            "week",
+        ),
+        (
+            config(json!({"sink": {"csv": {"quote": "ab"}}})),
+            "CDC:ErrSinkInvalidConfig",
+            "csv.quote",
+        ),
+        (
+            config(json!({"consistent": {"level": "always"}})),
+            "CDC:ErrInvalidReplicaConfig",
+            "level",
+        ),
+        (
+            config(json!({"changefeed_error_stuck_duration": "1m"})),
+            "CDC:ErrInvalidReplicaConfig",
+            "30m",
+        ),
+        (
+            config(json!({"integrity": {"corruption_handle_level": "x"}})),
+            "CDC:ErrInvalidReplicaConfig",
+            "corruption",
+        ),
         (config(json!({"enable_sync_point": true})), bad_uri, "sync_point"),
-        (json!({"sink_uri": "blackhole://", "replica_config": {"filter": {"rules": ["a.b.c["]}}}), "CDC:ErrFilterRuleInvalid", "filter rule is invalid"),
-        (json!({"sink_uri": "blackhole://", "replica_config": {"filter": {"rules": ["shop.*"]}}}), "CDC:ErrTableIneligible", "shop.log"),
-        (json!({"sink_uri": "blackhole://", "start_ts": u64::MAX}), INVALID, "larger than current tso"),
-        (json!({"sink_uri": "blackhole://", "start_ts": 5}), "CDC:ErrStartTsBeforeGC", "5"),
-        (json!({"sink_uri": "blackhole://", "target_ts": 5}), "CDC:ErrTargetTsBeforeStartTs", "target-ts 5"),
-        (json!({"sink_uri": "blackhole://", "pd_addrs": ["http://pd:2379"]}), NOT_BUILT, "pd_addrs"),
-        (json!({"sink_uri": "blackhole://", "replica_config": {"filter": {"event_filters": [{"ignore_event": ["insert"]}]}}}), NOT_BUILT, "event_filters"),
+        (
+            json!({"sink_uri": "blackhole://", "replica_config": {"filter": {"rules": ["a.b.c["]}}}),
+            "CDC:ErrFilterRuleInvalid",
+            "filter rule 1, column 4",
+        ),
+        (
+            json!({"sink_uri": "blackhole://", "replica_config": {"filter": {"rules": ["shop.*"]}}}),
+            "CDC:ErrTableIneligible",
+            "shop.log",
+        ),
+        (
+            json!({"sink_uri": "blackhole://", "start_ts": u64::MAX}),
+            INVALID,
+            "larger than current tso",
+        ),
+        (
+            json!({"sink_uri": "blackhole://", "start_ts": 5}),
+            "CDC:ErrStartTsBeforeGC",
+            "5",
+        ),
+        (
+            json!({"sink_uri": "blackhole://", "target_ts": 5}),
+            "CDC:ErrTargetTsBeforeStartTs",
+            "target-ts 5",
+        ),
+        (
+            json!({"sink_uri": "blackhole://", "pd_addrs": ["http://pd:2379"]}),
+            NOT_BUILT,
+            "pd_addrs",
+        ),
+        (
+            json!({"sink_uri": "blackhole://", "replica_config": {"filter": {"event_filters": [{"ignore_event": ["insert"]}]}}}),
+            NOT_BUILT,
+            "event_filters",
+        ),
     ] {
         let message = refused(api, body.clone(), code).await;
         assert!(message.contains(part), "{body}: {message}");
@@ -165,17 +281,33 @@ async fn an_id_is_free_once() {
 #[tokio::test]
 async fn what_one_server_cannot_do_is_refused() {
     let api = api().await;
-    let capture = api.get("/api/v2/status").await.ok()["id"].as_str().unwrap().to_owned();
-    let drain = api.call("POST", &format!("/api/v2/captures/{capture}/drain"), "").await;
-    assert!(drain.refusal(400, "CDC:ErrSchedulerRequestFailed").contains("only one capture alive"));
+    let capture = api.get("/api/v2/status").await.ok()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let drain = api
+        .call("POST", &format!("/api/v2/captures/{capture}/drain"), "")
+        .await;
+    assert!(
+        drain
+            .refusal(400, "CDC:ErrSchedulerRequestFailed")
+            .contains("only one capture alive")
+    );
     for (method, path) in [
         ("GET", "/api/v2/unsafe/metadata"),
         ("POST", "/api/v2/unsafe/resolve_lock"),
         ("DELETE", "/api/v2/unsafe/service_gc_safepoint"),
     ] {
-        assert!(api.call(method, path, "{}").await.refusal(400, NOT_BUILT).contains(path));
+        assert!(
+            api.call(method, path, "{}")
+                .await
+                .refusal(400, NOT_BUILT)
+                .contains(path)
+        );
     }
-    api.call("POST", "/api/v2/tso", r#"{"id":5}"#).await.refusal(500, "CDC:ErrUpstreamNotFound");
+    api.call("POST", "/api/v2/tso", r#"{"id":5}"#)
+        .await
+        .refusal(500, "CDC:ErrUpstreamNotFound");
     api.create_keyed("one-server").await;
     let unknown = "11111111-2222-3333-4444-555555555555";
     let path = format!("/api/v2/processors/one-server/{unknown}");
@@ -183,17 +315,25 @@ async fn what_one_server_cannot_do_is_refused() {
     api.pause("one-server").await;
     let message = api.get(&path).await.refusal(400, INVALID);
     assert!(message.contains("changefeed in abnormal state"), "{message}");
-    for body in [r#"{"log_level":"xxxx"}"#] {
-        let message = api.call("POST", "/api/v2/log", body).await.refusal(400, INVALID);
-        assert!(message.contains("fail to change log level: xxxx"), "{message}");
-    }
+    let message = api
+        .call("POST", "/api/v2/log", r#"{"log_level":"xxxx"}"#)
+        .await
+        .refusal(400, INVALID);
+    assert!(message.contains("fail to change log level: xxxx"), "{message}");
 }
 
 #[tokio::test]
 async fn another_web_page_cannot_write() {
     let api = api().await;
     let foreign = ["Origin: https://evil.example", "Content-Type: text/plain"];
-    let answer = send(api.port, "POST", "/api/v2/changefeeds", &foreign, r#"{"sink_uri":"blackhole://"}"#).await;
+    let answer = send(
+        api.port,
+        "POST",
+        "/api/v2/changefeeds",
+        &foreign,
+        r#"{"sink_uri":"blackhole://"}"#,
+    )
+    .await;
     assert_eq!(answer.status, 403, "{answer:?}");
     let own = format!("Origin: http://127.0.0.1:{}", api.port);
     let answer = send(api.port, "POST", "/api/v2/log", &[&own], "{}").await;

@@ -43,14 +43,19 @@ fn request(line: &str) -> Request {
         }
     }
     if !request.body.is_empty() {
-        request.headers.push("Content-Type: application/x-www-form-urlencoded".to_owned());
+        request
+            .headers
+            .push("Content-Type: application/x-www-form-urlencoded".to_owned());
     }
     request
 }
 
 #[test]
 fn the_broken_header_of_the_page_is_kept() {
-    let create = EXAMPLES.lines().map(request).find(|request| request.path.ends_with("/changefeeds") && request.method == "POST");
+    let create = EXAMPLES
+        .lines()
+        .map(request)
+        .find(|request| request.path.ends_with("/changefeeds") && request.method == "POST");
     assert_eq!(create.unwrap().headers[0], "'Content-type':'application/json'");
 }
 
@@ -71,7 +76,10 @@ async fn every_example_of_the_page_is_answered() {
         }
         if request.body.contains("test5") {
             // The page's database has no table without a key.
-            request.body = request.body.replace("\"}", "\",\"replica_config\":{\"filter\":{\"rules\":[\"keyed.*\"]}}}");
+            request.body = request.body.replace(
+                "\"}",
+                "\",\"replica_config\":{\"filter\":{\"rules\":[\"keyed.*\"]}}}",
+            );
         }
         let headers: Vec<&str> = request.headers.iter().map(String::as_str).collect();
         let answer = send(api.port, &request.method, &request.path, &headers, &request.body).await;

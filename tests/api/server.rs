@@ -58,7 +58,13 @@ impl Api {
             assert!(Instant::now() < deadline, "not healthy:\n{}", log());
             tokio::time::sleep(POLL).await;
         }
-        Api { port, database, dir, _process: process, _watchdog: watchdog }
+        Api {
+            port,
+            database,
+            dir,
+            _process: process,
+            _watchdog: watchdog,
+        }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -72,7 +78,9 @@ impl Api {
     /// Creates a changefeed into nothing.
     pub(crate) async fn create(&self, id: &str, config: Value) -> Value {
         let body = json!({"changefeed_id": id, "sink_uri": "blackhole://", "replica_config": config});
-        self.call("POST", "/api/v2/changefeeds", &body.to_string()).await.ok()
+        self.call("POST", "/api/v2/changefeeds", &body.to_string())
+            .await
+            .ok()
     }
 
     /// Creates a changefeed of the tables that have keys.
@@ -82,14 +90,20 @@ impl Api {
 
     /// Pauses a changefeed.
     pub(crate) async fn pause(&self, id: &str) {
-        let answer = self.call("POST", &format!("/api/v2/changefeeds/{id}/pause"), "").await;
+        let answer = self
+            .call("POST", &format!("/api/v2/changefeeds/{id}/pause"), "")
+            .await;
         assert_eq!((answer.status, answer.body.as_str()), (200, "{}"));
     }
 }
 
 /// The command of a server that logs into `dir`.
 pub(crate) fn command(port: u16, dir: &Path) -> Command {
-    let log = std::fs::File::options().create(true).append(true).open(dir.join("log")).unwrap();
+    let log = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(dir.join("log"))
+        .unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
     command
         .arg("server")
@@ -104,5 +118,9 @@ pub(crate) fn command(port: u16, dir: &Path) -> Command {
 
 /// A port nobody listens on now.
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    std::net::TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }

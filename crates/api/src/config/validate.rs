@@ -39,7 +39,7 @@ impl ReplicaConfig {
         if uri.has_mask() {
             return Err(CdcError::new(
                 ErrorCode::SinkURIInvalid,
-                "sink uri invalid: xxxxx stands for a hidden secret; give the secret itself",
+                "sink uri invalid: the mask xxxxx stands in place of a secret; give the secret itself",
             ));
         }
         if uri.kind() == Scheme::Unknown {

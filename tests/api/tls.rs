@@ -1,0 +1,121 @@
+//! HTTPS, client certificates, and a clean end.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tidegate_mariadb::User;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use crate::client::{exchange, exchange_over};
+use crate::server::{api, command, free_port};
+
+const REQUEST: &[u8] = b"GET /api/v2/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+fn pem(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/api/tls")
+        .join(name)
+}
+
+/// A client that trusts the test CA, and shows a certificate of it if it has one.
+fn connector(with_certificate: bool) -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(pem("ca.pem")).unwrap())
+        .unwrap();
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    let config = if with_certificate {
+        let chain = vec![CertificateDer::from_pem_file(pem("localhost.pem")).unwrap()];
+        let key = PrivateKeyDer::from_pem_file(pem("localhost-key.pem")).unwrap();
+        builder.with_client_auth_cert(chain, key).unwrap()
+    } else {
+        builder.with_no_client_auth()
+    };
+    TlsConnector::from(Arc::new(config))
+}
+
+async fn ask(port: u16, with_certificate: bool) -> Option<String> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = connector(with_certificate).connect(name, stream).await.ok()?;
+    let answer = exchange_over(stream, REQUEST).await;
+    Some(String::from_utf8_lossy(&answer).into_owned()).filter(|answer| !answer.is_empty())
+}
+
+/// Starts a server with these flags, and waits until a client with a certificate gets an answer.
+async fn start(dir: &Path, flags: &[&str]) -> (Child, u16) {
+    let port = free_port();
+    let mut server = command(port, dir)
+        .arg(format!("--cert={}", pem("localhost.pem").display()))
+        .arg(format!("--key={}", pem("localhost-key.pem").display()))
+        .arg(format!("--ca={}", pem("ca.pem").display()))
+        .args(flags)
+        .env(
+            "TIDEGATE_UPSTREAM_URI",
+            api().await.database.uri(User::Replication),
+        )
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !ask(port, true)
+        .await
+        .is_some_and(|answer| answer.ends_with("\r\n\r\n{}"))
+    {
+        if Instant::now() > deadline || server.try_wait().unwrap().is_some() {
+            server.kill().ok();
+            panic!(
+                "no answer:\n{}",
+                std::fs::read_to_string(dir.join("log")).unwrap()
+            );
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    (server, port)
+}
+
+/// Asks the server to stop and answers its exit code.
+async fn stop(mut server: Child) -> Option<i32> {
+    let pid = server.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    tokio::task::spawn_blocking(move || server.wait().unwrap())
+        .await
+        .unwrap()
+        .code()
+}
+
+#[tokio::test]
+async fn a_certificate_turns_on_https() {
+    let dir = TempDir::new().unwrap();
+    let (server, port) = start(dir.path(), &[]).await;
+    let without = ask(port, false).await.unwrap_or_default();
+    let plain = exchange(port, REQUEST).await;
+    assert_eq!(stop(server).await, Some(0));
+    assert!(without.ends_with("\r\n\r\n{}"), "{without}");
+    assert!(!String::from_utf8_lossy(&plain).contains("200 OK"));
+}
+
+#[tokio::test]
+async fn mtls_refuses_clients_without_a_certificate() {
+    let dir = TempDir::new().unwrap();
+    let (server, port) = start(dir.path(), &["--mtls"]).await;
+    let without = ask(port, false).await;
+    assert_eq!(stop(server).await, Some(0));
+    assert_eq!(without, None);
+}
