@@ -131,12 +131,11 @@ fn FilteredList(list: FeedList, filter: Memo<Filter>) -> impl IntoView {
                             <th scope="col" class="text-right">
                                 "Lag"
                             </th>
-                            <th scope="col">"Checkpoint"</th>
+                            <th scope="col">"Checkpoint (UTC)"</th>
                             <th scope="col" class="text-right">
                                 "Rows/s"
                             </th>
                             <th scope="col">"Sink"</th>
-                            <th scope="col">"Error"</th>
                         </tr>
                     </thead>
                     <tbody>
@@ -238,10 +237,13 @@ fn Row(row: FeedRow) -> impl IntoView {
     });
     view! {
         <tr>
-            <th scope="row" class="!text-sm !text-ink">
+            <th scope="row" class="flex-wrap !text-sm !text-ink md:min-w-44">
                 <a class="link wrap-anywhere whitespace-normal" href=address>
                     {name}
                 </a>
+                {move || {
+                    code().map(|code| view! { <code class="block text-xs font-normal wrap-anywhere text-failed">{code}</code> })
+                }}
             </th>
             <td data-label="State">
                 <StateBadge state=Signal::derive(move || vitals.with(|v| v.state))/>
@@ -254,15 +256,12 @@ fn Row(row: FeedRow) -> impl IntoView {
             </td>
             <td data-label="Rows/s" class="text-right">
                 <span class="flex items-center justify-end gap-2">
-                    <Sparkline samples/>
+                    <Sparkline samples window_ms=SPARK_POINTS as u64 * 1_000/>
                     <span class="num w-14">{move || format::number(vitals.with(|v| v.rows_per_s))}</span>
                 </span>
             </td>
             <td data-label="Sink">
                 <SinkName uri=sink/>
-            </td>
-            <td data-label="Error" data-empty=move || code().is_none().then_some("") class="font-mono text-xs text-failed">
-                {code}
             </td>
         </tr>
     }

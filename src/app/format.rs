@@ -52,9 +52,14 @@ pub fn count(n: usize, one: &str, many: &str) -> String {
 
 /// `2026-11-24 07:28:09 UTC` for unix milliseconds.
 pub fn utc(ms: u64) -> String {
+    format!("{} UTC", date_time(ms))
+}
+
+/// `2026-11-24 07:28:09` for unix milliseconds, UTC, where a heading says so.
+pub fn date_time(ms: u64) -> String {
     let t = Civil::from_unix_ms(ms);
     format!(
-        "{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC",
+        "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
         t.year, t.month, t.day, t.hour, t.minute, t.second
     )
 }
@@ -107,6 +112,21 @@ pub fn parse_utc(text: &str) -> Option<u64> {
     }
     let days = days_from_civil(year, month, day);
     Some(days * DAY_MS + hour * HOUR_MS + minute * MINUTE_MS + second * SECOND_MS + millis)
+}
+
+/// Reads an RFC 3339 time with `Z` or an offset.
+pub fn parse_rfc3339(text: &str) -> Option<u64> {
+    let Some(at) = text.rfind(['+', '-']).filter(|at| text[*at..].contains(':')) else {
+        return parse_utc(text);
+    };
+    let (hours, minutes) = text[at + 1..].split_once(':')?;
+    let offset = decimal(hours)? * HOUR_MS + decimal(minutes)? * MINUTE_MS;
+    let local = parse_utc(&text[..at])?;
+    if text[at..].starts_with('+') {
+        local.checked_sub(offset)
+    } else {
+        Some(local + offset)
+    }
 }
 
 /// Text as the value of a query parameter.
@@ -285,6 +305,20 @@ mod tests {
         ] {
             assert_eq!(parse_utc(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn offsets_are_taken_into_account() {
+        let ms = 1_677_512_812_888;
+        for text in [
+            "2023-02-27T23:46:52.888+08:00",
+            "2023-02-27T15:46:52.888Z",
+            "2023-02-27T10:16:52.888-05:30",
+        ] {
+            assert_eq!(parse_rfc3339(text), Some(ms), "{text}");
+        }
+        assert_eq!(parse_rfc3339("2023-02-27"), None);
+        assert_eq!(parse_rfc3339("1970-01-01T00:00:00+01:00"), None);
     }
 
     #[test]

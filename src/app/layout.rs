@@ -77,7 +77,7 @@ fn Navigation() -> impl IntoView {
                 <a
                     href=href
                     aria-current=move || here().then_some("page")
-                    class="flex h-9 items-center gap-2 rounded-control px-2 text-sm text-ink-2 hover:bg-surface hover:text-ink aria-[current]:bg-accent-fill aria-[current]:font-medium aria-[current]:text-ink md:px-3"
+                    class="flex h-9 items-center gap-2 rounded-control px-1.5 text-sm text-ink-2 hover:bg-surface hover:text-ink aria-[current]:bg-accent-fill aria-[current]:font-medium aria-[current]:text-ink md:px-3"
                 >
                     <span class="hidden sm:block">
                         <Icon glyph/>
@@ -90,7 +90,7 @@ fn Navigation() -> impl IntoView {
     view! {
         <nav
             aria-label="Main"
-            class="overflow-x-auto border-b border-line px-2 py-1 md:sticky md:top-12 md:h-[calc(100dvh-3rem)] md:w-52 md:flex-none md:border-r md:border-b-0 md:px-3 md:py-4"
+            class="overflow-x-auto border-b border-line px-2.5 py-1 md:sticky md:top-12 md:h-[calc(100dvh-3rem)] md:w-52 md:flex-none md:border-r md:border-b-0 md:px-3 md:py-4"
         >
             <ul class="flex gap-0.5 md:flex-col md:gap-1">{links}</ul>
         </nav>
@@ -232,7 +232,7 @@ pub(crate) fn ErrorNote(error: ConsoleError) -> impl IntoView {
                 <span class="mt-0.5">
                     <Icon glyph=Glyph::Cross/>
                 </span>
-                <span class="min-w-0 wrap-anywhere">{message}</span>
+                <span class="min-w-0 wrap-anywhere inline-block first-letter:uppercase">{message}</span>
             </p>
             {(!remedy.is_empty()).then(|| view! { <p class="mt-2 pl-6 text-ink">{remedy}</p> })}
             {(!code.is_empty()).then(|| view! { <p class="mt-2 pl-6 font-mono text-xs wrap-anywhere">{code}</p> })}

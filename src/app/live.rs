@@ -1,5 +1,10 @@
 //! Values that move by themselves: one event stream per tab, fanned out to what is on screen.
 
+#![cfg_attr(
+    not(target_arch = "wasm32"),
+    allow(dead_code, reason = "the stream is read in the browser only")
+)]
+
 use crate::app::format;
 use crate::app::ui::chart::WINDOW_MS;
 use crate::app::ui::icon::{Glyph, Icon};

@@ -5,9 +5,9 @@ use crate::app::format;
 use crate::app::layout::{ErrorNote, PageError, PageHead, loading};
 use crate::app::live::{Live, use_live};
 use crate::app::ui::badge::{StateBadge, glyph};
-use crate::app::ui::chart::Sparkline;
+use crate::app::ui::chart::{Sparkline, WINDOW_MS};
 use crate::app::ui::feed::{Lag, feed_address, feed_name};
-use crate::app::ui::icon::{Glyph, Icon};
+use crate::app::ui::icon::Icon;
 use crate::fns::captures::list_captures;
 use crate::fns::changefeeds::list_changefeeds;
 use crate::fns::create::SubmitChangefeed;
@@ -83,17 +83,23 @@ fn Verdict(list: StoredValue<FeedList>) -> impl IntoView {
     let sentence = move || {
         feeds.with(|feeds| match bad() {
             0 => healthy_sentence(feeds),
-            n => format!(
-                "{n} of {} need attention",
-                format::count(feeds.len(), "changefeed", "changefeeds")
-            ),
+            n => attention_sentence(n, feeds.len()),
         })
     };
-    let class = move || match bad() {
-        0 => "mb-4 rounded-card bg-normal-fill p-4 text-normal",
-        _ => "mb-4 rounded-card bg-failed-fill p-4 text-failed",
+    // The worst state sets the tone.
+    let worst = Memo::new(move |_| {
+        let has = |state| feeds.with(|feeds| feeds.iter().any(|(_, v)| v.state == state));
+        [FeedState::Failed, FeedState::Warning]
+            .into_iter()
+            .find(|state| has(*state))
+            .unwrap_or(FeedState::Normal)
+    });
+    let class = move || match worst.get() {
+        FeedState::Failed => "mb-4 rounded-card bg-failed-fill p-4 text-failed",
+        FeedState::Warning => "mb-4 rounded-card bg-warning-fill p-4 text-warning",
+        _ => "mb-4 rounded-card bg-normal-fill p-4 text-normal",
     };
-    let glyph = Signal::derive(move || if bad() == 0 { Glyph::Check } else { Glyph::Cross });
+    let glyph = Signal::derive(move || glyph(worst.get()));
     let troubles = move || {
         feeds.with(|feeds| {
             let bad = feeds.iter().filter(|(_, v)| needs_attention(v.state));
@@ -110,6 +116,15 @@ fn Verdict(list: StoredValue<FeedList>) -> impl IntoView {
         </section>
     }
     .into_any()
+}
+
+fn attention_sentence(bad: usize, all: usize) -> String {
+    let all = format::count(all, "changefeed", "changefeeds");
+    if bad == 1 {
+        format!("1 of {all} needs attention")
+    } else {
+        format!("{bad} of {all} need attention")
+    }
 }
 
 fn healthy_sentence(feeds: &[(FeedRow, Vitals)]) -> String {
@@ -261,7 +276,7 @@ fn WorstRow(row: FeedRow) -> impl IntoView {
                 <StateBadge state=Signal::derive(move || vitals.with(|v| v.state))/>
             </td>
             <td data-label="Lag, last 5 min">
-                <Sparkline samples/>
+                <Sparkline samples window_ms=WINDOW_MS/>
             </td>
             <td data-label="Lag" class="text-right">
                 <Lag vitals/>

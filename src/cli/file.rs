@@ -44,14 +44,19 @@ pub(super) struct SecurityFile {
 /// `APIInvalidParam` with the place and the name that is not known.
 pub(super) fn read(path: &Path) -> Result<ServerFile> {
     let unreadable = || format!("cannot read {}", path.display());
-    let size = std::fs::metadata(path).code(ErrorCode::APIInvalidParam, unreadable())?.len();
+    let size = std::fs::metadata(path)
+        .code(ErrorCode::APIInvalidParam, unreadable())?
+        .len();
     if size > FILE_BYTES_MAX {
         let text = format!("{}: larger than {FILE_BYTES_MAX} bytes", unreadable());
         return Err(CdcError::new(ErrorCode::APIInvalidParam, text));
     }
     let text = std::fs::read_to_string(path).code(ErrorCode::APIInvalidParam, unreadable())?;
     parse(&text).map_err(|why| {
-        CdcError::new(ErrorCode::APIInvalidParam, format_args!("{}: {why}", path.display()))
+        CdcError::new(
+            ErrorCode::APIInvalidParam,
+            format_args!("{}: {why}", path.display()),
+        )
     })
 }
 
@@ -59,7 +64,11 @@ pub(super) fn read(path: &Path) -> Result<ServerFile> {
 fn parse(text: &str) -> std::result::Result<ServerFile, String> {
     toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start.min(text.len()));
-        let line = text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = text.as_bytes()[..start]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
+            + 1;
         format!("line {line}: {}", error.message())
     })
 }

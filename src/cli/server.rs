@@ -34,7 +34,12 @@ REPLICATION SLAVE, BINLOG MONITOR (MySQL: REPLICATION CLIENT) and SELECT. The se
 pub(super) struct ServerArguments {
     /// Database to read from: mysql://user:password@host:port/?ssl-ca=... Prefer the environment variable or the
     /// file: arguments are visible to other users of the machine.
-    #[arg(long, env = "TIDEGATE_UPSTREAM_URI", hide_env_values = true, value_name = "URI")]
+    #[arg(
+        long,
+        env = "TIDEGATE_UPSTREAM_URI",
+        hide_env_values = true,
+        value_name = "URI"
+    )]
     upstream_uri: Option<String>,
     /// TOML file with these settings under the same names; TLS files stand in [security] as ca-path, cert-path,
     /// key-path, mtls. Flags win.
@@ -106,12 +111,21 @@ pub(super) enum LogForm {
 /// # Errors
 /// Whatever keeps the server from starting.
 pub(super) async fn run(arguments: ServerArguments) -> Result<()> {
-    let file = arguments.config.as_deref().map(file::read).transpose()?.unwrap_or_default();
+    let file = arguments
+        .config
+        .as_deref()
+        .map(file::read)
+        .transpose()?
+        .unwrap_or_default();
     let format = match arguments.log_format.or(file.log_format) {
         Some(LogForm::Json) => LogFormat::Json,
         Some(LogForm::Text) | None => LogFormat::Text,
     };
-    let level = arguments.log_level.clone().or_else(|| file.log_level.clone()).unwrap_or_default();
+    let level = arguments
+        .log_level
+        .clone()
+        .or_else(|| file.log_level.clone())
+        .unwrap_or_default();
     let log_file = arguments.log_file.clone().or_else(|| file.log_file.clone());
     let config = settings(arguments, file)?;
     let log = LogControl::install_to(&level, format, log_file.as_deref())?;
@@ -147,7 +161,10 @@ fn settings(flags: ServerArguments, file: ServerFile) -> Result<ServerConfig> {
              replication; use a loopback address, --mtls, or --allow-anonymous if the network is safe"
         )));
     }
-    let cluster_id = flags.cluster_id.or(file.cluster_id).unwrap_or_else(|| "default".to_owned());
+    let cluster_id = flags
+        .cluster_id
+        .or(file.cluster_id)
+        .unwrap_or_else(|| "default".to_owned());
     if !tidegate_model::is_valid_id(&cluster_id) {
         return Err(invalid(format_args!("invalid cluster id: {cluster_id}")));
     }
@@ -155,11 +172,17 @@ fn settings(flags: ServerArguments, file: ServerFile) -> Result<ServerConfig> {
     if server_id == Some(0) {
         return Err(invalid("invalid server id: it must not be 0"));
     }
-    let drain_timeout = flags.drain_timeout.or(file.drain_timeout).unwrap_or(DRAIN_TIMEOUT_SECONDS);
+    let drain_timeout = flags
+        .drain_timeout
+        .or(file.drain_timeout)
+        .unwrap_or(DRAIN_TIMEOUT_SECONDS);
     Ok(ServerConfig {
         addr,
         advertise_addr: flags.advertise_addr.or(file.advertise_addr),
-        data_dir: flags.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from("tidegate-data")),
+        data_dir: flags
+            .data_dir
+            .or(file.data_dir)
+            .unwrap_or_else(|| PathBuf::from("tidegate-data")),
         upstream_uri,
         server_id,
         cluster_id,
@@ -188,7 +211,10 @@ fn time_zone(name: &str) -> Result<TimeZone> {
     if name.eq_ignore_ascii_case("system") {
         return Ok(TimeZone::system());
     }
-    TimeZone::get(name).code(ErrorCode::APIInvalidParam, format_args!("unknown time zone {name}"))
+    TimeZone::get(name).code(
+        ErrorCode::APIInvalidParam,
+        format_args!("unknown time zone {name}"),
+    )
 }
 
 fn invalid(message: impl std::fmt::Display) -> CdcError {
@@ -214,7 +240,10 @@ mod tests {
     use super::*;
 
     fn flags() -> ServerArguments {
-        ServerArguments { upstream_uri: Some("mysql://u@h/".to_owned()), ..ServerArguments::default() }
+        ServerArguments {
+            upstream_uri: Some("mysql://u@h/".to_owned()),
+            ..ServerArguments::default()
+        }
     }
 
     #[test]
@@ -224,7 +253,14 @@ mod tests {
             cluster_id: Some("file".to_owned()),
             ..ServerFile::default()
         };
-        let config = settings(ServerArguments { cluster_id: Some("flag".to_owned()), ..flags() }, file).unwrap();
+        let config = settings(
+            ServerArguments {
+                cluster_id: Some("flag".to_owned()),
+                ..flags()
+            },
+            file,
+        )
+        .unwrap();
         assert_eq!((config.addr.port(), config.cluster_id.as_str()), (1, "flag"));
         assert_eq!(config.drain_timeout, Duration::from_secs(30));
         assert_eq!(settings(flags(), ServerFile::default()).unwrap().addr, ADDR);
@@ -232,15 +268,31 @@ mod tests {
 
     #[test]
     fn everybody_may_listen_in_only_when_told_so() {
-        let open = || ServerArguments { addr: Some("0.0.0.0:8300".parse().unwrap()), ..flags() };
+        let open = || ServerArguments {
+            addr: Some("0.0.0.0:8300".parse().unwrap()),
+            ..flags()
+        };
         let refused = settings(open(), ServerFile::default()).err().unwrap();
         assert!(refused.message().contains("--allow-anonymous"), "{refused}");
-        let allowed = ServerArguments { allow_anonymous: true, ..open() };
+        let allowed = ServerArguments {
+            allow_anonymous: true,
+            ..open()
+        };
         assert!(settings(allowed, ServerFile::default()).is_ok());
         let file = || Some(PathBuf::from("x.pem"));
-        let mtls = ServerArguments { cert: file(), key: file(), ca: file(), mtls: true, ..open() };
+        let mtls = ServerArguments {
+            cert: file(),
+            key: file(),
+            ca: file(),
+            mtls: true,
+            ..open()
+        };
         assert!(settings(mtls, ServerFile::default()).is_ok());
-        let https = ServerArguments { cert: file(), key: file(), ..open() };
+        let https = ServerArguments {
+            cert: file(),
+            key: file(),
+            ..open()
+        };
         assert!(settings(https, ServerFile::default()).is_err());
     }
 
@@ -249,12 +301,32 @@ mod tests {
         let file = || Some(PathBuf::from("x.pem"));
         for bad in [
             ServerArguments::default(),
-            ServerArguments { cert: file(), ..flags() },
-            ServerArguments { mtls: true, ..flags() },
-            ServerArguments { cert: file(), key: file(), mtls: true, ..flags() },
-            ServerArguments { tz: Some("Mars/Olympus".to_owned()), ..flags() },
-            ServerArguments { cluster_id: Some("a_b".to_owned()), ..flags() },
-            ServerArguments { server_id: Some(0), ..flags() },
+            ServerArguments {
+                cert: file(),
+                ..flags()
+            },
+            ServerArguments {
+                mtls: true,
+                ..flags()
+            },
+            ServerArguments {
+                cert: file(),
+                key: file(),
+                mtls: true,
+                ..flags()
+            },
+            ServerArguments {
+                tz: Some("Mars/Olympus".to_owned()),
+                ..flags()
+            },
+            ServerArguments {
+                cluster_id: Some("a_b".to_owned()),
+                ..flags()
+            },
+            ServerArguments {
+                server_id: Some(0),
+                ..flags()
+            },
         ] {
             let error = settings(bad, ServerFile::default()).err().unwrap();
             assert_eq!(error.code(), ErrorCode::APIInvalidParam);

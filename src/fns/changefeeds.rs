@@ -1,5 +1,7 @@
 //! Reading, pausing, resuming and removing changefeeds.
 
+#[cfg(feature = "ssr")]
+use crate::fns::context;
 use crate::fns::data::{FeedDetail, FeedList};
 use crate::fns::error::ConsoleError;
 use leptos::prelude::*;
@@ -8,33 +10,36 @@ use leptos::server_fn::codec::{GetUrl, PostUrl};
 /// Every changefeed of every namespace, finished ones too, trouble first.
 #[server(name = ListChangefeeds, endpoint = "changefeeds", input = GetUrl)]
 pub async fn list_changefeeds() -> Result<FeedList, ConsoleError> {
-    crate::fns::context::console()?.feed_list().await
+    let console = context::console()?;
+    context::answer(console.feed_list().await)
 }
 
 /// One changefeed.
 #[server(name = GetChangefeed, endpoint = "changefeed", input = GetUrl)]
 pub async fn get_changefeed(namespace: String, id: String) -> Result<FeedDetail, ConsoleError> {
-    crate::fns::context::console()?.feed_detail(&namespace, &id).await
+    let console = context::console()?;
+    context::answer(console.feed_detail(&namespace, &id).await)
 }
 
 /// Stops replicating; the checkpoint stays.
 #[server(name = PauseChangefeed, endpoint = "pause", input = PostUrl)]
 pub async fn pause_changefeed(namespace: String, id: String) -> Result<(), ConsoleError> {
-    crate::fns::context::console()?.pause(&namespace, &id).await
+    let console = context::console()?;
+    context::answer(console.pause(&namespace, &id).await)
 }
 
 /// Goes on from the checkpoint.
 #[server(name = ResumeChangefeed, endpoint = "resume", input = PostUrl)]
 pub async fn resume_changefeed(namespace: String, id: String) -> Result<(), ConsoleError> {
-    crate::fns::context::console()?.resume(&namespace, &id).await
+    let console = context::console()?;
+    context::answer(console.resume(&namespace, &id).await)
 }
 
 /// Deletes the changefeed; `confirm` must repeat its id. The answer leads to the list.
 #[server(name = RemoveChangefeed, endpoint = "remove", input = PostUrl)]
 pub async fn remove_changefeed(namespace: String, id: String, confirm: String) -> Result<(), ConsoleError> {
-    crate::fns::context::console()?
-        .remove(&namespace, &id, &confirm)
-        .await?;
+    let console = context::console()?;
+    context::answer(console.remove(&namespace, &id, &confirm).await)?;
     leptos_axum::redirect("/ui/changefeeds");
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode, header};
 use leptos::prelude::*;
 use tidegate_api::{FilterPreviewRequest, ResumeChangefeed};
 use tidegate_engine::ReplicationService;
@@ -14,8 +16,8 @@ use crate::fns::error::{ConsoleError, FieldError};
 use crate::fns::{form, view};
 use crate::server::LogControl;
 
-/// Points of the sparklines in a list: the last minute.
-const LIST_POINTS_MAX: usize = 60;
+/// Points of the sparklines in a list: the overview shows five minutes of lag.
+const LIST_POINTS_MAX: usize = 300;
 
 /// The console's side of the server. Cheap to clone.
 #[derive(Clone)]
@@ -31,16 +33,41 @@ pub struct Console {
 /// When the server did not provide one.
 pub fn console() -> Result<Console, ConsoleError> {
     use_context::<Console>().ok_or_else(|| {
-        ConsoleError::from(CdcError::new(ErrorCode::InternalServerError, "the console is not connected"))
+        ConsoleError::from(CdcError::new(
+            ErrorCode::InternalServerError,
+            "the console is not connected",
+        ))
     })
 }
 
 /// Whether the request is a form that a browser sent without JavaScript: it wants a page as the answer.
 pub fn is_plain_form() -> bool {
-    use_context::<axum::http::request::Parts>().is_some_and(|parts| {
-        let accepted = parts.headers.get(axum::http::header::ACCEPT);
+    use_context::<Parts>().is_some_and(|parts| {
+        let accepted = parts.headers.get(header::ACCEPT);
         accepted.is_some_and(|accepted| accepted.to_str().is_ok_and(|text| text.contains("text/html")))
     })
+}
+
+/// Gives the answer the status of its error, for pages and for server functions alike. A form without JavaScript is
+/// led back to its page instead: a status would hide the redirect.
+pub fn answer<T>(result: Result<T, ConsoleError>) -> Result<T, ConsoleError> {
+    let is_post = use_context::<Parts>().is_some_and(|parts| parts.method == Method::POST);
+    if let Err(error) = &result
+        && !(is_post && is_plain_form())
+        && let Some(response) = use_context::<leptos_axum::ResponseOptions>()
+    {
+        response.set_status(status_of(&error.code));
+    }
+    result
+}
+
+/// 404 for what does not exist, the code's own status otherwise; faults of a form have no code.
+fn status_of(code: &str) -> StatusCode {
+    match ErrorCode::ALL.iter().find(|known| known.as_str() == code) {
+        Some(ErrorCode::ChangeFeedNotExists) => StatusCode::NOT_FOUND,
+        Some(known) => StatusCode::from_u16(known.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        None => StatusCode::BAD_REQUEST,
+    }
 }
 
 impl Console {
@@ -68,10 +95,10 @@ impl Console {
         Ok(FeedList { now_ms, feeds })
     }
 
-    /// One changefeed; unknown ones answer 404.
+    /// One changefeed.
     pub async fn feed_detail(&self, namespace: &str, id: &str) -> Result<FeedDetail, ConsoleError> {
         let id = ChangefeedId::new(namespace, id);
-        let detail = self.service.get_changefeed(&id).await.map_err(not_found)?;
+        let detail = self.service.get_changefeed(&id).await?;
         let live = self.service.live().borrow().clone();
         Ok(view::detail(&detail, &live, SystemClock.unix_ms()))
     }
@@ -97,7 +124,7 @@ impl Console {
         if confirm.trim() != id {
             return Err(ConsoleError {
                 code: String::new(),
-                message: "The id does not match.".to_owned(),
+                message: "The text typed is not the id: nothing was removed.".to_owned(),
                 remedy: format!("Type {id} to remove it."),
                 fields: vec![FieldError {
                     field: "confirm".to_owned(),
@@ -128,7 +155,7 @@ impl Console {
         Ok(Captures {
             captures: captures.collect(),
             version: status.version,
-            pid: status.pid.into(),
+            pid: status.pid,
         })
     }
 
@@ -152,11 +179,10 @@ impl Console {
     pub async fn submit(&self, mut form: CreateForm, plain: bool) -> Result<String, ConsoleError> {
         self.drafts.unmask(&mut form);
         if form.intent == "preview" {
-            let (error, preview) = match self.preview(&form.rules, form.case_sensitive).await {
-                Ok(preview) => (None, Some(preview)),
-                Err(error) => (Some(error), None),
-            };
-            return Ok(self.keep(form, error, preview));
+            return Ok(match self.preview(&form.rules, form.case_sensitive).await {
+                Ok(preview) => self.keep(form, None, Some(preview)) + "#preview",
+                Err(error) => self.keep(form, Some(error), None),
+            });
         }
         match self.create(&form).await {
             Ok(address) => Ok(address),
@@ -169,7 +195,10 @@ impl Console {
     pub async fn preview(&self, rules: &str, case_sensitive: bool) -> Result<RulePreview, ConsoleError> {
         let rules = form::rules(rules);
         let count = rules.len();
-        let request = FilterPreviewRequest { rules, case_sensitive };
+        let request = FilterPreviewRequest {
+            rules,
+            case_sensitive,
+        };
         let refused = |error| form::refusal(error, &CreateForm::default());
         let preview = self.service.preview_filter(request).await.map_err(refused)?;
         Ok(view::preview(preview, count))
@@ -187,15 +216,6 @@ impl Console {
         self.drafts.keep(key, Draft { form, error, preview });
         address
     }
-}
-
-fn not_found(error: CdcError) -> ConsoleError {
-    if error.code() == ErrorCode::ChangeFeedNotExists
-        && let Some(response) = use_context::<leptos_axum::ResponseOptions>()
-    {
-        response.set_status(axum::http::StatusCode::NOT_FOUND);
-    }
-    error.into()
 }
 
 /// Failed first, then what is being retried, then the rest.

@@ -1,5 +1,9 @@
 //! The form for a new changefeed.
 
+#![allow(clippy::unused_async, reason = "server functions are async")]
+
+#[cfg(feature = "ssr")]
+use crate::fns::context;
 use crate::fns::data::RulePreview;
 use crate::fns::error::ConsoleError;
 use leptos::prelude::*;
@@ -114,27 +118,21 @@ pub struct Draft {
 /// with faults by field; without, the answer leads back to the form with the draft filled in.
 #[server(name = SubmitChangefeed, endpoint = "create", input = PostUrl)]
 pub async fn submit_changefeed(form: CreateForm) -> Result<(), ConsoleError> {
-    let console = crate::fns::context::console()?;
-    let plain = crate::fns::context::is_plain_form();
-    match console.submit(form, plain).await {
-        Ok(address) => {
-            leptos_axum::redirect(&address);
-            Ok(())
-        }
-        Err(error) => Err(error),
-    }
+    let console = context::console()?;
+    let address = context::answer(console.submit(form, context::is_plain_form()).await)?;
+    leptos_axum::redirect(&address);
+    Ok(())
 }
 
 /// The draft behind a key; none when it is unknown or too old.
 #[server(name = GetDraft, endpoint = "draft", input = GetUrl)]
 pub async fn get_draft(key: String) -> Result<Option<Draft>, ConsoleError> {
-    Ok(crate::fns::context::console()?.draft(&key))
+    Ok(context::console()?.draft(&key))
 }
 
 /// What `rules`, one a line, select among the tables of the upstream.
 #[server(name = PreviewRules, endpoint = "preview", input = PostUrl)]
 pub async fn preview_rules(rules: String, case_sensitive: bool) -> Result<RulePreview, ConsoleError> {
-    crate::fns::context::console()?
-        .preview(&rules, case_sensitive)
-        .await
+    let console = context::console()?;
+    context::answer(console.preview(&rules, case_sensitive).await)
 }

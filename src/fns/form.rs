@@ -3,7 +3,7 @@
 use crate::app::format;
 use crate::fns::create::CreateForm;
 use crate::fns::error::{ConsoleError, FieldError};
-use tidegate_api::{CreateChangefeed, CsvConfig, ReplicaConfig};
+use tidegate_api::{CreateChangefeed, ReplicaConfig};
 use tidegate_model::{CdcError, ErrorCode, Ts, is_valid_id};
 
 /// The mask of secrets: as a password it would be taken for a real one.
@@ -105,7 +105,7 @@ fn config(form: &CreateForm, rules: Vec<String>) -> ReplicaConfig {
     if form.delete_only_key {
         sink.delete_only_output_handle_key_columns = Some(true);
     }
-    let mut csv = sink.csv.take().unwrap_or_else(CsvConfig::default);
+    let mut csv = sink.csv.take().unwrap_or_default();
     // A blank may be meant here: the text is taken as it is.
     for (value, typed) in [
         (&mut csv.delimiter, &form.csv_delimiter),

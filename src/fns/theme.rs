@@ -1,5 +1,7 @@
 //! The colour theme of a browser without JavaScript; with it, the browser writes the cookie itself.
 
+#![allow(clippy::unused_async, reason = "server functions are async")]
+
 use crate::fns::error::ConsoleError;
 use leptos::prelude::*;
 use leptos::server_fn::codec::PostUrl;

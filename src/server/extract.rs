@@ -1,17 +1,22 @@
 //! What handlers take from a request. By hand, because the stock extractors answer with plain text, 405, 415 or 422,
 //! and clients of the original know none of these.
 
+use std::time::Duration;
+
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use tidegate_api::PdBlock;
 use tidegate_model::{CdcError, ChangefeedId, ErrorCode, is_valid_id};
+use tokio::time::timeout;
 use url::form_urlencoded;
 
 use super::respond::Failure;
 
 /// Largest request body.
 const BODY_BYTES_MAX: usize = 4 << 20;
+/// Longest time until a body is there.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// First value of a query parameter; empty when absent. A client of the original repeats earlier parameters.
 pub(crate) fn query_value(query: Option<&str>, name: &str) -> String {
@@ -101,14 +106,14 @@ impl<S: Sync> FromRequest<S> for Body {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Failure> {
-        to_bytes(request.into_body(), BODY_BYTES_MAX)
-            .await
-            .map(Body)
-            .map_err(|_| {
-                invalid(format_args!(
-                    "the request body is broken or larger than {BODY_BYTES_MAX} bytes"
-                ))
-            })
+        let read = timeout(BODY_TIMEOUT, to_bytes(request.into_body(), BODY_BYTES_MAX)).await;
+        match read {
+            Ok(Ok(bytes)) => Ok(Body(bytes)),
+            Ok(Err(_)) => Err(invalid(format_args!(
+                "the request body is broken or larger than {BODY_BYTES_MAX} bytes"
+            ))),
+            Err(_elapsed) => Err(invalid("the request body did not arrive in time")),
+        }
     }
 }
 

@@ -1,14 +1,19 @@
 //! Rules for every request.
 
 use std::any::Any;
+use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use tidegate_model::{CdcError, ErrorCode};
+use tokio::time::timeout;
 
 use super::respond::Failure;
+
+/// Longest time for one answer; removing a changefeed may wait about a minute.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Refuses writes that another web page sends through the reader's browser. Programs send no `Origin`.
 pub(crate) async fn same_origin(request: Request, next: Next) -> Response {
@@ -51,6 +56,39 @@ pub(crate) async fn trailing_slash(request: Request, next: Next) -> Response {
         return Redirect::temporary(&target).into_response();
     }
     next.run(request).await
+}
+
+/// An answer that takes too long is given up with an error. Event streams are not covered: they have no end.
+pub(crate) async fn in_time(request: Request, next: Next) -> Response {
+    match timeout(ANSWER_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_elapsed) => Failure(CdcError::new(
+            ErrorCode::InternalServerError,
+            "the request took too long",
+        ))
+        .into_response(),
+    }
+}
+
+/// One line for each request: writes at `info`, reads at `debug`. Queries and bodies are left out.
+pub(crate) async fn access_log(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let client = request.headers().get("x-client-version").cloned();
+    let response = next.run(request).await;
+    let status = response.status().as_u16();
+    let millis = started.elapsed().as_millis();
+    let client = client
+        .as_ref()
+        .and_then(|client| client.to_str().ok())
+        .unwrap_or_default();
+    if method == Method::GET || method == Method::HEAD {
+        tracing::debug!(%method, path, status, millis, client, "request");
+    } else {
+        tracing::info!(%method, path, status, millis, client, "request");
+    }
+    response
 }
 
 /// Headers that make browsers careful.
@@ -100,6 +138,20 @@ pub(crate) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_handler_that_panics_answers_in_json() {
+        use tower_http::catch_panic::ResponseForPanic;
+        let mut handler = panicked;
+        let response = handler.response_for_panic(Box::new("secret detail"));
+        assert_eq!(response.status(), 500);
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        let text = String::from_utf8_lossy(&body);
+        assert!(
+            text.contains("CDC:ErrInternalServerError") && !text.contains("secret"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn only_foreign_pages_are_foreign() {

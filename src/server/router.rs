@@ -1,7 +1,5 @@
 //! All routes on the one port.
 
-use std::time::Duration;
-
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Redirect;
@@ -9,15 +7,11 @@ use axum::routing::get;
 use leptos::prelude::provide_context;
 use leptos_axum::{LeptosRoutes, generate_route_list, handle_server_fns_with_context};
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::TimeoutLayer;
 
 use super::state::App;
 use super::{assets, document, extension, live, middleware, respond, top, v2};
 use crate::app;
 use crate::fns::context::Console;
-
-/// Longest time for one answer; removing a changefeed may wait about a minute. Event streams have no end.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The whole service.
 pub(crate) fn router(app: App) -> Router {
@@ -31,10 +25,7 @@ pub(crate) fn router(app: App) -> Router {
         .merge(top::routes())
         .merge(document::routes())
         .merge(console(&app))
-        .layer(TimeoutLayer::with_status_code(
-            axum::http::StatusCode::GATEWAY_TIMEOUT,
-            ANSWER_TIMEOUT,
-        ))
+        .layer(from_fn(middleware::in_time))
         .route("/ui/live", get(live::stream_events))
         .fallback(respond::not_found)
         .method_not_allowed_fallback(respond::not_found)
@@ -42,6 +33,7 @@ pub(crate) fn router(app: App) -> Router {
         .layer(from_fn(middleware::same_origin))
         .layer(from_fn(middleware::trailing_slash))
         .layer(from_fn(middleware::browser_headers))
+        .layer(from_fn(middleware::access_log))
         .with_state(app)
 }
 

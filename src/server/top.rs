@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use prometheus::{Encoder, TextEncoder};
@@ -110,14 +110,14 @@ async fn config(State(app): State<App>) -> Answer {
     one_space(&shown)
 }
 
-/// Body: one JSON string.
-async fn set_log_level(State(app): State<App>, body: Body) -> Answer {
-    let level: String = serde_json::from_slice(&body.0).map_err(|error| {
-        CdcError::new(
-            ErrorCode::APIInvalidParam,
-            format_args!("invalid log level: {error}"),
-        )
-    })?;
-    app.log.set_level(&level)?;
-    super::respond::empty()
+/// Body: one JSON string. Errors are plain text, as in the original.
+async fn set_log_level(State(app): State<App>, body: Body) -> Response {
+    let level = serde_json::from_slice::<String>(&body.0).map_err(|error| {
+        let text = format!("invalid log level: {error}");
+        CdcError::new(ErrorCode::APIInvalidParam, text)
+    });
+    match level.and_then(|level| app.log.set_level(&level)) {
+        Ok(()) => one_space(&json!({})).into_response(),
+        Err(error) => (StatusCode::BAD_REQUEST, error.wire_message()).into_response(),
+    }
 }

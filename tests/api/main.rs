@@ -1,7 +1,11 @@
 //! The HTTP API of the built server, byte by byte, over a real MariaDB.
 //!
 //! One server answers all tests; each test uses changefeed ids of its own. A missing MariaDB fails the tests.
-#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
+#![allow(
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "a failed step fails the test"
+)]
 
 mod changefeeds;
 mod client;

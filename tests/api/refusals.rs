@@ -320,6 +320,12 @@ async fn what_one_server_cannot_do_is_refused() {
         .await
         .refusal(400, INVALID);
     assert!(message.contains("fail to change log level: xxxx"), "{message}");
+    let plain = api.call("POST", "/admin/log", "\"xxxx\"").await;
+    assert!(
+        plain.status == 400 && plain.body.ends_with("fail to change log level: xxxx"),
+        "{plain:?}"
+    );
+    assert!(plain.header("content-type").starts_with("text/plain"));
 }
 
 #[tokio::test]

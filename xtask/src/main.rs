@@ -20,7 +20,8 @@ const HELP: &str = "\
 Usage: cargo xtask <command>
 
   run [--upstream-uri URI] [...]   build the release server with the console and start it: the demo, or that database
-  test                             everything: set-up, static checks, unit, end-to-end and browser tests
+  test                             everything: set-up, static checks, unit and end-to-end tests
+  browser                        journeys through the console in a real browser
   check                            static checks only: format, layering, file sizes, wasm, clippy
   setup                            install what is missing, nothing else
   front                            build the console's front end into target/site
@@ -51,6 +52,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
     match command {
         "run" => run::run(rest),
         "test" => takes_none(rest).and_then(|()| test::test()),
+        "browser" => takes_none(rest).and_then(|()| test::browser()),
         "check" => takes_none(rest).and_then(|()| check::check()),
         "setup" => takes_none(rest).and_then(|()| setup::all()).map(done),
         "front" => takes_none(rest)

@@ -19,6 +19,14 @@ pub(crate) fn test() -> Result<ExitCode> {
     check::steps(&mut report);
     report.step("front end", front::build);
     report.suite("Rust tests", rust_tests);
+    Ok(report.finish())
+}
+
+/// Playwright against the debug server that `cargo xtask test` has built.
+pub(crate) fn browser() -> Result<ExitCode> {
+    setup::all()?;
+    let mut report = Report::default();
+    report.step("front end", front::build);
     report.suite("browser tests", browser_tests);
     Ok(report.finish())
 }

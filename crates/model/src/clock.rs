@@ -13,8 +13,13 @@ pub trait Clock: Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[allow(clippy::cast_possible_truncation, reason = "milliseconds fit 64 bits for 500 million years")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "milliseconds fit 64 bits for 500 million years"
+    )]
     fn unix_ms(&self) -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis() as u64)
     }
 }

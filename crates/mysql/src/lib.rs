@@ -5,14 +5,14 @@
 #![warn(missing_docs)]
 
 pub mod binlog;
-pub mod ddl;
-pub mod sql;
 mod checks;
 mod conn;
+pub mod ddl;
 mod dump;
 mod gtid;
 mod options;
 mod position;
+pub mod sql;
 
 pub use checks::{Findings, ServerFacts, Unmet};
 pub use conn::{Flavour, connect, connect_with, query_error};

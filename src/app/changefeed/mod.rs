@@ -195,7 +195,7 @@ fn Trouble(vitals: Memo<Vitals>) -> impl IntoView {
         Some(view! {
             <section class=class aria-label="Error">
                 <h2 class="mb-1 text-lg">{heading}</h2>
-                <p class="wrap-anywhere">{problem.message}</p>
+                <p class="wrap-anywhere first-letter:uppercase">{problem.message}</p>
                 {(!problem.remedy.is_empty())
                     .then(|| {
                         view! {

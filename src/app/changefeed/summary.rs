@@ -2,7 +2,7 @@
 
 use crate::app::format;
 use crate::app::live::use_live;
-use crate::app::ui::chart::{Chart, Sample};
+use crate::app::ui::chart::{Chart, Quantity, Sample};
 use crate::app::ui::copy::CopyButton;
 use crate::app::ui::feed::{SinkName, progress_sentence, tso_ms};
 use crate::app::ui::icon::{Glyph, Icon};
@@ -29,13 +29,13 @@ pub(super) fn Body(detail: StoredValue<FeedDetail>, vitals: Memo<Vitals>) -> imp
         <div class="mb-6 grid gap-4 lg:grid-cols-2">
             <Chart
                 title="Checkpoint lag"
-                show=|ms| format::duration(ms as u64)
+                quantity=Quantity::Duration
                 tone="text-chart-1"
                 samples=series(|p| f64::from(p.lag_ms))
             />
             <Chart
                 title="Rows per second"
-                show=|rows| format!("{} rows/s", format::number(rows))
+                quantity=Quantity::RowRate
                 tone="text-chart-3"
                 samples=series(|p| f64::from(p.rows_per_s))
             />
@@ -83,7 +83,7 @@ fn Facts(detail: StoredValue<FeedDetail>, vitals: Memo<Vitals>) -> impl IntoView
         <section class="grid gap-4 lg:grid-cols-2">
             <div class="card min-w-0 p-4">
                 <h2 class="mb-2 text-sm font-medium">"Progress"</h2>
-                <dl class="grid gap-x-4 gap-y-2 text-sm sm:grid-cols-[9rem_1fr]">
+                <dl class="grid grid-cols-[6rem_minmax(0,1fr)] gap-x-3 gap-y-2 text-sm sm:grid-cols-[9rem_minmax(0,1fr)]">
                     <Fact name="Checkpoint">
                         <Tso tso=Signal::derive(move || Some(vitals.with(|v| v.checkpoint_ts)))/>
                     </Fact>
@@ -103,7 +103,7 @@ fn Facts(detail: StoredValue<FeedDetail>, vitals: Memo<Vitals>) -> impl IntoView
             </div>
             <div class="card min-w-0 p-4">
                 <h2 class="mb-2 text-sm font-medium">"About"</h2>
-                <dl class="grid gap-x-4 gap-y-2 text-sm sm:grid-cols-[9rem_1fr]">
+                <dl class="grid grid-cols-[6rem_minmax(0,1fr)] gap-x-3 gap-y-2 text-sm sm:grid-cols-[9rem_minmax(0,1fr)]">
                     <Fact name="Sink">
                         <SinkName uri=row.sink.clone()/>
                         <span class="flex min-w-0 items-center gap-1">
@@ -130,14 +130,14 @@ fn Facts(detail: StoredValue<FeedDetail>, vitals: Memo<Vitals>) -> impl IntoView
 
 /// RFC 3339 as people read it; the original text when it is something else.
 fn created_text(created: &str) -> String {
-    format::parse_utc(created).map_or_else(|| created.to_owned(), format::utc)
+    format::parse_rfc3339(created).map_or_else(|| created.to_owned(), format::utc)
 }
 
 #[component]
 fn Fact(name: &'static str, children: Children) -> impl IntoView {
     view! {
         <dt class="text-ink-2">{name}</dt>
-        <dd class="mb-1 min-w-0 sm:mb-0">{children()}</dd>
+        <dd class="min-w-0">{children()}</dd>
     }
     .into_any()
 }

@@ -38,9 +38,9 @@ pub(super) fn Preview(
         Some(Err(error)) => view! { <Refusal error/> }.into_any(),
     };
     view! {
-        <section class="min-w-0 rounded-card bg-surface p-3" aria-label="Preview of the tables">
+        <section id="preview" class="min-w-0 scroll-mt-16 rounded-card bg-surface p-3" aria-label="Preview of the tables">
             <div class="mb-2 flex items-center justify-between gap-2">
-                <h3 class="text-sm font-medium">"Preview"</h3>
+                <h2 class="text-sm font-medium">"Preview"</h2>
                 <button
                     class="btn"
                     type="submit"
@@ -157,10 +157,11 @@ fn TableRow(table: TableVerdict) -> impl IntoView {
         <li class=class>
             <Icon glyph/>
             <span class="sr-only">{word}</span>
-            <span class="min-w-0 flex-1 font-mono text-xs wrap-anywhere">{format!("{schema}.{table}")}</span>
-            <span class="text-right text-xs text-ink-3">
-                {decided} {(!note.is_empty()).then(|| view! { <span class="block text-warning">{note}</span> })}
+            <span class="min-w-0 flex-1 font-mono text-xs wrap-anywhere">
+                {format!("{schema}.{table}")}
+                {(!note.is_empty()).then(|| view! { <span class="block font-sans text-warning">{note}</span> })}
             </span>
+            <span class="flex-none text-xs text-ink-3">{decided}</span>
         </li>
     }
     .into_any()

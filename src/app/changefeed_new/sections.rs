@@ -14,7 +14,7 @@ fn Section(title: &'static str, help: &'static str, children: Children) -> impl 
         <fieldset class="card mb-4 min-w-0 p-4 md:p-5">
             <legend class="float-left mb-1 w-full text-lg font-semibold">{title}</legend>
             <p class="clear-both mb-4 text-sm text-ink-2">{help}</p>
-            <div class="grid gap-4">{children()}</div>
+            <div class="grid grid-cols-[minmax(0,1fr)] gap-4">{children()}</div>
         </fieldset>
     }
     .into_any()
@@ -45,6 +45,7 @@ pub(super) fn IdentitySection(form: CreateForm, faults: Faults) -> impl IntoView
                     faults
                 />
             </div>
+            <div class="grid grid-cols-[minmax(0,1fr)] gap-4 sm:grid-cols-2">
             <Moment
                 legend="Start"
                 name="start"
@@ -67,6 +68,7 @@ pub(super) fn IdentitySection(form: CreateForm, faults: Faults) -> impl IntoView
                 tso=form.target_tso
                 faults
             />
+            </div>
         </Section>
     }
     .into_any()
@@ -115,7 +117,7 @@ fn Moment(
             <legend class="mb-1 text-sm font-medium">
                 {legend} " " <code class="text-xs font-normal text-ink-3">{key}</code>
             </legend>
-            <div class="grid gap-2">
+            <div class="grid grid-cols-[minmax(0,1fr)] gap-2">
                 {radio.clone()(open, open_text)}
                 {radio.clone()("time", "A time, UTC")}
                 <div class="pl-6.5" data-part=move || if choice.with(|c| c == "time") { "on" } else { "off" }>

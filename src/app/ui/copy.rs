@@ -49,7 +49,7 @@ pub(crate) fn CodeBlock(
             <pre class="code pr-10" tabindex="0" role="region" aria-label=what.clone()>
                 <code>{code}</code>
             </pre>
-            <div class="absolute top-2 right-2">
+            <div class="absolute top-1.5 right-1.5 rounded-[5px] bg-surface">
                 <CopyButton text=text what/>
             </div>
         </div>

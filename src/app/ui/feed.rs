@@ -108,7 +108,7 @@ pub(crate) fn CheckpointTime(#[prop(into)] vitals: Signal<Vitals>) -> impl IntoV
     let tso = move || vitals.with(|v| v.checkpoint_ts);
     view! {
         <time class="num text-ink-2" datetime=move || format::rfc3339(tso_ms(tso())) title=move || format!("TSO {}", tso())>
-            {move || format::utc(tso_ms(tso()))}
+            {move || format::date_time(tso_ms(tso()))}
         </time>
     }
     .into_any()
@@ -128,7 +128,7 @@ pub(crate) fn SinkName(uri: String) -> impl IntoView {
         <span class="flex min-w-0 items-center gap-1.5 text-ink-2" title=uri>
             <Icon glyph/>
             <span>{scheme}</span>
-            <span class="max-w-48 truncate text-ink">{place}</span>
+            <span class="min-w-0 truncate text-ink md:max-w-44">{place}</span>
         </span>
     }
     .into_any()

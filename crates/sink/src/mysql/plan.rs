@@ -21,6 +21,9 @@ pub(crate) struct TablePlan {
     /// Columns that identify a row; all written ones when `keyed` is false.
     key: Vec<usize>,
     keyed: bool,
+    /// `` ON DUPLICATE KEY UPDATE `a`=VALUES(`a`),.. `` over the columns outside the primary key; empty when there is no
+    /// primary key or nothing outside it.
+    upsert_tail: Vec<u8>,
 }
 
 impl TablePlan {
@@ -36,7 +39,11 @@ impl TablePlan {
         let mut name = Vec::new();
         push_table(&mut name, &table.name);
         let handle = table.handle();
+        let primary = handle.filter(|index| index.primary);
+        let upsert_tail =
+            primary.map_or_else(Vec::new, |index| upsert_tail(&written, &index.columns, &names));
         TablePlan {
+            upsert_tail,
             table: Arc::clone(table),
             flavour,
             name,
@@ -61,6 +68,16 @@ impl TablePlan {
     /// Whether a key identifies the rows.
     pub(crate) fn keyed(&self) -> bool {
         self.keyed
+    }
+
+    /// Whether updates that leave the key alone can share a statement.
+    pub(crate) fn upserts(&self) -> bool {
+        !self.upsert_tail.is_empty()
+    }
+
+    /// Ends an INSERT whose rows exist already.
+    pub(crate) fn push_upsert_tail(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.upsert_tail);
     }
 
     /// Whether an update leaves the key as it is, byte by byte.
@@ -222,6 +239,22 @@ impl TablePlan {
             ),
         )
     }
+}
+
+fn upsert_tail(written: &[usize], key: &[usize], names: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for &index in written.iter().filter(|index| !key.contains(index)) {
+        out.extend_from_slice(if out.is_empty() {
+            b" ON DUPLICATE KEY UPDATE "
+        } else {
+            b","
+        });
+        out.extend_from_slice(&names[index]);
+        out.extend_from_slice(b"=VALUES(");
+        out.extend_from_slice(&names[index]);
+        out.push(b')');
+    }
+    out
 }
 
 fn quoted(name: &str) -> Vec<u8> {

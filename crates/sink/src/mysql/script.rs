@@ -71,6 +71,9 @@ struct Open {
 enum Kind {
     Insert,
     Replace,
+    /// Updates that leave the primary key alone, as an INSERT that meets only existing rows. The server finds each by
+    /// its primary key, as UPDATE would, but parses and plans once.
+    Upsert,
     Delete,
 }
 
@@ -166,7 +169,13 @@ impl TableScript {
             (None, Some(after), Form::Plain) => self.values(Kind::Insert, after, merge),
             (None, Some(after), Form::Safe) => self.values(Kind::Replace, after, merge),
             (Some(before), None, _) => self.delete(before, merge),
-            (Some(before), Some(after), Form::Plain) => self.update(before, after),
+            (Some(before), Some(after), Form::Plain) => {
+                if merge && self.plan.upserts() && self.plan.same_key(before, after) {
+                    self.values(Kind::Upsert, after, merge)
+                } else {
+                    self.update(before, after)
+                }
+            }
             (Some(before), Some(after), Form::Safe) => {
                 // REPLACE itself removes the row that has the key.
                 if !self.plan.keyed() || !self.plan.same_key(before, after) {
@@ -183,7 +192,11 @@ impl TableScript {
             self.text.push(b',');
         } else {
             self.start(kind);
-            let verb = if kind == Kind::Insert { "INSERT" } else { "REPLACE" };
+            let verb = if kind == Kind::Replace {
+                "REPLACE"
+            } else {
+                "INSERT"
+            };
             self.plan.push_insert_head(&mut self.text, verb);
         }
         self.plan.push_values(&mut self.text, image)
@@ -237,8 +250,10 @@ impl TableScript {
 
     fn close(&mut self) {
         if let Some(open) = self.open.take() {
-            if open.kind == Kind::Delete {
-                self.plan.push_delete_tail(&mut self.text);
+            match open.kind {
+                Kind::Delete => self.plan.push_delete_tail(&mut self.text),
+                Kind::Upsert => self.plan.push_upsert_tail(&mut self.text),
+                Kind::Insert | Kind::Replace => {}
             }
             self.ends.push(self.text.len());
         }

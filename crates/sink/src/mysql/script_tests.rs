@@ -40,6 +40,8 @@ fn neighbours_of_one_kind_share_a_statement() {
             inserted(&t, 1, "a"),
             inserted(&t, 2, "b"),
             updated(&t, (1, "a"), (1, "A")),
+            updated(&t, (2, "b"), (2, "B")),
+            updated(&t, (2, "B"), (3, "b")),
             deleted(&t, 1, "A"),
             deleted(&t, 2, "b"),
             inserted(&t, 1, "c"),
@@ -47,7 +49,8 @@ fn neighbours_of_one_kind_share_a_statement() {
         &[
             "BEGIN",
             "INSERT INTO `s`.`t` (`id`,`v`) VALUES (1,'a'),(2,'b')",
-            "UPDATE `s`.`t` SET `id`=1,`v`='A' WHERE `id`=1 LIMIT 1",
+            "INSERT INTO `s`.`t` (`id`,`v`) VALUES (1,'A'),(2,'B') ON DUPLICATE KEY UPDATE `v`=VALUES(`v`)",
+            "UPDATE `s`.`t` SET `id`=3,`v`='b' WHERE `id`=2 LIMIT 1",
             "DELETE FROM `s`.`t` WHERE `id` IN (1,2)",
             "INSERT INTO `s`.`t` (`id`,`v`) VALUES (1,'c')",
             "COMMIT",
@@ -177,7 +180,7 @@ fn generated_columns_are_not_written() {
         &[
             "BEGIN",
             "INSERT INTO `s`.`t` (`id`,`v`) VALUES (1,3)",
-            "UPDATE `s`.`t` SET `id`=1,`v`=3 WHERE `id`=1 LIMIT 1",
+            "INSERT INTO `s`.`t` (`id`,`v`) VALUES (1,3) ON DUPLICATE KEY UPDATE `v`=VALUES(`v`)",
             "COMMIT",
         ],
     );

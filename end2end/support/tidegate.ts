@@ -1,0 +1,99 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { freePort, until } from "./wait";
+
+const root = resolve(__dirname, "../..");
+
+/** A server with a data directory of its own. */
+export class Tidegate {
+    private process: ChildProcess | undefined;
+
+    private constructor(
+        readonly url: string,
+        readonly dir: string,
+        private readonly serverId: number,
+    ) {}
+
+    static async start(serverId: number): Promise<Tidegate> {
+        const dir = mkdtempSync(join(tmpdir(), "tidegate-e2e-server-"));
+        const server = new Tidegate(`http://127.0.0.1:${await freePort()}`, dir, serverId);
+        await server.run();
+        return server;
+    }
+
+    /** Starts the process; also after `interrupt`, with the same address and data. */
+    async run(): Promise<void> {
+        const binary = process.env.TIDEGATE_BIN ?? join(root, "target/debug/tidegate");
+        const output = openSync(this.logFile, "a");
+        const child = spawn(
+            binary,
+            [
+                "server",
+                `--addr=${new URL(this.url).host}`,
+                `--data-dir=${join(this.dir, "data")}`,
+                `--server-id=${this.serverId}`,
+                `--ui-dir=${join(root, "target/site")}`,
+                "--drain-timeout=2",
+            ],
+            { stdio: ["ignore", output, output] },
+        );
+        closeSync(output);
+        this.process = child;
+        await until("the server", async () => {
+            if (child.exitCode !== null) {
+                throw new Error(`${binary} ended:\n${this.logText()}`);
+            }
+            return fetch(`${this.url}/api/v2/health`).then((answer) => answer.ok, () => false);
+        });
+    }
+
+    logText(): string {
+        return readFileSync(this.logFile, "utf8");
+    }
+
+    /** Calls the v2 API; fails on an error answer. */
+    async api(method: string, path: string, body?: unknown): Promise<unknown> {
+        const answer = await fetch(`${this.url}/api/v2${path}`, {
+            method,
+            headers: { "Content-Type": "application/json" },
+            body: body === undefined ? undefined : JSON.stringify(body),
+        });
+        const text = await answer.text();
+        if (!answer.ok) {
+            throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+        }
+        return text === "" ? undefined : JSON.parse(text);
+    }
+
+    /** Waits until a changefeed is in a state. */
+    async untilState(id: string, state: string): Promise<void> {
+        await until(`${id} ${state}`, async () => {
+            const answer = (await this.api("GET", `/changefeeds/${id}`)) as { state: string };
+            return answer.state === state;
+        });
+    }
+
+    /** Ends the process; its data stays. */
+    async interrupt(): Promise<void> {
+        const child = this.process;
+        if (child === undefined || child.exitCode !== null) {
+            return;
+        }
+        const ended = new Promise((resolve) => child.once("exit", resolve));
+        child.kill("SIGTERM");
+        const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
+        await ended;
+        clearTimeout(timer);
+    }
+
+    async stop(): Promise<void> {
+        await this.interrupt();
+        rmSync(this.dir, { recursive: true, force: true });
+    }
+
+    private get logFile(): string {
+        return join(this.dir, "log");
+    }
+}

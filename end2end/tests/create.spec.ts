@@ -1,0 +1,109 @@
+import { expect, expectAccessible, freshId, hydrated, open, test, upstream } from "../support/test";
+
+/** The browser reports a refused form itself. */
+const refused = /status of 400/;
+
+test("a changefeed made by the form is seen moving", async ({ page, server }) => {
+    const id = freshId("form");
+    await open(page, "/ui/changefeeds");
+    await page.getByRole("link", { name: /New changefeed|Create the first one/ }).first().click();
+    await page.getByLabel("Changefeed id").fill(id);
+    await page.getByLabel("Sink URI").fill("blackhole://");
+    await page.getByLabel("Table rules").fill("shop.*");
+    await page.getByLabel("Leave out tables without a key").check();
+    await page.getByRole("button", { name: "Create changefeed" }).click();
+
+    await expect(page).toHaveURL(`${server.url}/ui/changefeeds/default/${id}`);
+    await expect(page.getByText("Keeping up")).toBeVisible();
+    const rate = page.getByRole("figure").filter({ hasText: "Rows per second" });
+    await upstream("USE shop; INSERT INTO orders (note) SELECT 'x' FROM seq_1_to_500");
+    await expect(rate.getByRole("img")).toHaveAccessibleName(/between 0 rows\/s and (?!0 rows)/);
+    const checkpoint = page.locator("dd").first().locator("code");
+    const before = await checkpoint.textContent();
+    await expect(checkpoint).not.toHaveText(before ?? "");
+});
+
+test("the preview shows which rule decides, and a mistake stands at its field", async ({ page, server, expectedMessages }) => {
+    expectedMessages.push(refused);
+    const id = freshId("rules");
+    await open(page, "/ui/changefeeds/new");
+    const preview = page.getByRole("region", { name: "Preview of the tables" });
+    await expect(preview.getByText("4 of 4 tables")).toBeVisible();
+
+    await page.getByLabel("Table rules").fill("shop.*\n!shop.tmp_*\nother.*");
+    await expect(preview.getByText("3 of 4 tables")).toBeVisible();
+    await expect(preview.getByRole("listitem").filter({ hasText: "shop.tmp_import" })).toContainText("rule 2");
+    await expect(preview.getByText("Rule 3 decides about no table.")).toBeVisible();
+
+    await page.getByLabel("Table rules").fill("shop.[");
+    await expect(preview.locator("p.text-failed")).toBeVisible();
+    await page.getByLabel("Changefeed id").fill(id);
+    await page.getByLabel("Sink URI").fill("blackhole://");
+    await page.getByRole("button", { name: "Create changefeed" }).click();
+    const summary = page.getByRole("alert");
+    await expect(summary).toBeFocused();
+    await expect(summary).toContainText("The changefeed was not created");
+    const rules = page.getByLabel("Table rules");
+    await expect(rules).toHaveAttribute("aria-invalid", "true");
+    await expectAccessible(page);
+    await summary.getByRole("link", { name: "Table rules" }).click();
+    await expect(rules).toBeInViewport();
+    await expect(rules).toHaveValue("shop.[");
+    await expect(page.getByLabel("Changefeed id")).toHaveValue(id);
+
+    await rules.fill("shop.items");
+    await page.getByRole("button", { name: "Create changefeed" }).click();
+    await expect(page).toHaveURL(`${server.url}/ui/changefeeds/default/${id}`);
+});
+
+test("several faults are told at once, each at its field", async ({ page, expectedMessages }) => {
+    expectedMessages.push(refused);
+    await open(page, "/ui/changefeeds/new");
+    await page.getByLabel("Changefeed id").fill("not_valid");
+    await page.getByRole("group", { name: "Start" }).getByLabel("A TSO").check();
+    await page.getByLabel("Start TSO").fill("soon");
+    await page.getByRole("button", { name: "Create changefeed" }).click();
+    const summary = page.getByRole("alert");
+    await expect(summary.getByRole("link")).toHaveText(["Changefeed id", "Sink URI", "Start TSO"]);
+    await expect(page.getByLabel("Start TSO")).toHaveAccessibleDescription(/whole number/);
+});
+
+test("a TSO beyond the numbers of JavaScript arrives unchanged", async ({ page, server }) => {
+    const id = freshId("tso");
+    const now = BigInt(Date.now()) << 18n;
+    const target = now + (3_600_000n << 18n) + 1n;
+    await open(page, "/ui/changefeeds/new");
+    await page.getByLabel("Changefeed id").fill(id);
+    await page.getByLabel("Sink URI").fill("blackhole://");
+    await page.getByLabel("Leave out tables without a key").check();
+    await page.getByRole("group", { name: "Target" }).getByLabel("A TSO").check();
+    await page.getByLabel("Target TSO").fill(target.toString());
+    await page.getByRole("button", { name: "Create changefeed" }).click();
+    await expect(page).toHaveURL(`${server.url}/ui/changefeeds/default/${id}`);
+    await expect(page.getByText(target.toString())).toBeVisible();
+    const answer = await fetch(`${server.url}/api/v2/changefeeds/${id}`).then((r) => r.text());
+    expect(answer).toContain(`"target_ts":${target}`);
+});
+
+test("options of csv files reach the configuration", async ({ page, server, expectedMessages }) => {
+    expectedMessages.push(refused);
+    const id = freshId("csv");
+    await open(page, "/ui/changefeeds/new");
+    await page.getByLabel("Changefeed id").fill(id);
+    await page.getByLabel("Sink URI").fill(`file://${server.dir}/${id}`);
+    await page.getByLabel("Leave out tables without a key").check();
+    await page.getByText("only for sinks that write files").click();
+    await page.getByLabel("Protocol").selectOption("csv");
+    await page.getByLabel("Delimiter").fill(";;;;");
+    await page.getByLabel("Commit time").check();
+    await page.getByRole("button", { name: "Create changefeed" }).click();
+    await expect(page.getByLabel("Delimiter")).toHaveAttribute("aria-invalid", "true");
+    await page.getByLabel("Delimiter").fill("|");
+    await page.getByRole("button", { name: "Create changefeed" }).click();
+    await expect(page).toHaveURL(`${server.url}/ui/changefeeds/default/${id}`);
+    await page.getByRole("link", { name: "Config" }).click();
+    await hydrated(page);
+    const config = page.getByRole("region", { name: "replica_config as JSON" });
+    await expect(config).toContainText('"delimiter": "|"');
+    await expect(config).toContainText('"include_commit_ts": true');
+});

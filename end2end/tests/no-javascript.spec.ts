@@ -1,0 +1,87 @@
+import { downstreamUri, expect, freshId, test } from "../support/test";
+
+test.use({ javaScriptEnabled: false });
+
+test("pages are readable and the list can be filtered", async ({ page, server }) => {
+    const id = freshId("plain");
+    await server.api("POST", "/changefeeds", {
+        changefeed_id: id,
+        sink_uri: "blackhole://",
+        replica_config: { ignore_ineligible_table: true },
+    });
+    await page.goto("/ui");
+    await expect(page.getByRole("region", { name: "Verdict" })).toBeVisible();
+    await page.goto("/ui/changefeeds");
+    await page.getByRole("searchbox").fill(id);
+    await page.getByRole("button", { name: "Search" }).click();
+    await expect(page.getByText(/^1 of/)).toBeVisible();
+    await page.getByRole("link", { name: id }).click();
+    await expect(page.getByRole("heading", { level: 1, name: id })).toBeVisible();
+    await expect(page.getByRole("img", { name: /Checkpoint lag/ })).toBeVisible();
+    await page.getByRole("link", { name: "Config" }).click();
+    await expect(page.getByRole("region", { name: "replica_config as JSON" })).toContainText("memory_quota");
+    for (const [path, heading] of [["/ui/captures", "Captures"], ["/ui/logs", "Logs"]] as const) {
+        await page.goto(path);
+        await expect(page.getByRole("heading", { level: 1, name: heading })).toBeVisible();
+    }
+});
+
+test("pause, resume and remove", async ({ page, server }) => {
+    const id = freshId("plain");
+    await server.api("POST", "/changefeeds", {
+        changefeed_id: id,
+        sink_uri: "blackhole://",
+        replica_config: { ignore_ineligible_table: true },
+    });
+    await page.goto(`/ui/changefeeds/default/${id}`);
+    await page.getByRole("button", { name: "Pause" }).click();
+    await expect(page.getByText("Paused.")).toBeVisible();
+    await page.getByRole("button", { name: "Resume" }).click();
+    await server.untilState(id, "normal");
+    await page.getByRole("link", { name: "Remove" }).click();
+    await page.getByLabel(`Type ${id} to confirm`).fill("wrong");
+    await page.getByRole("button", { name: "Remove changefeed" }).click();
+    await expect(page.getByRole("alert")).toContainText("nothing was removed");
+    await page.getByLabel(`Type ${id} to confirm`).fill(id);
+    await page.getByRole("button", { name: "Remove changefeed" }).click();
+    await expect(page).toHaveURL(`${server.url}/ui/changefeeds`);
+    await expect(page.getByRole("link", { name: id })).toHaveCount(0);
+});
+
+test("create keeps what was typed, explains, previews and shows no secret", async ({ page, server }) => {
+    const id = freshId("plain");
+    await page.goto("/ui/changefeeds/new");
+    await page.getByLabel("Changefeed id").fill(id);
+    await page.getByLabel("Sink URI").fill(downstreamUri());
+    await page.getByLabel("Table rules").fill("shop.[");
+    await page.getByLabel("Leave out tables without a key").check();
+    await page.getByRole("button", { name: "Create changefeed" }).click();
+    await expect(page.getByRole("alert")).toContainText("Table rules");
+    await expect(page.getByLabel("Changefeed id")).toHaveValue(id);
+    await expect(page.getByLabel("Leave out tables without a key")).toBeChecked();
+    await expect(page.getByLabel("Sink URI")).toHaveValue(/mysql:\/\/cdc:xxxxx@/);
+    expect(await page.content()).not.toContain("cdc-secret");
+    expect(page.url()).not.toContain("cdc-secret");
+
+    await page.getByLabel("Table rules").fill("shop.items");
+    await page.getByRole("button", { name: "Preview tables" }).click();
+    await expect(page.getByRole("region", { name: "Preview of the tables" })).toContainText("1 of 4 tables");
+    await expect(page.getByLabel("Changefeed id")).toHaveValue(id);
+
+    await page.getByRole("button", { name: "Create changefeed" }).click();
+    await expect(page).toHaveURL(`${server.url}/ui/changefeeds/default/${id}`);
+    await server.untilState(id, "normal");
+});
+
+test("theme and log level", async ({ page }) => {
+    await page.goto("/ui/logs");
+    await page.getByRole("button", { name: "Dark theme" }).click();
+    await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
+    await expect(page).toHaveURL(/\/ui\/logs$/);
+    await page.getByRole("radio", { name: "error" }).check();
+    await page.getByRole("button", { name: "Set level" }).click();
+    await expect(page.getByRole("radio", { name: "error" })).toBeChecked();
+    await page.getByRole("radio", { name: "info" }).check();
+    await page.getByRole("button", { name: "Set level" }).click();
+    await expect(page.getByRole("radio", { name: "info" })).toBeChecked();
+});

@@ -1,0 +1,218 @@
+//! The table of endpoints that the OpenAPI document is made from.
+
+use super::Endpoint;
+
+const NAMESPACE: &[&str] = &["namespace"];
+
+const fn get(path: &'static str, summary: &'static str, answer: &'static str) -> Endpoint {
+    Endpoint {
+        path,
+        method: "get",
+        summary,
+        body: None,
+        status: "200",
+        answer,
+        query: &[],
+    }
+}
+
+const fn post(path: &'static str, summary: &'static str, answer: &'static str) -> Endpoint {
+    Endpoint {
+        method: "post",
+        ..get(path, summary, answer)
+    }
+}
+
+impl Endpoint {
+    const fn method(self, method: &'static str) -> Endpoint {
+        Endpoint { method, ..self }
+    }
+
+    /// With a body of this schema that must be there.
+    const fn takes(self, schema: &'static str) -> Endpoint {
+        Endpoint {
+            body: Some((schema, true)),
+            ..self
+        }
+    }
+
+    /// With a body of this schema that may be left out.
+    const fn may_take(self, schema: &'static str) -> Endpoint {
+        Endpoint {
+            body: Some((schema, false)),
+            ..self
+        }
+    }
+
+    const fn query(self, query: &'static [&'static str]) -> Endpoint {
+        Endpoint { query, ..self }
+    }
+
+    const fn in_namespace(self) -> Endpoint {
+        self.query(NAMESPACE)
+    }
+
+    const fn status(self, status: &'static str) -> Endpoint {
+        Endpoint { status, ..self }
+    }
+}
+
+/// Endpoints of the published API.
+pub(super) const V2: &[Endpoint] = &[
+    get(
+        "/api/v2/status",
+        "Version and role of this server",
+        "ServerStatus",
+    ),
+    get(
+        "/api/v2/health",
+        "Whether the cluster works; an error says why not",
+        "Empty",
+    ),
+    get(
+        "/api/v2/changefeeds",
+        "Changefeeds of a namespace; state=all shows finished ones too",
+        "ChangefeedList",
+    )
+    .query(&["namespace", "state"]),
+    post("/api/v2/changefeeds", "Create a changefeed", "Changefeed").takes("CreateChangefeed"),
+    get(
+        "/api/v2/changefeeds/{changefeed_id}",
+        "A changefeed with its configuration",
+        "Changefeed",
+    )
+    .in_namespace(),
+    post(
+        "/api/v2/changefeeds/{changefeed_id}",
+        "Change a stopped or failed changefeed; members left out keep their value",
+        "Changefeed",
+    )
+    .method("put")
+    .takes("UpdateChangefeed")
+    .in_namespace(),
+    post(
+        "/api/v2/changefeeds/{changefeed_id}",
+        "Remove a changefeed; an unknown one is no error",
+        "Empty",
+    )
+    .method("delete")
+    .in_namespace(),
+    get(
+        "/api/v2/changefeeds/{changefeed_id}/status",
+        "State, checkpoint and last error",
+        "ChangefeedStatus",
+    )
+    .in_namespace(),
+    get(
+        "/api/v2/changefeeds/{changefeed_id}/meta_info",
+        "The stored description, secrets masked",
+        "Changefeed",
+    )
+    .in_namespace(),
+    post(
+        "/api/v2/changefeeds/{changefeed_id}/pause",
+        "Stop replicating and keep the checkpoint",
+        "Empty",
+    )
+    .in_namespace(),
+    post(
+        "/api/v2/changefeeds/{changefeed_id}/resume",
+        "Go on from the checkpoint, or from another one",
+        "Empty",
+    )
+    .may_take("ResumeChangefeed")
+    .in_namespace(),
+    get(
+        "/api/v2/changefeeds/{changefeed_id}/synced",
+        "Whether the downstream has everything",
+        "Synced",
+    )
+    .may_take("SyncedRequest")
+    .in_namespace(),
+    get(
+        "/api/v2/changefeed/{changefeed_id}/synced",
+        "The same under the name of the published page",
+        "Synced",
+    )
+    .may_take("SyncedRequest")
+    .in_namespace(),
+    get(
+        "/api/v2/captures",
+        "Server processes of the cluster",
+        "CaptureList",
+    ),
+    post(
+        "/api/v2/captures/{capture_id}/drain",
+        "Move all tables away from a capture; refused while there is one only",
+        "Drained",
+    )
+    .status("202"),
+    get(
+        "/api/v2/processors",
+        "Which capture works on which changefeed",
+        "ProcessorList",
+    ),
+    get(
+        "/api/v2/processors/{changefeed_id}/{capture_id}",
+        "Tables of a changefeed on a capture",
+        "Processor",
+    )
+    .in_namespace(),
+    post(
+        "/api/v2/owner/resign",
+        "Let another capture become the owner",
+        "Empty",
+    ),
+    post("/api/v2/log", "Change the log level", "Empty").takes("LogLevel"),
+    post("/api/v2/tso", "The upstream's clock", "Tso").takes("TsoRequest"),
+    post(
+        "/api/v2/verify_table",
+        "Which tables a configuration selects, and which of them have no usable key",
+        "VerifiedTables",
+    )
+    .takes("VerifyTable"),
+];
+
+/// Endpoints that only this server has, and those without a version.
+pub(super) const OTHERS: &[Endpoint] = &[
+    get(
+        "/api/tidegate/v1/server",
+        "This server and its upstream",
+        "ServerInfo",
+    ),
+    get(
+        "/api/tidegate/v1/live",
+        "Figures of all changefeeds, renewed every second",
+        "LiveSnapshot",
+    ),
+    post(
+        "/api/tidegate/v1/filter/preview",
+        "Which upstream tables the rules select, and which rule decided",
+        "FilterPreview",
+    )
+    .takes("FilterPreviewRequest"),
+    get(
+        "/api/tidegate/v1/errors/{code}",
+        "What an error code means and what to do",
+        "ErrorHelp",
+    ),
+    get(
+        "/status",
+        "Version and role, as the oldest clients ask",
+        "ServerStatus",
+    ),
+    get("/health", "As /api/v2/health", "Empty"),
+    get("/metrics", "Figures in the text format of Prometheus", "Text"),
+    get(
+        "/debug/info",
+        "State of owner, processors and upstream as text",
+        "Text",
+    ),
+    get("/config", "Settings of this server, secrets masked", "Settings"),
+    post(
+        "/admin/log",
+        "Change the log level; the body is one JSON string",
+        "Empty",
+    )
+    .takes("LogLevelWord"),
+];
