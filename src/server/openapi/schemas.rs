@@ -62,6 +62,7 @@ fn request_schemas() -> Map<String, Value> {
             ]),
         ),
         ("UpdateChangefeed", object(&[("sink_uri?", text()), ("target_ts?", number()), config(), pd()])),
+        ("SyncedRequest", object(&[config(), pd()])),
         ("ResumeChangefeed", object(&[("overwrite_checkpoint_ts?", number()), pd()])),
         ("LogLevel", object(&[("log_level?", json!({"type": "string", "enum": ["debug", "info", "warn", "error", "dpanic", "panic", "fatal"]}))])),
         ("TsoRequest", object(&[("id?", number()), pd()])),
