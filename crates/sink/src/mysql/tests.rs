@@ -153,16 +153,13 @@ async fn a_session_that_is_killed_is_replaced() {
     let heard = Arc::new(Heard::default());
     let lock = server.sql("BEGIN; SELECT * FROM killed.t WHERE id = 1 FOR UPDATE; SELECT SLEEP(2); COMMIT");
     let kill = async {
-        let find = "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'UPDATE `killed`%'";
-        let id = loop {
-            let id = server.sql(find).await.unwrap();
-            if !id.is_empty() {
-                break id;
-            }
-            if heard.all().is_empty() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
+        let find = "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'INSERT INTO `killed`%'";
+        let mut id = String::new();
+        while id.is_empty() {
+            assert!(heard.all().is_empty(), "the row is locked");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            id = server.sql(find).await.unwrap();
+        }
         server.sql(&format!("KILL {id}")).await.unwrap();
     };
     let write = async {
