@@ -34,7 +34,7 @@ export class Tidegate {
                 `--addr=${new URL(this.url).host}`,
                 `--data-dir=${join(this.dir, "data")}`,
                 `--server-id=${this.serverId}`,
-                `--ui-dir=${join(root, "target/site")}`,
+                `--ui-dir=${process.env.TIDEGATE_SITE ?? join(root, "target/site")}`,
                 "--drain-timeout=2",
             ],
             { stdio: ["ignore", output, output] },

@@ -116,7 +116,9 @@ pub fn parse_utc(text: &str) -> Option<u64> {
 
 /// Reads an RFC 3339 time with `Z` or an offset.
 pub fn parse_rfc3339(text: &str) -> Option<u64> {
-    let Some(at) = text.rfind(['+', '-']).filter(|at| text[*at..].contains(':')) else {
+    // Dashes of the date are no offset.
+    let time_from = text.find(['T', ' ']).unwrap_or(text.len());
+    let Some(at) = text.rfind(['+', '-']).filter(|at| *at > time_from) else {
         return parse_utc(text);
     };
     let (hours, minutes) = text[at + 1..].split_once(':')?;

@@ -200,26 +200,36 @@ fn answer_schemas() -> Map<String, Value> {
     .collect()
 }
 
-/// Bodies of `/api/tidegate/v1` and of the routes without a version.
-fn extension_schemas() -> Map<String, Value> {
-    let flag = || json!({"type": "boolean"});
+/// A list of items.
+fn list(item: Value) -> Value {
+    json!({"type": "array", "items": item})
+}
+
+fn or_null(item: Value) -> Value {
+    json!({"oneOf": [item, {"type": "null"}]})
+}
+
+/// The database a server reads from.
+fn upstream_schema() -> Value {
+    object(&[
+        ("id", number()),
+        ("flavour", text()),
+        ("version", text()),
+        ("address", text()),
+        ("warnings", list(text())),
+    ])
+}
+
+/// What moves of a changefeed.
+fn live_schema() -> Value {
     let figure = || json!({"type": "number"});
-    let list = |item: Value| json!({"type": "array", "items": item});
-    let or_null = |item: Value| json!({"oneOf": [item, {"type": "null"}]});
     let running_error = object(&[
         ("time", text()),
         ("addr", text()),
         ("code", text()),
         ("message", text()),
     ]);
-    let upstream = object(&[
-        ("id", number()),
-        ("flavour", text()),
-        ("version", text()),
-        ("address", text()),
-        ("warnings", list(text())),
-    ]);
-    let live = object(&[
+    object(&[
         ("namespace", text()),
         ("id", text()),
         ("state", text()),
@@ -237,7 +247,12 @@ fn extension_schemas() -> Map<String, Value> {
         ("lag_history", list(number())),
         ("rows_history", list(figure())),
         ("tables", number()),
-    ]);
+    ])
+}
+
+/// Bodies of `/api/tidegate/v1` and of the routes without a version.
+fn extension_schemas() -> Map<String, Value> {
+    let flag = || json!({"type": "boolean"});
     let table = object(&[
         ("schema", text()),
         ("table", text()),
@@ -256,13 +271,13 @@ fn extension_schemas() -> Map<String, Value> {
                 ("cluster_id", text()),
                 ("uptime_seconds", number()),
                 ("log_level", text()),
-                ("upstream", or_null(upstream)),
+                ("upstream", or_null(upstream_schema())),
                 ("upstream_error", or_null(text())),
             ]),
         ),
         (
             "LiveSnapshot",
-            object(&[("unix_ms", number()), ("changefeeds", list(live))]),
+            object(&[("unix_ms", number()), ("changefeeds", list(live_schema()))]),
         ),
         ("FilterPreview", object(&[("tables", list(table))])),
         (
