@@ -26,7 +26,8 @@ Usage: cargo xtask <command>
   setup                            install what is missing, nothing else
   front                            build the console's front end into target/site
   sim [--seed N] [--iters M]       simulation of the engine with faults
-  bench [NAME ...] [--rows N]      end-to-end measurements against real MariaDB servers
+  bench [NAME ...] [--rows N] [--no-build]
+                                   end-to-end measurements against real MariaDB servers
   openapi                          write docs/openapi.json again
 
 Build output goes to target/; with CI=true to the user's cache directory, so that a fresh clone builds warm.

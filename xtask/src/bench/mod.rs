@@ -40,15 +40,19 @@ struct Options {
     names: Vec<&'static str>,
     /// Overrides the number of rows of every measurement.
     rows: Option<u64>,
+    /// Whether to take the release server as it is.
+    built: bool,
 }
 
 /// Runs the named measurements, or all, prints a table and writes `target/bench.json`.
 pub(crate) fn bench(arguments: &[String]) -> Result<()> {
     let options = parse(arguments)?;
     setup::database()?;
-    setup::console()?;
-    front::build()?;
-    run::build_server()?;
+    if !options.built {
+        setup::console()?;
+        front::build()?;
+        run::build_server()?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -75,7 +79,9 @@ fn parse(arguments: &[String]) -> Result<Options> {
     };
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
-        if argument == "--rows" {
+        if argument == "--no-build" {
+            options.built = true;
+        } else if argument == "--rows" {
             let value = rest.next().context("--rows needs a number")?;
             options.rows = Some(value.parse().with_context(|| format!("--rows {value}"))?);
         } else if let Some(name) = NAMES.iter().find(|name| *name == argument) {
