@@ -2,6 +2,11 @@ import { downstreamUri, expect, freshId, test } from "../support/test";
 
 test.use({ javaScriptEnabled: false });
 
+test.beforeEach(({ expectedMessages }) => {
+    // Without scripts nobody uses what the page preloads.
+    expectedMessages.push(/preloaded using link preload but not used/);
+});
+
 test("pages are readable and the list can be filtered", async ({ page, server }) => {
     const id = freshId("plain");
     await server.api("POST", "/changefeeds", {
@@ -77,7 +82,7 @@ test("theme and log level", async ({ page }) => {
     await page.goto("/ui/logs");
     await page.getByRole("button", { name: "Dark theme" }).click();
     await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
-    await expect(page).toHaveURL(/\/ui\/logs$/);
+    await expect(page).toHaveURL(/\/ui\/logs\??$/);
     await page.getByRole("radio", { name: "error" }).check();
     await page.getByRole("button", { name: "Set level" }).click();
     await expect(page.getByRole("radio", { name: "error" })).toBeChecked();

@@ -9,9 +9,11 @@ use crate::app::ui::feed::{CheckpointTime, Lag, SinkName, feed_address, feed_nam
 use crate::app::ui::icon::{Glyph, Icon};
 use crate::fns::changefeeds::list_changefeeds;
 use crate::fns::data::{FeedList, FeedRow, FeedState};
+use leptos::ev::SubmitEvent;
+use leptos::html;
 use leptos::prelude::*;
-use leptos_router::components::Form;
-use leptos_router::hooks::use_query_map;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::{use_navigate, use_query_map};
 
 /// What the address asks for.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -58,6 +60,18 @@ impl Filter {
         self.address(&words.join(","))
     }
 
+    fn state_words(&self) -> String {
+        let words: Vec<&str> = self.states.iter().map(|state| state.word()).collect();
+        words.join(",")
+    }
+
+    fn with_text(self, text: &str) -> Self {
+        Filter {
+            text: text.trim().to_lowercase(),
+            ..self
+        }
+    }
+
     fn address(&self, states: &str) -> String {
         let mut parameters = Vec::new();
         if !states.is_empty() {
@@ -88,6 +102,7 @@ pub(crate) fn Changefeeds() -> impl IntoView {
                 "New changefeed"
             </a>
         </PageHead>
+        <SearchBox filter/>
         <Transition fallback=loading>
             {move || Suspend::new(async move {
                 match list.await {
@@ -153,6 +168,52 @@ fn FilteredList(list: FeedList, filter: Memo<Filter>) -> impl IntoView {
     .into_any()
 }
 
+/// The search field. It stands outside of what is loaded again, so that nothing typed into it is lost.
+#[component]
+fn SearchBox(filter: Memo<Filter>) -> impl IntoView {
+    let input = NodeRef::<html::Input>::new();
+    let navigate = use_navigate();
+    let search = move |ev: SubmitEvent| {
+        ev.prevent_default();
+        let text = input
+            .get_untracked()
+            .map(|input| input.value())
+            .unwrap_or_default();
+        let address = filter.with_untracked(|f| f.clone().with_text(&text).address(&f.state_words()));
+        navigate(&address, NavigateOptions::default());
+    };
+    let states = move || filter.with(Filter::state_words);
+    view! {
+        <form
+            method="get"
+            action="/ui/changefeeds"
+            role="search"
+            class="mb-3 flex min-w-0 gap-2 md:max-w-md"
+            on:submit=search
+        >
+            <input type="hidden" name="state" value=states disabled=move || states().is_empty()/>
+            <label class="sr-only" for="q">
+                "Search id, sink or error code"
+            </label>
+            <input
+                class="input"
+                node_ref=input
+                id="q"
+                name="q"
+                type="search"
+                placeholder="Search id, sink or error code"
+                prop:value=move || filter.with(|f| f.text.clone())
+                value=filter.with_untracked(|f| f.text.clone())
+            />
+            <button class="btn" type="submit">
+                <Icon glyph=Glyph::Search/>
+                "Search"
+            </button>
+        </form>
+    }
+    .into_any()
+}
+
 #[component]
 fn FilterBar(list: StoredValue<FeedList>, filter: Memo<Filter>) -> impl IntoView {
     let live = use_live();
@@ -184,32 +245,10 @@ fn FilterBar(list: StoredValue<FeedList>, filter: Memo<Filter>) -> impl IntoView
             }
         })
         .collect_view();
-    let states = move || filter.with(|f| f.states.iter().map(|s| s.word()).collect::<Vec<_>>().join(","));
     view! {
-        <div class="mb-3 flex flex-wrap items-center gap-x-4 gap-y-2">
-            <ul aria-label="Filter by state" class="flex flex-wrap gap-1.5">
-                {chips}
-            </ul>
-            <Form method="GET" action="/ui/changefeeds" attr:class="flex min-w-0 flex-1 gap-2 md:max-w-sm" attr:role="search">
-                <input type="hidden" name="state" value=states/>
-                <label class="sr-only" for="q">
-                    "Search id, sink or error code"
-                </label>
-                <input
-                    class="input"
-                    id="q"
-                    name="q"
-                    type="search"
-                    placeholder="Search id, sink or error code"
-                    prop:value=move || filter.with(|f| f.text.clone())
-                    value=filter.with_untracked(|f| f.text.clone())
-                />
-                <button class="btn" type="submit">
-                    <Icon glyph=Glyph::Search/>
-                    "Search"
-                </button>
-            </Form>
-        </div>
+        <ul aria-label="Filter by state" class="mb-3 flex flex-wrap gap-1.5">
+            {chips}
+        </ul>
     }
     .into_any()
 }

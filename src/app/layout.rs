@@ -41,6 +41,7 @@ pub(crate) fn Layout() -> impl IntoView {
     view! {
         <a
             href="#main"
+            rel="external"
             class="btn btn-primary sr-only focus:not-sr-only focus:fixed focus:top-2 focus:left-2 focus:z-10 focus:inline-flex"
         >
             "Skip to content"

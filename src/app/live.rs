@@ -62,6 +62,12 @@ impl Live {
         self.membership.get()
     }
 
+    /// Whether the server no longer has the changefeed of this name. Unknown until the first snapshot.
+    pub(crate) fn is_gone(self, namespace: &str, id: &str) -> bool {
+        let key = (namespace.to_owned(), id.to_owned());
+        self.snapshot_ms.with(Option::is_some) && self.feeds.with_value(|feeds| !feeds.contains_key(&key))
+    }
+
     /// Whether what is on screen is older than it looks.
     pub(crate) fn is_stale(self) -> bool {
         self.link.get() == Link::Lost
@@ -148,8 +154,7 @@ pub(crate) fn LiveIndicator() -> impl IntoView {
     let live = use_live();
     let text = move || match live.link.get() {
         Link::Opening => "Connecting".to_owned(),
-        Link::Open if live.age_s.get() < 3 => "Live".to_owned(),
-        Link::Open => format!("Live, {} old", format::duration(live.age_s.get() * 1_000)),
+        Link::Open => "Live".to_owned(),
         Link::Lost => format!(
             "Disconnected, values {} old",
             format::duration(live.age_s.get() * 1_000)
@@ -195,6 +200,8 @@ mod browser {
     use leptos::task::spawn_local;
     use std::time::Duration;
 
+    /// Seconds without a snapshot after which the connection counts as lost.
+    const SILENCE_S: u64 = 4;
     const STREAM: &str = "/ui/live";
     const RETRY_FIRST: Duration = Duration::from_secs(1);
     const RETRY_MAX: Duration = Duration::from_secs(10);
@@ -202,8 +209,16 @@ mod browser {
     const HIDDEN_POLL: Duration = Duration::from_millis(500);
 
     pub(super) fn start(live: Live) {
-        set_interval(move || live.age_s.update(|age| *age += 1), Duration::from_secs(1));
+        set_interval(move || grow_older(live), Duration::from_secs(1));
         spawn_local(run(live));
+    }
+
+    /// The browser connects again by itself and does not say so: silence is the only sign.
+    fn grow_older(live: Live) {
+        live.age_s.update(|age| *age += 1);
+        if live.age_s.get_untracked() >= SILENCE_S && live.link.get_untracked() == Link::Open {
+            live.link.set(Link::Lost);
+        }
     }
 
     async fn run(live: Live) {

@@ -24,7 +24,7 @@ mod ui;
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Stylesheet, provide_meta_context};
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
-use leptos_router::path;
+use leptos_router::{SsrMode, path};
 
 /// The document around the application. Rendered on the server only.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -47,6 +47,9 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     }
 }
 
+/// Pages are sent whole: what arrives later would need scripts to find its place.
+const WHOLE: SsrMode = SsrMode::Async;
+
 /// The application: every route below `/ui`.
 #[component]
 pub fn App() -> impl IntoView {
@@ -60,16 +63,16 @@ pub fn App() -> impl IntoView {
         <Router>
             <Routes fallback=layout::NotFound>
                 <ParentRoute path=path!("/ui") view=layout::Layout>
-                    <Route path=path!("") view=overview::Overview/>
-                    <Route path=path!("changefeeds") view=changefeeds::Changefeeds/>
-                    <Route path=path!("changefeeds/new") view=changefeed_new::ChangefeedNew/>
-                    <Route path=path!("changefeeds/:namespace/:id") view=changefeed::Summary/>
-                    <Route path=path!("changefeeds/:namespace/:id/config") view=changefeed::Config/>
-                    <Route path=path!("changefeeds/:namespace/:id/api") view=changefeed::Api/>
-                    <Route path=path!("changefeeds/:namespace/:id/remove") view=changefeed::Remove/>
-                    <Route path=path!("captures") view=captures::Captures/>
-                    <Route path=path!("logs") view=log::Log/>
-                    <Route path=path!("*any") view=layout::NotFound/>
+                    <Route path=path!("") view=overview::Overview ssr=WHOLE/>
+                    <Route path=path!("changefeeds") view=changefeeds::Changefeeds ssr=WHOLE/>
+                    <Route path=path!("changefeeds/new") view=changefeed_new::ChangefeedNew ssr=WHOLE/>
+                    <Route path=path!("changefeeds/:namespace/:id") view=changefeed::Summary ssr=WHOLE/>
+                    <Route path=path!("changefeeds/:namespace/:id/config") view=changefeed::Config ssr=WHOLE/>
+                    <Route path=path!("changefeeds/:namespace/:id/api") view=changefeed::Api ssr=WHOLE/>
+                    <Route path=path!("changefeeds/:namespace/:id/remove") view=changefeed::Remove ssr=WHOLE/>
+                    <Route path=path!("captures") view=captures::Captures ssr=WHOLE/>
+                    <Route path=path!("logs") view=log::Log ssr=WHOLE/>
+                    <Route path=path!("*any") view=layout::NotFound ssr=WHOLE/>
                 </ParentRoute>
             </Routes>
         </Router>

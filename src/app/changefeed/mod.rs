@@ -79,16 +79,11 @@ fn Page(tab: Tab) -> impl IntoView {
         pause: ServerAction::new(),
         resume: ServerAction::new(),
     };
+    // Live values follow the writes by themselves; the page is asked for again only when the changefeed has gone.
+    let gone = Memo::new(move |_| id.with(|(namespace, id)| live.is_gone(namespace, id)));
     let detail = Resource::new_blocking(
-        move || {
-            (
-                id.get(),
-                live.membership(),
-                writes.pause.version().get(),
-                writes.resume.version().get(),
-            )
-        },
-        |((namespace, id), ..)| get_changefeed(namespace, id),
+        move || (id.get(), gone.get()),
+        |((namespace, id), _)| get_changefeed(namespace, id),
     );
     view! {
         <Transition fallback=loading>

@@ -12,6 +12,7 @@ use crate::fns::error::{ConsoleError, FieldError};
 use leptos::form::ActionForm;
 use leptos::html;
 use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
 use leptos_router::hooks::use_query_map;
 
 /// Fields of the form and how their faults are introduced in the summary.
@@ -125,10 +126,16 @@ fn FaultSummary(faults: Faults) -> impl IntoView {
                     <ul class="grid gap-1">
                         {links
                             .into_iter()
-                            .map(|(href, label, message)| {
+                            .map(|(field, label, message)| {
+                                let href = format!("#{field}");
                                 view! {
                                     <li class="wrap-anywhere">
-                                        <a class="font-medium text-failed underline underline-offset-3" href=href>
+                                        <a
+                                            class="font-medium text-failed underline underline-offset-3"
+                                            href=href
+                                            rel="external"
+                                            on:click=move |_| focus(&field)
+                                        >
                                             {label}
                                         </a>
                                         ": "
@@ -154,14 +161,23 @@ fn FaultSummary(faults: Faults) -> impl IntoView {
     .into_any()
 }
 
-/// Address inside the page, label and message of each fault.
+/// Puts the cursor into a field. The link has already shown it.
+fn focus(field: &str) {
+    let element = document().get_element_by_id(field);
+    if let Some(element) = element.and_then(|element| element.dyn_into::<leptos::web_sys::HtmlElement>().ok())
+    {
+        let _not_focusable = element.focus();
+    }
+}
+
+/// Field, label and message of each fault.
 fn fault_links(error: &ConsoleError) -> Vec<(String, String, String)> {
     let link = |FieldError { field, message }: &FieldError| {
         let label = LABELS
             .iter()
             .find(|(name, _)| name == field)
             .map_or(field.as_str(), |(_, label)| label);
-        (format!("#{field}"), label.to_owned(), message.clone())
+        (field.clone(), label.to_owned(), message.clone())
     };
     error.fields.iter().map(link).collect()
 }

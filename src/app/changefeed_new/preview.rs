@@ -67,24 +67,18 @@ fn ask_while_typing(
     case_sensitive: RwSignal<bool>,
     send: impl Fn() + Clone + Send + Sync + 'static,
 ) {
-    Effect::new(move |debounced: Option<StoredValue<DebouncedAsk>>| {
+    let now = send.clone();
+    // Outside of the effect, which forgets what it made whenever it runs again.
+    let later = StoredValue::new_local(debounce(REST, move |()| send()));
+    Effect::new(move |ran: Option<()>| {
         rules.track();
         case_sensitive.track();
-        match debounced {
-            None => {
-                send();
-                let send = send.clone();
-                StoredValue::new(DebouncedAsk(Box::new(debounce(REST, move |()| send()))))
-            }
-            Some(debounced) => {
-                debounced.update_value(|ask| (ask.0)(()));
-                debounced
-            }
+        match ran {
+            None => now(),
+            Some(()) => later.update_value(|later| later(())),
         }
     });
 }
-
-struct DebouncedAsk(Box<dyn FnMut(()) + Send + Sync>);
 
 #[component]
 fn Refusal(error: ConsoleError) -> impl IntoView {

@@ -93,6 +93,7 @@ fn Moment(
         ("target_time", "target_tso")
     };
     let choice = RwSignal::new(chosen.clone());
+    let fault = fault(faults, name);
     let radio = move |value: &'static str, text: &'static str| {
         let id = format!("{name}-{value}");
         view! {
@@ -113,12 +114,12 @@ fn Moment(
         }
     };
     view! {
-        <fieldset class="min-w-0">
+        <fieldset class="min-w-0" id=name>
             <legend class="mb-1 text-sm font-medium">
                 {legend} " " <code class="text-xs font-normal text-ink-3">{key}</code>
             </legend>
             <div class="grid grid-cols-[minmax(0,1fr)] gap-2">
-                {radio.clone()(open, open_text)}
+                {radio.clone()(open, open_text)} <FaultLine id=fault_id(name) fault/>
                 {radio.clone()("time", "A time, UTC")}
                 <div class="pl-6.5" data-part=move || if choice.with(|c| c == "time") { "on" } else { "off" }>
                     <TimeInput name=time_name label=legend value=time faults/>
