@@ -21,7 +21,7 @@ Usage: cargo xtask <command>
 
   run [--upstream-uri URI] [...]   build the release server with the console and start it: the demo, or that database
   test                             everything: set-up, static checks, unit and end-to-end tests
-  browser                        journeys through the console in a real browser
+  browser                          journeys through the console in a real browser
   check                            static checks only: format, layering, file sizes, wasm, clippy
   setup                            install what is missing, nothing else
   front                            build the console's front end into target/site

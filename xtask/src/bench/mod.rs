@@ -76,6 +76,7 @@ fn parse(arguments: &[String]) -> Result<Options> {
     let mut options = Options {
         names: Vec::new(),
         rows: None,
+        built: false,
     };
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
