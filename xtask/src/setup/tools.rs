@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Outcome, Toolchain, announce};
+use super::{Outcome, announce};
 use crate::paths;
 use crate::process::{command, output, run, succeeds_within};
 
-const CARGO_LEPTOS: &str = "0.3.11";
+/// The newest whose own lock file holds nothing beyond the compiler that the workspace asks for (0.3.11 wants 1.96).
+/// Without its lock file the build would depend on the day.
+const CARGO_LEPTOS: &str = "0.3.10";
 
 pub(super) fn components() -> Result<Outcome> {
     let present = |tool: &str| output(command("cargo").args([tool, "--version"])).is_ok();
@@ -68,19 +70,9 @@ pub(super) fn cargo_leptos() -> Result<Outcome> {
         "building cargo-leptos {CARGO_LEPTOS}, about a quarter of an hour on two cores"
     ));
     let mut cargo = cargo_install();
-    // Newer dependencies than the compiler can build are left aside instead of failing.
-    cargo.env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "fallback");
     // Its other tools come from npm and from the step before, in versions that are pinned here.
-    cargo.args([
-        "cargo-leptos",
-        "--features",
-        "no_downloads",
-        "--version",
-        CARGO_LEPTOS,
-    ]);
-    if let Some(Toolchain::Linked) = Toolchain::find()? {
-        cargo.arg("--locked").env("RUSTUP_TOOLCHAIN", Toolchain::LINKED);
-    }
+    cargo.args(["cargo-leptos", "--locked", "--features", "no_downloads"]);
+    cargo.args(["--version", CARGO_LEPTOS]);
     run(&mut cargo)?;
     cleared()
 }
