@@ -40,12 +40,8 @@ pub(crate) async fn build(
             kept.push(target);
         }
     }
-    if kept.is_empty() {
-        return Ok(None);
-    }
-    let query =
-        rebuilt(ddl.kind, &kept, ddl.tables.len()).map_or_else(|| Arc::clone(&logged.query), Arc::from);
     let mut tables = Vec::new();
+    let mut named = Vec::new();
     for target in kept {
         let info = match table_after(mounter.shared(), ddl.kind, target, group.commit_ts).await? {
             After::Info(info) => Some(info),
@@ -56,12 +52,16 @@ pub(crate) async fn build(
             tracing::warn!(table = %target.name, "a schema change of a table without a key is not replicated");
             continue;
         }
+        named.push(target);
         tables.push(DdlTable {
             name: target.name.clone(),
             old_name: target.old_name.clone(),
             info,
         });
     }
+    // Only the tables of this job may be touched downstream.
+    let query =
+        rebuilt(ddl.kind, &named, ddl.tables.len()).map_or_else(|| Arc::clone(&logged.query), Arc::from);
     Ok((!tables.is_empty()).then(|| event(group, logged, query, tables)))
 }
 

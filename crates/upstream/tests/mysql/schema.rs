@@ -82,7 +82,7 @@ async fn renames_follow_the_selection_and_versions_survive() {
     server
         .sql(
             "CREATE DATABASE shop; CREATE TABLE shop.a (id INT PRIMARY KEY); CREATE TABLE shop.tmp_a (id INT PRIMARY KEY);
-             CREATE TABLE shop.tmp_b (id INT PRIMARY KEY)",
+             CREATE TABLE shop.tmp_b (id INT PRIMARY KEY); CREATE TABLE shop.nokey (id INT)",
         )
         .await
         .unwrap();
@@ -95,7 +95,7 @@ async fn renames_follow_the_selection_and_versions_survive() {
     let mut stream = Stream::open(&source, begin);
     server
         .sql(
-            "USE shop; INSERT INTO a VALUES (1); RENAME TABLE a TO b, tmp_a TO tmp_c; INSERT INTO b VALUES (2);
+            "USE shop; INSERT INTO a VALUES (1); RENAME TABLE a TO b, tmp_a TO tmp_c, nokey TO keyless; INSERT INTO b VALUES (2);
              TRUNCATE TABLE b; INSERT INTO b VALUES (3); ALTER DATABASE shop CHARACTER SET utf8mb4;
              DROP TABLE b, tmp_c; CREATE TABLE b (id INT PRIMARY KEY); INSERT INTO b VALUES (4);",
         )
