@@ -19,6 +19,7 @@ pub(crate) fn test() -> Result<ExitCode> {
     check::steps(&mut report);
     report.step("front end", front::build);
     report.suite("Rust tests", rust_tests);
+    report.suite("browser tests", browser_tests);
     Ok(report.finish())
 }
 
