@@ -4,18 +4,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tidegate_mariadb::{Server, ServerOptions, User};
 
-use crate::support::{Pair, Tidegate, eventually, free_port};
+use crate::support::{Pair, Tidegate, eventually, free_port, refusal};
 
 const TABLE: &str = "CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY, v INT);";
-
-/// Waits for a server that must not come up, and answers what it printed last.
-async fn refusal(mut tidegate: Tidegate) -> String {
-    let status = tidegate.ended().await;
-    assert!(!status.success(), "{status}");
-    let log = tidegate.log();
-    assert!(!log.contains("panicked"), "{log}");
-    log.lines().next_back().unwrap_or_default().to_owned()
-}
 
 #[tokio::test]
 async fn an_upstream_that_restarts_is_followed_again() {

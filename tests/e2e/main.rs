@@ -3,6 +3,7 @@
 //! Every test starts servers of its own. A missing MariaDB fails the tests.
 #![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+mod disk;
 mod faults;
 mod golden;
 mod http;

@@ -46,6 +46,9 @@ pub(crate) struct Tidegate {
 }
 
 impl Tidegate {
+    /// The build under test.
+    pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_tidegate");
+
     /// Starts it and waits until it is healthy.
     pub(crate) async fn start(upstream_uri: &str, dir: &Path) -> Self {
         let server = Self::spawn(upstream_uri, dir, free_port());
@@ -59,9 +62,14 @@ impl Tidegate {
 
     /// Starts it; it may well fail to come up.
     pub(crate) fn spawn(upstream_uri: &str, dir: &Path, port: u16) -> Self {
+        Self::launch(Command::new(Self::PROGRAM), upstream_uri, dir, port)
+    }
+
+    /// Starts it by a command that ends in its program.
+    pub(crate) fn launch(mut command: Command, upstream_uri: &str, dir: &Path, port: u16) -> Self {
         let log = dir.join(format!("tidegate-{port}.log"));
         let file = File::options().create(true).append(true).open(&log).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        let child = command
             .arg("server")
             .arg(format!("--addr=127.0.0.1:{port}"))
             .arg(format!("--data-dir={}", dir.join("tidegate").display()))
@@ -81,7 +89,7 @@ impl Tidegate {
         }
     }
 
-    async fn healthy(mut self) -> Self {
+    pub(crate) async fn healthy(mut self) -> Self {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Ok(Answer { status: 200, .. }) =
@@ -165,6 +173,15 @@ impl Tidegate {
         })
         .await
     }
+}
+
+/// Waits for a server that must not come up, and answers what it printed last.
+pub(crate) async fn refusal(mut tidegate: Tidegate) -> String {
+    let status = tidegate.ended().await;
+    assert!(!status.success(), "{status}");
+    let log = tidegate.log();
+    assert!(!log.contains("panicked"), "{log}");
+    log.lines().next_back().unwrap_or_default().to_owned()
 }
 
 /// A port nobody listens on now.
