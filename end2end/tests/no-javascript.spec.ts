@@ -83,10 +83,10 @@ test("theme and log level", async ({ page }) => {
     await page.getByRole("button", { name: "Dark theme" }).click();
     await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
     await expect(page).toHaveURL(/\/ui\/logs\??$/);
-    await page.getByRole("radio", { name: "error" }).check();
+    await page.getByRole("radio", { name: /^error/ }).check();
     await page.getByRole("button", { name: "Set level" }).click();
-    await expect(page.getByRole("radio", { name: "error" })).toBeChecked();
-    await page.getByRole("radio", { name: "info" }).check();
+    await expect(page.getByRole("radio", { name: /^error/ })).toBeChecked();
+    await page.getByRole("radio", { name: /^info/ }).check();
     await page.getByRole("button", { name: "Set level" }).click();
-    await expect(page.getByRole("radio", { name: "info" })).toBeChecked();
+    await expect(page.getByRole("radio", { name: /^info/ })).toBeChecked();
 });

@@ -62,10 +62,10 @@ impl Live {
         self.membership.get()
     }
 
-    /// Whether the server no longer has the changefeed of this name. Unknown until the first snapshot.
-    pub(crate) fn is_gone(self, namespace: &str, id: &str) -> bool {
+    /// Whether the last snapshot has a changefeed of this name.
+    pub(crate) fn has(self, namespace: &str, id: &str) -> bool {
         let key = (namespace.to_owned(), id.to_owned());
-        self.snapshot_ms.with(Option::is_some) && self.feeds.with_value(|feeds| !feeds.contains_key(&key))
+        self.snapshot_ms.with(Option::is_some) && self.feeds.with_value(|feeds| feeds.contains_key(&key))
     }
 
     /// Whether what is on screen is older than it looks.

@@ -8,7 +8,7 @@ mod summary;
 
 use crate::app::changefeed::actions::Actions;
 use crate::app::layout::{Crumb, ErrorNote, PageError, PageHead, loading};
-use crate::app::live::use_live;
+use crate::app::live::{Live, use_live};
 use crate::app::ui::badge::StateBadge;
 use crate::app::ui::feed::{feed_address, feed_name};
 use crate::fns::changefeeds::{PauseChangefeed, ResumeChangefeed, get_changefeed};
@@ -80,9 +80,9 @@ fn Page(tab: Tab) -> impl IntoView {
         resume: ServerAction::new(),
     };
     // Live values follow the writes by themselves; the page is asked for again only when the changefeed has gone.
-    let gone = Memo::new(move |_| id.with(|(namespace, id)| live.is_gone(namespace, id)));
+    let presence = Memo::new(move |before: Option<&Presence>| Presence::next(before, id.get(), live));
     let detail = Resource::new_blocking(
-        move || (id.get(), gone.get()),
+        move || (id.get(), presence.with(|presence| presence.gone)),
         |((namespace, id), _)| get_changefeed(namespace, id),
     );
     view! {
@@ -96,6 +96,27 @@ fn Page(tab: Tab) -> impl IntoView {
         </Transition>
     }
     .into_any()
+}
+
+/// Whether the changefeed of the page was seen among the live ones, and is there no more. A snapshot may be older than
+/// a changefeed that was just made, so one that was never seen is not gone.
+#[derive(Clone, PartialEq, Eq)]
+struct Presence {
+    id: (String, String),
+    seen: bool,
+    gone: bool,
+}
+
+impl Presence {
+    fn next(before: Option<&Presence>, id: (String, String), live: Live) -> Presence {
+        let here = live.has(&id.0, &id.1);
+        let seen = here || before.is_some_and(|before| before.id == id && before.seen);
+        Presence {
+            id,
+            seen,
+            gone: seen && !here,
+        }
+    }
 }
 
 #[component]
