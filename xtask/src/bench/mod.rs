@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: the release server between real MariaDB servers, driven over its API.
 //!
-//! * `decode`: a table of 20 columns into `blackhole://`, beside MariaDB's own binlog client that only copies the
-//!   same bytes.
+//! * `decode`: a table of 20 columns into `blackhole://`, beside our own framing of the same stream and MariaDB's own
+//!   binlog client that only copies the bytes.
 //! * `replicate`: the same load into a MariaDB, beside MariaDB's own replication with a single applier.
 //! * `memory`: peak resident memory while 5,000,000 rows are caught up.
 
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tidegate_mariadb::{Server, ServerOptions, User};
 use tokio::runtime::Runtime;
 
-use crate::process::command;
+use crate::process::{cargo, command, output};
 use crate::{front, paths, run, setup};
 use load::Load;
 use tidegate::Tidegate;
@@ -102,6 +102,12 @@ fn decode(runtime: &Runtime, rows: u64, measures: &mut Vec<Measure>) -> Result<(
     let took = copy_binlog(&upstream, &load)?;
     measures.push(Measure {
         name: "mariadb-binlog, bytes only",
+        took,
+        ..load.measure()
+    });
+    let took = frame_binlog(&upstream, &load)?;
+    measures.push(Measure {
+        name: "framing and checksums only",
         took,
         ..load.measure()
     });
@@ -200,6 +206,28 @@ fn copy_binlog(upstream: &Server, load: &Load) -> Result<Duration> {
         bail!("mariadb-binlog failed ({status})");
     }
     Ok(took)
+}
+
+/// Receives the load over the replication protocol and cuts it into events without decoding a row.
+fn frame_binlog(upstream: &Server, load: &Load) -> Result<Duration> {
+    let first = load.binlog_files().first().context("no binlog")?;
+    let bench = [
+        "bench",
+        "--quiet",
+        "-p",
+        "tidegate-mysql",
+        "--bench",
+        "framing",
+        "--",
+    ];
+    let mut framing = cargo(&bench);
+    let text = output(framing.arg(upstream.uri(User::Replication)).arg(first))?;
+    let seconds = text
+        .split_whitespace()
+        .nth(2)
+        .and_then(|seconds| seconds.parse().ok())
+        .with_context(|| format!("no seconds in {text}"))?;
+    Ok(Duration::from_secs_f64(seconds))
 }
 
 /// Replicates everything with MariaDB's own means, from an empty server.
