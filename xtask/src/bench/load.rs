@@ -91,8 +91,8 @@ async fn binlogs(upstream: &Server) -> Result<Vec<(String, u64)>> {
 fn insert(first: u64, last: u64) -> String {
     format!(
         "USE bench; INSERT INTO wide SELECT seq, seq * 7, seq, seq * 1000003, seq % 30000, seq % 100, seq / 100, seq / 3, seq / 7,
-           DATE '2020-01-01' + INTERVAL seq % 2000 DAY, TIMESTAMP '2020-01-01' + INTERVAL seq SECOND,
-           TIMESTAMP '2021-01-01' + INTERVAL seq SECOND, seq % 2, 1 + seq % 3, LPAD(seq, 8, '0'),
+           DATE '2020-01-01' + INTERVAL seq % 2000 DAY, TIMESTAMP '2020-01-01 00:00:00' + INTERVAL seq SECOND,
+           TIMESTAMP '2021-01-01 00:00:00' + INTERVAL seq SECOND, seq % 2, 1 + seq % 3, LPAD(seq, 8, '0'),
            CONCAT('name of row ', seq), CONCAT('city ', seq % 1000), REPEAT('note ', seq % 20), UNHEX(MD5(seq)),
            REPEAT('body text ', seq % 12)
          FROM seq_{first}_to_{last}"

@@ -130,7 +130,9 @@ fn replicate(runtime: &Runtime, rows: u64, measures: &mut Vec<Measure>) -> Resul
         took,
         ..load.measure()
     });
-    runtime.block_on(equal(&upstream, &replica))?;
+    runtime
+        .block_on(equal(&upstream, &replica))
+        .context("MariaDB replication")?;
     drop(replica);
     let target = downstream(3)?;
     runtime.block_on(target.sql(load::TABLE))?;
@@ -140,7 +142,7 @@ fn replicate(runtime: &Runtime, rows: u64, measures: &mut Vec<Measure>) -> Resul
         took,
         ..load.measure()
     });
-    runtime.block_on(equal(&upstream, &target))
+    runtime.block_on(equal(&upstream, &target)).context("tidegate")
 }
 
 fn memory(runtime: &Runtime, rows: u64, measures: &mut Vec<Measure>) -> Result<()> {

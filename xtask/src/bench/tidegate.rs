@@ -61,7 +61,7 @@ impl Tidegate {
 
     /// The upstream's time, as a commit-ts.
     pub(super) fn tso(&self) -> Result<u64> {
-        let tso = request(self.port, "POST", "/api/v2/tso", None)?;
+        let tso = request(self.port, "POST", "/api/v2/tso", Some(&json!({})))?;
         let number = |name: &str| tso[name].as_u64().with_context(|| format!("{name} in {tso}"));
         Ok((number("timestamp")? << 18) + number("logic_time")?)
     }

@@ -183,12 +183,13 @@ impl ReplicationService {
         ))
     }
 
-    /// The upstream's clock.
+    /// The upstream's clock, as a place to start from: everything committed after the question was asked gets a
+    /// greater ts, also where the upstream logs whole seconds.
     ///
     /// # Errors
-    /// Those of the upstream.
+    /// Those of the upstream; `UpstreamManagerNotReady` while its log is read too far behind.
     pub async fn tso(&self) -> Result<Tso> {
-        let now = self.env.upstream.now().await?;
+        let now = self.start_ts(Ts::ZERO, "tso").await?;
         Ok(Tso {
             timestamp: now.physical_ms(),
             logic_time: now.logical(),
