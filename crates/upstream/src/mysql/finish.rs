@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use tidegate_model::{Result, Ts};
+use tidegate_model::Result;
 
 use super::assemble::{Assembler, Closed};
 use super::group::{Events, Group};
 use super::options::MysqlOptions;
 use super::spill::SpillDir;
+
+/// Bytes of prepared XA transactions that wait in memory for their end; the others wait in files.
+const PREPARED_BYTES_MAX: usize = 64 << 20;
 
 /// Spills what is too large for memory.
 pub(crate) struct Finisher {
@@ -52,12 +55,21 @@ impl Finisher {
         Ok(())
     }
 
-    /// Completes a group.
+    /// Completes a group. Only then the assembler's position is behind it.
     ///
     /// # Errors
-    /// `InternalServerError` when the disk refuses.
-    pub(crate) async fn finish(&self, closed: Closed) -> Result<Group> {
-        let mut content = closed.content;
+    /// `InternalServerError` when the disk refuses: the group then counts as not read.
+    pub(crate) async fn finish(&self, mut closed: Closed, assembler: &mut Assembler) -> Result<Group> {
+        let mut content = std::mem::take(&mut closed.content);
+        if closed.parks() {
+            let (memory, files) = assembler.prepared_bytes();
+            if files + content.total_bytes() > self.bytes_max {
+                return Ok(assembler.settle(closed, None, 0));
+            }
+            if memory + content.bytes > PREPARED_BYTES_MAX && content.spill.is_none() {
+                content.spill = Some(self.dir.writer().await?);
+            }
+        }
         let (events, bytes) = match content.spill.take() {
             None => (Events::Memory(content.packets), content.bytes),
             Some(mut spill) => {
@@ -67,18 +79,6 @@ impl Finisher {
                 (Events::File(file, content.taken_back), bytes)
             }
         };
-        Ok(Group {
-            id: closed.id,
-            commit_ts: Ts::ZERO,
-            raw_ms: closed.raw_ms,
-            file: closed.file,
-            offset: closed.offset,
-            ddl: closed.ddl,
-            obstacle: closed.obstacle,
-            events,
-            bytes,
-            framer: closed.framer,
-            prepared_open: closed.prepared_open,
-        })
+        Ok(assembler.settle(closed, Some(events), bytes))
     }
 }

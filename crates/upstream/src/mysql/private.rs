@@ -87,7 +87,7 @@ impl Private {
                 if joined {
                     break;
                 }
-                let group = self.finisher.finish(closed).await?;
+                let group = self.finisher.finish(closed, &mut self.assembler).await?;
                 groups.extend(self.place(group));
             }
             self.finisher.relieve(&mut self.assembler).await?;

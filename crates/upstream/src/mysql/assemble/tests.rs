@@ -85,26 +85,44 @@ impl Log {
 }
 
 /// A group as text: id, raw second, marks of its rows, schema change, obstacle.
-fn show(closed: &Closed) -> String {
-    let marks: Vec<String> = closed
-        .content
-        .packets
+fn show(group: &Group) -> String {
+    let Events::Memory(packets) = &group.events else {
+        panic!("nothing spills here");
+    };
+    let marks: Vec<String> = packets
         .iter()
         .map(|packet| match packet[TYPE_OFFSET] {
             event_type::QUERY => "statement".to_owned(),
             _ => packet[19].to_string(),
         })
         .collect();
-    let ddl = closed.ddl.as_ref().map(|ddl| format!(" ddl={:?}", ddl.ddl.kind));
-    let obstacle = closed.obstacle.as_ref().map(|obstacle| format!(" {obstacle:?}"));
-    let prepared = if closed.prepared_open { " prepared" } else { "" };
+    let ddl = group.ddl.as_ref().map(|ddl| format!(" ddl={:?}", ddl.ddl.kind));
+    let obstacle = group.obstacle.as_ref().map(|obstacle| format!(" {obstacle:?}"));
+    let prepared = if group.prepared_open { " prepared" } else { "" };
     format!(
         "{} [{}]{}{}{prepared}",
-        closed.id,
+        group.id,
         marks.join(","),
         ddl.unwrap_or_default(),
         obstacle.unwrap_or_default()
     )
+}
+
+/// As the finisher does when the disk is fine.
+fn keep(assembler: &mut Assembler, mut closed: Closed) -> Group {
+    let content = std::mem::take(&mut closed.content);
+    assembler.settle(closed, Some(Events::Memory(content.packets)), content.bytes)
+}
+
+/// The groups that the packets complete.
+fn groups(assembler: &mut Assembler, packets: &[Bytes]) -> Vec<Group> {
+    packets
+        .iter()
+        .filter_map(|packet| {
+            let closed = assembler.push(packet.clone()).unwrap()?;
+            Some(keep(assembler, closed))
+        })
+        .collect()
 }
 
 fn assembler(flavour: Flavour) -> Assembler {
@@ -121,11 +139,7 @@ fn assembler(flavour: Flavour) -> Assembler {
 
 fn check(flavour: Flavour, log: &mut Log, expect: &[&str]) {
     let mut assembler = assembler(flavour);
-    let groups: Vec<Closed> = log
-        .packets
-        .drain(..)
-        .filter_map(|packet| assembler.push(packet).unwrap())
-        .collect();
+    let groups = groups(&mut assembler, &log.packets);
     let shown: Vec<String> = groups.iter().map(show).collect();
     assert_eq!(shown, expect);
     assert!(!assembler.in_group());
@@ -284,11 +298,7 @@ fn a_broken_connection_drops_the_half_group_only() {
         .rows(2);
     let mut assembler = assembler(Flavour::MariaDb);
     let closed = |assembler: &mut Assembler, packets: &[Bytes]| -> Vec<String> {
-        packets
-            .iter()
-            .filter_map(|packet| assembler.push(packet.clone()).unwrap())
-            .map(|closed| show(&closed))
-            .collect()
+        groups(assembler, packets).iter().map(show).collect()
     };
     assert_eq!(closed(&mut assembler, &log.packets), ["0-1-1 [1]"]);
     assert!(assembler.in_group());
@@ -327,11 +337,9 @@ fn commit_times_come_from_the_gtid_or_the_closing_event() {
     log.seconds += 10;
     log.xid();
     let mut assembler = assembler(Flavour::MySql);
-    let times: Vec<u64> = log
-        .packets
-        .drain(..)
-        .filter_map(|packet| assembler.push(packet).unwrap())
-        .map(|closed| closed.raw_ms)
+    let times: Vec<u64> = groups(&mut assembler, &log.packets)
+        .iter()
+        .map(|group| group.raw_ms)
         .collect();
     assert_eq!(times, [1_700_000_123_456, 1_700_000_010_000]);
 }
@@ -343,14 +351,56 @@ fn offsets_grow_beyond_four_gib() {
     log.mariadb_gtid(1, 0x0c).xid();
     let mut wrapped = Log::new();
     wrapped.mariadb_gtid(2, 0x0c).xid();
-    let mut assembler = assembler(Flavour::MariaDb);
-    assembler.position.offset = u64::from(u32::MAX) - 100;
-    let offsets: Vec<u64> = log
-        .packets
-        .drain(..)
-        .chain(wrapped.packets.drain(..))
-        .filter_map(|packet| assembler.push(packet).unwrap())
-        .map(|closed| closed.offset)
+    let position = Position {
+        offset: u64::from(u32::MAX) - 100,
+        ..assembler(Flavour::MariaDb).position().clone()
+    };
+    let mut assembler = Assembler::new(Flavour::MariaDb, position, Arc::new(CollationTable::builtin()));
+    let packets = [log.packets, wrapped.packets].concat();
+    let offsets: Vec<u64> = groups(&mut assembler, &packets)
+        .iter()
+        .map(|group| group.offset)
         .collect();
     assert!(offsets[0] < offsets[1] && offsets[1] > 1 << 32, "{offsets:?}");
+}
+
+/// The last bytes of a large transaction do not fit the disk: the group is complete, but nobody has it. Its GTID was
+/// in the position already, so that the next connection began behind it.
+#[test]
+fn a_group_that_could_not_be_kept_is_read_again() {
+    let mut log = Log::new();
+    log.mariadb_gtid(1, 0x0c).rows(1).xid();
+    let mut assembler = assembler(Flavour::MariaDb);
+    let before = groups(&mut assembler, &log.packets).len();
+    let position = assembler.position().clone();
+    log.packets.clear();
+    log.mariadb_gtid(2, 0x0c).rows(2).xid();
+    let lost = log
+        .packets
+        .iter()
+        .filter_map(|packet| assembler.push(packet.clone()).unwrap())
+        .count();
+    assert_eq!((before, lost), (1, 1));
+    assert_eq!(*assembler.position(), position, "nobody has the second group");
+    assembler.reconnect();
+    let again = groups(&mut assembler, &log.packets);
+    assert_eq!(show(&again[0]), "0-1-2 [2]");
+    assert_eq!(assembler.position().gtid.as_ref().unwrap().to_string(), "0-1-2");
+}
+
+/// The rows of a prepared transaction stay until the group that commits it is kept.
+#[test]
+fn a_commit_that_could_not_be_kept_finds_its_rows_again() {
+    let mut log = Log::new();
+    log.mariadb_gtid(1, 0x4c).rows(1).xa_prepare(false);
+    let mut assembler = assembler(Flavour::MariaDb);
+    groups(&mut assembler, &log.packets);
+    log.packets.clear();
+    log.mariadb_gtid(2, 0x8d).query("XA COMMIT X'78',X'',1");
+    for packet in log.packets.clone() {
+        assembler.push(packet).unwrap();
+    }
+    assembler.reconnect();
+    let again = groups(&mut assembler, &log.packets);
+    assert_eq!(show(&again[0]), "0-1-2 [1]");
 }
