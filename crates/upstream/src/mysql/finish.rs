@@ -15,6 +15,7 @@ const PREPARED_BYTES_MAX: usize = 64 << 20;
 /// Spills what is too large for memory.
 pub(crate) struct Finisher {
     memory_bytes_max: usize,
+    prepared_memory_bytes_max: usize,
     bytes_max: u64,
     dir: Arc<SpillDir>,
 }
@@ -23,6 +24,7 @@ impl Finisher {
     pub(crate) fn new(options: &MysqlOptions, dir: Arc<SpillDir>) -> Self {
         Finisher {
             memory_bytes_max: options.txn_memory_bytes,
+            prepared_memory_bytes_max: PREPARED_BYTES_MAX,
             bytes_max: options.txn_bytes_max,
             dir,
         }
@@ -66,7 +68,7 @@ impl Finisher {
             if files + content.total_bytes() > self.bytes_max {
                 return Ok(assembler.settle(closed, None, 0));
             }
-            if memory + content.bytes > PREPARED_BYTES_MAX && content.spill.is_none() {
+            if memory + content.bytes > self.prepared_memory_bytes_max && content.spill.is_none() {
                 content.spill = Some(self.dir.writer().await?);
             }
         }
@@ -80,5 +82,98 @@ impl Finisher {
             }
         };
         Ok(assembler.settle(closed, Some(events), bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tidegate_mysql::binlog::CollationTable;
+    use tidegate_mysql::{ConnectOptions, Flavour, GtidSet, Position};
+
+    use super::*;
+    use crate::mysql::assemble::testing::Log;
+    use crate::mysql::group::Obstacle;
+
+    fn assembler() -> Assembler {
+        let position = Position {
+            gtid: Some(GtidSet::parse_mariadb("").unwrap()),
+            file: "b.000001".into(),
+            offset: 4,
+        };
+        Assembler::new(Flavour::MariaDb, position, Arc::new(CollationTable::builtin()))
+    }
+
+    fn finisher(folder: &std::path::Path, memory: usize, max: u64) -> Finisher {
+        let connect = ConnectOptions::new("localhost", 3306, "u", "");
+        let mut options = MysqlOptions::new(connect, folder.to_owned());
+        options.txn_memory_bytes = memory;
+        options.txn_bytes_max = max;
+        let mut finisher = Finisher::new(&options, SpillDir::open(folder).unwrap());
+        finisher.prepared_memory_bytes_max = 100;
+        finisher
+    }
+
+    async fn groups(finisher: &Finisher, assembler: &mut Assembler, packets: Vec<Bytes>) -> Vec<Group> {
+        let mut groups = Vec::new();
+        for packet in packets {
+            if let Some(closed) = assembler.push(packet).unwrap() {
+                groups.push(finisher.finish(closed, assembler).await.unwrap());
+            }
+            finisher.relieve(assembler).await.unwrap();
+        }
+        groups
+    }
+
+    /// Prepared transactions of more than a fixed size used to stop the reader for good.
+    #[tokio::test]
+    async fn prepared_transactions_beyond_the_memory_wait_in_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let (finisher, mut assembler) = (finisher(folder.path(), 1 << 20, 1 << 20), assembler());
+        let mut log = Log::new();
+        for (seq, xid) in (1..).zip("abc".bytes()) {
+            log.mariadb_xa_gtid(seq, 0x4c, xid)
+                .rows(xid)
+                .rows(xid)
+                .xa_prepare(xid);
+        }
+        let prepared = groups(&finisher, &mut assembler, log.take()).await;
+        assert!(
+            prepared
+                .iter()
+                .all(|group| group.prepared_open && group.events.is_empty())
+        );
+        let files = || std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(files(), 2, "the first fits the memory");
+        for (seq, xid) in (4..).zip("cab".bytes()) {
+            log.mariadb_xa_gtid(seq, 0x8d, xid)
+                .query(&format!("XA COMMIT X'{xid:02x}',X'',1"));
+        }
+        let committed = groups(&finisher, &mut assembler, log.take()).await;
+        let sizes: Vec<usize> = committed.iter().map(|group| group.bytes).collect();
+        assert_eq!(sizes, [62, 62, 62]);
+        assert!(committed.iter().all(|group| group.obstacle.is_none()));
+        drop(committed);
+        assert_eq!(files(), 0);
+    }
+
+    /// Only who wants to read past the commit of a transaction that was too large is stopped, and by its name.
+    #[tokio::test]
+    async fn a_prepared_transaction_beyond_the_limit_is_an_obstacle_at_its_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        for (memory, max) in [(10, 100), (1 << 20, 50)] {
+            let (finisher, mut assembler) = (finisher(folder.path(), memory, max), assembler());
+            let mut log = Log::new();
+            log.mariadb_xa_gtid(1, 0x4c, b'x');
+            for mark in 0..5 {
+                log.rows(mark);
+            }
+            log.xa_prepare(b'x')
+                .mariadb_xa_gtid(2, 0x8d, b'x')
+                .query("XA COMMIT X'78',X'',1");
+            let groups = groups(&finisher, &mut assembler, log.take()).await;
+            assert_eq!(groups[0].obstacle, None);
+            assert_eq!(groups[1].obstacle, Some(Obstacle::TooLarge), "{memory} {max}");
+        }
     }
 }

@@ -407,4 +407,6 @@ fn carries_rows(kind: u8) -> bool {
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

@@ -1,88 +1,7 @@
 //! Groups from hand-made packets: what a server would log, in as few bytes as possible.
 
-use tidegate_mysql::binlog::EventHeader;
-
+use super::testing::Log;
 use super::*;
-
-/// Writes a log: one packet per call, offsets and sizes kept.
-struct Log {
-    packets: Vec<Bytes>,
-    offset: u32,
-    seconds: u32,
-}
-
-impl Log {
-    fn new() -> Self {
-        Log {
-            packets: Vec::new(),
-            offset: 4,
-            seconds: 1_700_000_000,
-        }
-    }
-
-    fn event(&mut self, event_type: u8, body: &[u8]) -> &mut Self {
-        let size = u32::try_from(19 + body.len()).unwrap();
-        self.offset += size;
-        let header = EventHeader {
-            timestamp: self.seconds,
-            event_type,
-            server_id: 1,
-            size,
-            end_pos: self.offset,
-            flags: 0,
-        };
-        self.packets.push([&header.to_bytes()[..], body].concat().into());
-        self
-    }
-
-    fn mariadb_gtid(&mut self, seq: u64, flags: u8) -> &mut Self {
-        let mut body = seq.to_le_bytes().to_vec();
-        body.extend(0u32.to_le_bytes());
-        body.push(flags);
-        if flags & (0x40 | 0x80) != 0 {
-            body.extend(1u32.to_le_bytes());
-            body.extend([1, 0, b'x']);
-        }
-        body.resize(body.len().max(19), 0);
-        self.event(event_type::MARIADB_GTID, &body)
-    }
-
-    fn mysql_gtid(&mut self, gno: u64, commit_us: u64) -> &mut Self {
-        let mut body = vec![1];
-        body.extend([9; 16]);
-        body.extend(gno.to_le_bytes());
-        body.push(2);
-        body.extend([0; 16]);
-        body.extend(&commit_us.to_le_bytes()[..7]);
-        self.event(event_type::GTID, &body)
-    }
-
-    fn query(&mut self, text: &str) -> &mut Self {
-        let mut body = vec![0; 8];
-        body.push(4);
-        body.extend([0, 0, 0, 0]);
-        body.extend(b"shop\0");
-        body.extend(text.as_bytes());
-        self.event(event_type::QUERY, &body)
-    }
-
-    fn rows(&mut self, mark: u8) -> &mut Self {
-        self.event(event_type::WRITE_ROWS_V1, &[mark; 12])
-    }
-
-    fn xid(&mut self) -> &mut Self {
-        self.event(event_type::XID, &[0; 8])
-    }
-
-    fn xa_prepare(&mut self, one_phase: bool) -> &mut Self {
-        let mut body = vec![u8::from(one_phase)];
-        for number in [1u32, 1, 0] {
-            body.extend(number.to_le_bytes());
-        }
-        body.push(b'x');
-        self.event(event_type::XA_PREPARE, &body)
-    }
-}
 
 /// A group as text: id, raw second, marks of its rows, schema change, obstacle.
 fn show(group: &Group) -> String {
@@ -240,7 +159,7 @@ fn prepared_transactions_wait_for_their_end() {
             .mariadb_gtid(1, 0x4c)
             .rows(1)
             .query("XA END X'78',X'',1")
-            .xa_prepare(false)
+            .xa_prepare(b'x')
             .mariadb_gtid(2, 0x0c)
             .rows(2)
             .xid()
@@ -248,14 +167,14 @@ fn prepared_transactions_wait_for_their_end() {
             .query("XA COMMIT X'78',X'',1")
             .mariadb_gtid(4, 0x4c)
             .rows(3)
-            .xa_prepare(false)
+            .xa_prepare(b'x')
             .mariadb_gtid(5, 0x8d)
             .query("XA ROLLBACK X'78',X'',1")
             .mariadb_gtid(6, 0x8d)
             .query("XA COMMIT X'78',X'',1")
             .mariadb_gtid(7, 0x0c)
             .rows(4)
-            .xa_prepare(true),
+            .xa_prepare_one_phase(),
         &[
             "0-1-1 [] prepared",
             "0-1-2 [2] prepared",
@@ -392,7 +311,7 @@ fn a_group_that_could_not_be_kept_is_read_again() {
 #[test]
 fn a_commit_that_could_not_be_kept_finds_its_rows_again() {
     let mut log = Log::new();
-    log.mariadb_gtid(1, 0x4c).rows(1).xa_prepare(false);
+    log.mariadb_gtid(1, 0x4c).rows(1).xa_prepare(b'x');
     let mut assembler = assembler(Flavour::MariaDb);
     groups(&mut assembler, &log.packets);
     log.packets.clear();
