@@ -74,6 +74,8 @@ pub(crate) struct Assembler {
     open: Option<Open>,
     prepared: Prepared,
     rotated: bool,
+    /// Reading began at an offset, and no event has shown yet that a group begins there.
+    unproven: bool,
 }
 
 impl Assembler {
@@ -83,6 +85,7 @@ impl Assembler {
             framer: Framer::new(flavour),
             flavour,
             collations,
+            unproven: position.gtid.is_none(),
             place: Place::new(position),
             open: None,
             prepared: Prepared::default(),
@@ -124,6 +127,7 @@ impl Assembler {
     pub(crate) fn reconnect(&mut self) {
         self.open = None;
         self.place.reconnect();
+        self.unproven = self.position().gtid.is_none();
         self.framer = Framer::new(self.flavour);
     }
 
@@ -178,7 +182,8 @@ impl Assembler {
     /// Takes the next packet. A group that it completes must be settled before the packet after it.
     ///
     /// # Errors
-    /// `BinlogDecode` for what cannot be read or is out of place.
+    /// `BinlogDecode` for what cannot be read or is out of place; `UpstreamDiverged` when no group begins at the
+    /// offset that reading began at.
     pub(crate) fn push(&mut self, packet: Bytes) -> Result<Option<Closed>> {
         if packet.get(TYPE_OFFSET).is_some_and(|&kind| carries_rows(kind))
             && let Some(open) = &mut self.open
@@ -188,13 +193,45 @@ impl Assembler {
             }
             return Ok(None);
         }
-        let event = self.framer.frame(&packet)?;
+        let event = match self.framer.frame(&packet) {
+            Err(error) if self.unproven => return Err(self.no_group_here().with_source(error)),
+            framed => framed?,
+        };
+        if self.unproven {
+            self.prove(&event)?;
+        }
         self.place.advance(&event);
         let closed = self.event(&event, packet)?;
         if self.open.is_none() && closed.is_none() {
             self.place.rest();
         }
         Ok(closed)
+    }
+
+    /// A server does not tell a wrong offset from a right one: it sends what it finds there. Without GTIDs the first
+    /// event has to be one that stands between groups.
+    fn prove(&mut self, event: &Event) -> Result<()> {
+        match event.body {
+            EventBody::Gtid(_) | EventBody::MariaDbGtid(_) => self.unproven = false,
+            EventBody::FormatDescription(_)
+            | EventBody::PreviousGtids(_)
+            | EventBody::GtidList(_)
+            | EventBody::Rotate(_)
+            | EventBody::Heartbeat
+            | EventBody::Skip => {}
+            _ => return Err(self.no_group_here()),
+        }
+        Ok(())
+    }
+
+    fn no_group_here(&self) -> CdcError {
+        CdcError::new(
+            ErrorCode::UpstreamDiverged,
+            format!(
+                "no transaction begins at {} in the upstream's binlog",
+                self.position()
+            ),
+        )
     }
 
     fn event(&mut self, event: &Event, packet: Bytes) -> Result<Option<Closed>> {

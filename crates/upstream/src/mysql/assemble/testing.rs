@@ -61,6 +61,11 @@ impl Log {
         self.event(event_type::GTID, &body)
     }
 
+    /// Begins a group of a server that has GTIDs off.
+    pub(crate) fn anonymous_gtid(&mut self) -> &mut Self {
+        self.event(event_type::ANONYMOUS_GTID, &[0; 25])
+    }
+
     pub(crate) fn query(&mut self, text: &str) -> &mut Self {
         let mut body = vec![0; 8];
         body.push(4);

@@ -323,3 +323,74 @@ fn a_commit_that_could_not_be_kept_finds_its_rows_again() {
     let again = groups(&mut assembler, &log.packets);
     assert_eq!(show(&again[0]), "0-1-2 [1]");
 }
+
+fn without_gtids(offset: u64) -> Assembler {
+    let position = Position {
+        gtid: None,
+        file: "b.000001".into(),
+        offset,
+    };
+    Assembler::new(Flavour::MySql, position, Arc::new(CollationTable::builtin()))
+}
+
+/// The offset moved with every event, so that a connection that broke inside a transaction went on in the middle of
+/// it, and failed there for good.
+#[test]
+fn without_gtids_a_broken_transaction_is_read_again_from_its_start() {
+    let mut log = Log::new();
+    log.anonymous_gtid().query("BEGIN").rows(1).xid();
+    let between = u64::from(log.offset);
+    let first = log.take();
+    log.anonymous_gtid().query("BEGIN").rows(2);
+    let half = log.take();
+    let mut assembler = without_gtids(4);
+    let shown: Vec<String> = groups(&mut assembler, &first).iter().map(show).collect();
+    assert_eq!(shown, [format!("000001:{between} [1]")]);
+    assert!(groups(&mut assembler, &half).is_empty());
+    assert_eq!(assembler.position().offset, between);
+    assembler.reconnect();
+    log.xid();
+    let rest = [half, log.take()].concat();
+    let again: Vec<String> = groups(&mut assembler, &rest).iter().map(show).collect();
+    assert_eq!(again, [format!("000001:{} [2]", log.offset)]);
+    assert_eq!(assembler.position().offset, u64::from(log.offset));
+}
+
+/// On a server that was reset, an old offset may lie anywhere.
+#[test]
+fn without_gtids_an_offset_inside_a_transaction_is_refused() {
+    let mut log = Log::new();
+    log.query("BEGIN").rows(1).xid();
+    for packet in [
+        log.packets[0].clone(),
+        log.packets[2].clone(),
+        Bytes::from_static(b"garbage"),
+    ] {
+        let error = without_gtids(500).push(packet).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::UpstreamDiverged);
+        assert!(error.message().contains("b.000001:500"), "{}", error.message());
+    }
+    let mut fine = without_gtids(500);
+    fine.push(log.event(event_type::HEARTBEAT, b"b.000001").packets[3].clone())
+        .unwrap();
+    fine.push(log.anonymous_gtid().packets[4].clone()).unwrap();
+}
+
+/// The head of a file counts: an idle server stands behind it.
+#[test]
+fn a_new_file_is_entered_behind_its_head() {
+    let mut assembler = without_gtids(4);
+    let mut log = Log::new();
+    log.event(
+        event_type::ROTATE,
+        &[&4u64.to_le_bytes()[..], b"b.000002"].concat(),
+    );
+    log.offset = 4;
+    log.event(event_type::PREVIOUS_GTIDS, &[0; 8]);
+    assert!(groups(&mut assembler, &log.packets).is_empty());
+    let position = assembler.position();
+    assert_eq!(
+        (&*position.file, position.offset),
+        ("b.000002", u64::from(log.offset))
+    );
+}
