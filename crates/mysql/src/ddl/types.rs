@@ -32,7 +32,8 @@ pub struct Ddl {
     pub schema: Option<String>,
     /// The table that CREATE TABLE .. LIKE copies.
     pub like: Option<TableName>,
-    /// CREATE TABLE .. SELECT: rows follow the statement inside the same group.
+    /// CREATE TABLE .. SELECT. Whether rows follow inside the same group is for the group to tell: logged as a statement
+    /// it is one event.
     pub has_select: bool,
     /// Where the clause `START TRANSACTION` begins in the text, which MySQL appends to the CREATE TABLE it logs for
     /// CREATE TABLE .. SELECT: rows follow inside the same group. Nobody but the server may write the clause, so cut
@@ -43,13 +44,6 @@ pub struct Ddl {
     /// Whether the text names the schema of every table in `tables` and `like` (and of the schema-level target), so
     /// that it means the same under any default schema. Always false for CREATE VIEW, whose body is not looked at.
     pub qualified: bool,
-}
-
-impl Ddl {
-    /// Whether rows follow in the same group.
-    pub fn rows_follow(&self) -> bool {
-        self.has_select || self.start_transaction_at.is_some()
-    }
 }
 
 /// A table that a schema change touches.

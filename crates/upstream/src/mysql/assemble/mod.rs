@@ -65,6 +65,29 @@ struct Open {
     xa: Option<XaStep>,
 }
 
+impl Open {
+    fn mariadb(gtid: &MariaDbGtid) -> Self {
+        Open {
+            id: Some(gtid.id()),
+            standalone: gtid.is_standalone(),
+            begun: !gtid.is_standalone(),
+            ..Open::default()
+        }
+    }
+
+    fn mysql(gtid: &MySqlGtid) -> Self {
+        let commit_us = match gtid.original_commit_us {
+            0 => gtid.immediate_commit_us,
+            original => original,
+        };
+        Open {
+            id: gtid.id.clone(),
+            commit_ms: (commit_us != 0).then_some(commit_us / 1000),
+            ..Open::default()
+        }
+    }
+}
+
 /// See the module's page.
 pub(crate) struct Assembler {
     framer: Framer,
@@ -236,8 +259,8 @@ impl Assembler {
 
     fn event(&mut self, event: &Event, packet: Bytes) -> Result<Option<Closed>> {
         match &event.body {
-            EventBody::MariaDbGtid(gtid) => self.begin_mariadb(gtid),
-            EventBody::Gtid(gtid) => self.begin_mysql(gtid),
+            EventBody::MariaDbGtid(gtid) => self.begin(Open::mariadb(gtid), event)?,
+            EventBody::Gtid(gtid) => self.begin(Open::mysql(gtid), event)?,
             EventBody::Query(query) => return self.query(query, event, packet),
             EventBody::Xid(_) => return self.close(event).map(Some),
             EventBody::XaPrepare(prepare) => return self.prepare(prepare, event),
@@ -284,25 +307,13 @@ impl Assembler {
         Ok(None)
     }
 
-    fn begin_mariadb(&mut self, gtid: &MariaDbGtid) {
-        self.open = Some(Open {
-            id: Some(gtid.id()),
-            standalone: gtid.is_standalone(),
-            begun: !gtid.is_standalone(),
-            ..Open::default()
-        });
-    }
-
-    fn begin_mysql(&mut self, gtid: &MySqlGtid) {
-        let commit_us = match gtid.original_commit_us {
-            0 => gtid.immediate_commit_us,
-            original => original,
-        };
-        self.open = Some(Open {
-            id: gtid.id.clone(),
-            commit_ms: (commit_us != 0).then_some(commit_us / 1000),
-            ..Open::default()
-        });
+    fn begin(&mut self, open: Open, event: &Event) -> Result<()> {
+        if self.open.is_some() {
+            // Its end was not understood. Whatever it holds must not be lost.
+            return Err(self.misplaced(event, "the begin of a transaction inside another one"));
+        }
+        self.open = Some(open);
+        Ok(())
     }
 
     fn query(&mut self, query: &Query, event: &Event, packet: Bytes) -> Result<Option<Closed>> {
@@ -318,8 +329,8 @@ impl Assembler {
         match classified {
             Classified::Control(control) => return self.control(control, event),
             Classified::Ddl(ddl) => {
-                let rows_follow = ddl.rows_follow();
-                let stays_open = rows_follow && !open.standalone;
+                // MySQL says so when rows and an end follow. MariaDB's group is not standalone then, so it has begun.
+                let stays_open = ddl.start_transaction_at.is_some() && !open.standalone;
                 open.begun |= stays_open;
                 open.ddl = Some(Arc::new(logged_ddl(
                     ddl,

@@ -245,6 +245,42 @@ fn what_is_out_of_place_is_refused() {
     assert!(refused(Log::new().event(event_type::XID, b"")).contains("type 16"));
 }
 
+/// With a session's binlog_format STATEMENT or MIXED, MySQL logs CREATE TABLE .. SELECT as one statement. The group was
+/// taken to be open, and the next one replaced it.
+#[test]
+fn a_table_made_by_a_query_is_a_group_without_rows_when_logged_as_a_statement() {
+    check(
+        Flavour::MySql,
+        Log::new()
+            .mysql_gtid(1, 0)
+            .query("CREATE TABLE c SELECT * FROM t")
+            .mysql_gtid(2, 0)
+            .query("BEGIN")
+            .rows(1)
+            .xid(),
+        &[
+            "09090909-0909-0909-0909-090909090909:1 [] ddl=CreateTable",
+            "09090909-0909-0909-0909-090909090909:2 [1]",
+        ],
+    );
+}
+
+/// A group whose end nobody recognised is an error, never lost.
+#[test]
+fn a_transaction_inside_another_one_is_refused() {
+    let mut assembler = assembler(Flavour::MySql);
+    let mut log = Log::new();
+    log.mysql_gtid(1, 0).query("BEGIN").rows(1);
+    assert!(groups(&mut assembler, &log.take()).is_empty());
+    let error = assembler.push(log.mysql_gtid(2, 0).take().remove(0)).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::BinlogDecode);
+    assert!(
+        error.message().contains("inside another one"),
+        "{}",
+        error.message()
+    );
+}
+
 #[test]
 fn commit_times_come_from_the_gtid_or_the_closing_event() {
     let mut log = Log::new();
