@@ -12,7 +12,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
 use tidegate_mysql::binlog::{
-    CollationTable, Event, EventBody, Framer, MariaDbGtid, MySqlGtid, Query, XaPrepare, event_type,
+    AlterPhase, CollationTable, Event, EventBody, Framer, MariaDbGtid, MySqlGtid, Query, XaPrepare,
+    event_type,
 };
 use tidegate_mysql::ddl::{Classified, Control, classify};
 use tidegate_mysql::{Flavour, GroupId, Position, file_number};
@@ -56,6 +57,8 @@ struct Open {
     standalone: bool,
     /// BEGIN was seen, or the flavour has none.
     begun: bool,
+    /// Its statement has not happened: it begins a two-phase ALTER TABLE, or tells that one has failed.
+    without_effect: bool,
     /// From the GTID event, where it has one.
     commit_ms: Option<u64>,
     content: Content,
@@ -71,6 +74,7 @@ impl Open {
             id: Some(gtid.id()),
             standalone: gtid.is_standalone(),
             begun: !gtid.is_standalone(),
+            without_effect: matches!(gtid.alter, AlterPhase::Start | AlterPhase::Rollback),
             ..Open::default()
         }
     }
@@ -328,6 +332,7 @@ impl Assembler {
         let alone = open.standalone || !open.begun;
         match classified {
             Classified::Control(control) => return self.control(control, event),
+            Classified::Ddl(_) if open.without_effect => {}
             Classified::Ddl(ddl) => {
                 // MySQL says so when rows and an end follow. MariaDB's group is not standalone then, so it has begun.
                 let stays_open = ddl.start_transaction_at.is_some() && !open.standalone;

@@ -51,6 +51,18 @@ impl Log {
         self.event(event_type::MARIADB_GTID, &body)
     }
 
+    /// Begins a part of a two-phase ALTER TABLE; 2, 4 and 8 are START, COMMIT and ROLLBACK.
+    pub(crate) fn mariadb_alter_gtid(&mut self, seq: u64, extra: u8) -> &mut Self {
+        let mut body = seq.to_le_bytes().to_vec();
+        body.extend(0u32.to_le_bytes());
+        body.extend([0x29, extra]);
+        if extra & 12 != 0 {
+            body.extend(1u64.to_le_bytes());
+        }
+        body.resize(body.len().max(19), 0);
+        self.event(event_type::MARIADB_GTID, &body)
+    }
+
     pub(crate) fn mysql_gtid(&mut self, gno: u64, commit_us: u64) -> &mut Self {
         let mut body = vec![1];
         body.extend([9; 16]);

@@ -281,6 +281,34 @@ fn a_transaction_inside_another_one_is_refused() {
     );
 }
 
+/// MariaDB's two-phase ALTER TABLE logs the statement when it begins and when it ends.
+#[test]
+fn a_two_phase_alter_happens_at_its_commit() {
+    let alter = "ALTER TABLE t ADD COLUMN a INT";
+    check(
+        Flavour::MariaDb,
+        Log::new()
+            .mariadb_alter_gtid(1, 2)
+            .query(alter)
+            .mariadb_gtid(2, 0x0c)
+            .rows(1)
+            .xid()
+            .mariadb_alter_gtid(3, 4)
+            .query(alter)
+            .mariadb_alter_gtid(4, 2)
+            .query(alter)
+            .mariadb_alter_gtid(5, 8)
+            .query(alter),
+        &[
+            "0-1-1 []",
+            "0-1-2 [1]",
+            "0-1-3 [] ddl=AddColumn",
+            "0-1-4 []",
+            "0-1-5 []",
+        ],
+    );
+}
+
 #[test]
 fn commit_times_come_from_the_gtid_or_the_closing_event() {
     let mut log = Log::new();
