@@ -15,7 +15,7 @@ use tidegate_mysql::binlog::{
 use tidegate_mysql::ddl::{Classified, classify};
 
 use super::group::{Events, Group, Obstacle};
-use super::hints::enrich;
+use super::hints::{enrich, unsupported};
 use super::logged::statement_text;
 use super::metrics::FeedMetrics;
 use super::shared::Shared;
@@ -258,7 +258,7 @@ impl Mounter {
         let version = self.shared.schema.version_at(&name, ts);
         let logged = map.table_info(version.id, version.since, &self.shared.collations)?;
         let hint = self.shared.hints.get(&self.shared, &name).await?;
-        if let Some(reason) = hint.as_ref().and_then(|hint| hint.unsupported.as_ref()) {
+        if let Some(reason) = hint.as_ref().and_then(|hint| unsupported(&logged, hint)) {
             tracing::warn!(table = %name, reason, "rows of this table are not replicated");
             return Ok(None);
         }
