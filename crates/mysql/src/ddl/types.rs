@@ -4,6 +4,8 @@ use std::fmt;
 
 use tidegate_model::{DdlKind, TableName};
 
+use crate::NameCase;
+
 /// What a logged statement does, as far as replication cares.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Classified {
@@ -19,6 +21,17 @@ pub enum Classified {
     Ignored(Ignored),
     /// Not known. Holds the first words in upper case, without names and values.
     Other(String),
+}
+
+impl Classified {
+    /// Gives every table and schema the name by which it is known here.
+    pub fn fold_names(&mut self, names: NameCase) {
+        match self {
+            Classified::Ddl(ddl) => ddl.fold_names(names),
+            Classified::Dml(dml) => dml.tables.iter_mut().for_each(|name| names.fold_name(name)),
+            _ => {}
+        }
+    }
 }
 
 /// A schema change.
@@ -44,6 +57,21 @@ pub struct Ddl {
     /// Whether the text names the schema of every table in `tables` and `like` (and of the schema-level target), so
     /// that it means the same under any default schema. Always false for CREATE VIEW, whose body is not looked at.
     pub qualified: bool,
+}
+
+impl Ddl {
+    fn fold_names(&mut self, names: NameCase) {
+        let targets = self
+            .tables
+            .iter_mut()
+            .flat_map(|target| std::iter::once(&mut target.name).chain(&mut target.old_name));
+        for name in targets.chain(&mut self.like) {
+            names.fold_name(name);
+        }
+        if let Some(schema) = &mut self.schema {
+            *schema = names.fold(schema).into_owned();
+        }
+    }
 }
 
 /// A table that a schema change touches.

@@ -250,13 +250,17 @@ impl Mounter {
     }
 
     async fn resolve(&mut self, map: &TableMapEvent, ts: Ts) -> Result<Option<Mounted>> {
-        if !self.job.selector.wants_table(&map.schema(), &map.table()) {
+        let mut name = TableName::new(&map.schema(), &map.table());
+        self.shared.names.fold_name(&mut name);
+        if !self.job.selector.wants_table(&name.schema, &name.table) {
             return Ok(None);
         }
         let map = TableMap::parse(map)?;
-        let name = map.name().clone();
         let version = self.shared.schema.version_at(&name, ts);
-        let logged = map.table_info(version.id, version.since, &self.shared.collations)?;
+        let logged = TableInfo {
+            name: name.clone(),
+            ..map.table_info(version.id, version.since, &self.shared.collations)?
+        };
         let hint = self.shared.hints.get(&self.shared, &name).await?;
         if let Some(reason) = hint.as_ref().and_then(|hint| unsupported(&logged, hint)) {
             tracing::warn!(table = %name, reason, "rows of this table are not replicated");
@@ -311,7 +315,9 @@ impl Mounter {
     fn statement(&self, query: &Query, group: &Group) -> Result<()> {
         let text = statement_text(query, &self.shared.collations);
         let schema = String::from_utf8_lossy(&query.schema);
-        let Classified::Dml(dml) = classify(&text, &schema, query.status.ansi_quotes()) else {
+        let mut classified = classify(&text, &schema, query.status.ansi_quotes());
+        classified.fold_names(self.shared.names);
+        let Classified::Dml(dml) = classified else {
             return Ok(());
         };
         let wanted = dml.tables.is_empty()

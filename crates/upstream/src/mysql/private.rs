@@ -32,11 +32,7 @@ pub(crate) enum Progress {
 /// Those of the dump.
 pub(crate) async fn run(shared: Arc<Shared>, anchor: Anchor, after: Ts, out: mpsc::Sender<Result<Progress>>) {
     let mut reader = Private {
-        assembler: Assembler::new(
-            shared.flavour,
-            anchor.position.clone(),
-            Arc::clone(&shared.collations),
-        ),
+        assembler: shared.assembler(anchor.position.clone()),
         assigner: Assigner::new(anchor.floor),
         finisher: Finisher::new(&shared.options, Arc::clone(&shared.spill)),
         shared,

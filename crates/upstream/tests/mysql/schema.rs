@@ -201,3 +201,48 @@ async fn rows_of_the_past_survive_what_became_of_their_table() {
     assert_eq!(table.columns[1].generated, Generated::Stored);
     assert_eq!(table.handle().map(|key| &*key.columns), Some(&[0][..]));
 }
+
+/// A server that ignores case logs statements as they were typed, and rows in lower case.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_are_one_however_they_were_typed() {
+    let server = server(&["--lower-case-table-names=1"]).await;
+    server
+        .sql("CREATE DATABASE Shop; CREATE TABLE Shop.Item (id INT PRIMARY KEY)")
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let source = start(options(&server, folder.path()), store(folder.path()))
+        .await
+        .unwrap();
+    let mut stream = Stream::open(&source, source.now().await);
+    server
+        .sql(
+            "USE SHOP; INSERT INTO ITEM VALUES (1); ALTER TABLE Item ADD COLUMN n INT; INSERT INTO item VALUES (2,2);
+             RENAME TABLE Item TO SHOP.Things; CREATE TABLE TMP_X (id INT); INSERT INTO Things VALUES (3,3)",
+        )
+        .await
+        .unwrap();
+    stream.until_row("+shop.things 3,3").await;
+    assert_eq!(
+        stream.texts(),
+        [
+            "+shop.item 1",
+            "add column | ALTER TABLE Item ADD COLUMN n INT",
+            "+shop.item 2,2",
+            "rename table | RENAME TABLE Item TO SHOP.Things",
+            "+shop.things 3,3",
+        ]
+    );
+    let (then, now) = (table_of(&stream.events[0]), table_of(&stream.events[4]));
+    assert_eq!(then.id, now.id, "a renamed table is the same table");
+    assert!(then.version < now.version);
+    let error = {
+        let stream = Stream::open(&source, source.now().await);
+        server
+            .sql("SET SESSION binlog_format=STATEMENT; UPDATE SHOP.THINGS SET n=1")
+            .await
+            .unwrap();
+        stream.error().await
+    };
+    assert_eq!(error.code(), ErrorCode::StatementBinlog);
+}

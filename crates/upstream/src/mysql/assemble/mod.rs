@@ -16,7 +16,7 @@ use tidegate_mysql::binlog::{
     event_type,
 };
 use tidegate_mysql::ddl::{Classified, Control, classify};
-use tidegate_mysql::{Flavour, GroupId, Position, file_number};
+use tidegate_mysql::{Flavour, GroupId, NameCase, Position, file_number};
 
 pub(crate) use self::content::Content;
 use self::place::Place;
@@ -97,6 +97,7 @@ pub(crate) struct Assembler {
     framer: Framer,
     flavour: Flavour,
     collations: Arc<CollationTable>,
+    names: NameCase,
     place: Place,
     open: Option<Open>,
     prepared: Prepared,
@@ -112,12 +113,18 @@ impl Assembler {
             framer: Framer::new(flavour),
             flavour,
             collations,
+            names: NameCase::Exact,
             unproven: position.gtid.is_none(),
             place: Place::new(position),
             open: None,
             prepared: Prepared::default(),
             rotated: false,
         }
+    }
+
+    /// The same for a server that compares names like this.
+    pub(crate) fn with_names(self, names: NameCase) -> Self {
+        Assembler { names, ..self }
     }
 
     /// After the last group that was [settled](Assembler::settle), or after events behind it that belong to none.
@@ -323,7 +330,8 @@ impl Assembler {
     fn query(&mut self, query: &Query, event: &Event, packet: Bytes) -> Result<Option<Closed>> {
         let text = statement_text(query, &self.collations);
         let schema = String::from_utf8_lossy(&query.schema);
-        let classified = classify(&text, &schema, query.status.ansi_quotes());
+        let mut classified = classify(&text, &schema, query.status.ansi_quotes());
+        classified.fold_names(self.names);
         let Some(open) = &mut self.open else {
             // Servers without GTID events begin a group by BEGIN; a lone statement is a group of its own.
             self.open = Some(Open::default());
