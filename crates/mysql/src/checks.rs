@@ -8,6 +8,7 @@ use std::fmt;
 use tidegate_model::{CdcError, ErrorCode, Result};
 
 use crate::conn::Flavour;
+use crate::name_case::NameCase;
 
 /// Variables the checks look at; a server shows those it has.
 const VARIABLES: &[&str] = &[
@@ -139,6 +140,14 @@ impl ServerFacts {
     /// Whether the server writes GTIDs.
     pub fn has_gtids(&self) -> bool {
         self.flavour() == Flavour::MariaDb || self.variable("gtid_mode").eq_ignore_ascii_case("ON")
+    }
+
+    /// Whether the server tells names apart by their case.
+    pub fn name_case(&self) -> NameCase {
+        match self.variable("lower_case_table_names") {
+            "1" | "2" => NameCase::Lower,
+            _ => NameCase::Exact,
+        }
     }
 
     /// Whether commit times in the binlog are whole seconds.
@@ -293,6 +302,12 @@ impl ServerFacts {
         {
             warn("slave_parallel_mode is aggressive: the order of transactions may differ after a failover.");
         }
+        if self.name_case() == NameCase::Lower {
+            warn(
+                "lower_case_table_names is not 0: tables are known by their lower-case names, and a MySQL downstream \
+                 needs the same setting.",
+            );
+        }
         let days: u64 = self.variable("expire_logs_days").parse::<f64>().map_or(0, whole);
         let seconds: u64 = self
             .variable("binlog_expire_logs_seconds")
@@ -399,6 +414,24 @@ mod tests {
         replica.is_replica = true;
         replica.binlog_filters.0 = "shop".to_owned();
         assert_eq!(unmet(replica), ["binlog filter", "log_slave_updates"]);
+    }
+
+    #[test]
+    fn servers_that_ignore_case_are_known() {
+        for (value, expect) in [
+            ("0", NameCase::Exact),
+            ("1", NameCase::Lower),
+            ("2", NameCase::Lower),
+        ] {
+            let facts = facts("8.0.36", &[("lower_case_table_names", value)]);
+            assert_eq!(facts.name_case(), expect);
+            let warned = facts
+                .check(None)
+                .warnings
+                .iter()
+                .any(|w| w.contains("lower_case"));
+            assert_eq!(warned, expect == NameCase::Lower);
+        }
     }
 
     #[test]

@@ -291,6 +291,11 @@ fn classify_1236(text: &str) -> (ErrorCode, &'static str) {
             ErrorCode::UpstreamDiverged,
             "the server does not have a transaction that was already read",
         )
+    } else if says("impossible position") || says("position > file size") {
+        (
+            ErrorCode::UpstreamDiverged,
+            "the server's binlog file is shorter than what was already read of it",
+        )
     } else {
         (
             ErrorCode::UpstreamConnection,
@@ -324,6 +329,14 @@ mod tests {
         );
         check(
             "Replica has more GTIDs than the source has, using the source's SERVER_UUID",
+            ErrorCode::UpstreamDiverged,
+        );
+        check(
+            "Client requested source to start replication from position > file size",
+            ErrorCode::UpstreamDiverged,
+        );
+        check(
+            "Client requested master to start replication from impossible position",
             ErrorCode::UpstreamDiverged,
         );
         check(

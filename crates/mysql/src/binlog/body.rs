@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::event::{
-    FormatDescription, GtidList, Incident, MariaDbGtid, MySqlGtid, Query, QueryStatus, Rotate, XaId,
-    XaPrepare,
+    AlterPhase, FormatDescription, GtidList, Incident, MariaDbGtid, MySqlGtid, Query, QueryStatus, Rotate,
+    XaId, XaPrepare,
 };
 use super::inflate::inflate;
 use super::read::{Fault, Parse, Reader};
@@ -114,7 +114,10 @@ fn skip_status(reader: &mut Reader<'_>, key: u8) -> Parse<bool> {
         7 | 18 => 2,
         9 | 17 => 8,
         13 | 128 => 3,
-        16 | 19 | 20 | 130 => 1,
+        16 | 19 | 20 => 1,
+        // The extra flags of the GTID event; the end of a two-phase ALTER names its beginning.
+        130 if reader.u8()? & (COMMIT_ALTER | ROLLBACK_ALTER) != 0 => 8,
+        130 => 0,
         2 => usize::from(reader.u8()?) + 1,
         6 => usize::from(reader.u8()?),
         11 => {
@@ -245,7 +248,6 @@ pub(crate) fn mariadb_gtid(body: &Bytes, server: u32) -> Parse<MariaDbGtid> {
     } else {
         None
     };
-    // The fixed part is padded to its length when neither is there; extra flags at the end are not needed.
     let xid = if flags & XA != 0 {
         let format_id = reader.u32()?;
         let (gtrid, bqual) = (reader.u8()?, reader.u8()?);
@@ -253,6 +255,8 @@ pub(crate) fn mariadb_gtid(body: &Bytes, server: u32) -> Parse<MariaDbGtid> {
     } else {
         None
     };
+    // Absent, or zero where the fixed part is padded to its length.
+    let extra = reader.rest().first().copied().unwrap_or_default();
     Ok(MariaDbGtid {
         domain,
         server,
@@ -260,7 +264,24 @@ pub(crate) fn mariadb_gtid(body: &Bytes, server: u32) -> Parse<MariaDbGtid> {
         flags,
         commit_id,
         xid,
+        alter: alter_phase(extra),
     })
+}
+
+const START_ALTER: u8 = 0x02;
+const COMMIT_ALTER: u8 = 0x04;
+const ROLLBACK_ALTER: u8 = 0x08;
+
+fn alter_phase(extra_flags: u8) -> AlterPhase {
+    if extra_flags & START_ALTER != 0 {
+        AlterPhase::Start
+    } else if extra_flags & ROLLBACK_ALTER != 0 {
+        AlterPhase::Rollback
+    } else if extra_flags & COMMIT_ALTER != 0 {
+        AlterPhase::Commit
+    } else {
+        AlterPhase::None
+    }
 }
 
 fn xa_id(body: &Bytes, reader: &mut Reader<'_>, format_id: u32, gtrid: usize, bqual: usize) -> Parse<XaId> {

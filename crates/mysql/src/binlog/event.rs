@@ -163,6 +163,22 @@ pub struct MariaDbGtid {
     pub commit_id: Option<u64>,
     /// The XA transaction that the group prepares or completes.
     pub xid: Option<XaId>,
+    /// Which part of a two-phase ALTER TABLE the group is.
+    pub alter: AlterPhase,
+}
+
+/// Parts of an ALTER TABLE of MariaDB under `binlog_alter_two_phase`. All three log the same statement.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub enum AlterPhase {
+    /// The group is no part of one: a statement in it has happened.
+    #[default]
+    None,
+    /// It has begun. Nothing is changed yet.
+    Start,
+    /// It has happened.
+    Commit,
+    /// It has failed.
+    Rollback,
 }
 
 impl MariaDbGtid {

@@ -29,8 +29,8 @@ mod wire;
 
 pub use charset::{Charset, Collation, CollationTable};
 pub use event::{
-    Event, EventBody, FormatDescription, GtidList, Incident, MariaDbGtid, MySqlGtid, Query, QueryStatus,
-    Rotate, XaId, XaPrepare,
+    AlterPhase, Event, EventBody, FormatDescription, GtidList, Incident, MariaDbGtid, MySqlGtid, Query,
+    QueryStatus, Rotate, XaId, XaPrepare,
 };
 pub use fingerprint::fingerprint;
 pub use framer::Framer;

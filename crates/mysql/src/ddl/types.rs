@@ -4,6 +4,8 @@ use std::fmt;
 
 use tidegate_model::{DdlKind, TableName};
 
+use crate::NameCase;
+
 /// What a logged statement does, as far as replication cares.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Classified {
@@ -21,6 +23,17 @@ pub enum Classified {
     Other(String),
 }
 
+impl Classified {
+    /// Gives every table and schema the name by which it is known here.
+    pub fn fold_names(&mut self, names: NameCase) {
+        match self {
+            Classified::Ddl(ddl) => ddl.fold_names(names),
+            Classified::Dml(dml) => dml.tables.iter_mut().for_each(|name| names.fold_name(name)),
+            _ => {}
+        }
+    }
+}
+
 /// A schema change.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ddl {
@@ -32,7 +45,8 @@ pub struct Ddl {
     pub schema: Option<String>,
     /// The table that CREATE TABLE .. LIKE copies.
     pub like: Option<TableName>,
-    /// CREATE TABLE .. SELECT: rows follow the statement inside the same group.
+    /// CREATE TABLE .. SELECT. Whether rows follow inside the same group is for the group to tell: logged as a statement
+    /// it is one event.
     pub has_select: bool,
     /// Where the clause `START TRANSACTION` begins in the text, which MySQL appends to the CREATE TABLE it logs for
     /// CREATE TABLE .. SELECT: rows follow inside the same group. Nobody but the server may write the clause, so cut
@@ -46,9 +60,17 @@ pub struct Ddl {
 }
 
 impl Ddl {
-    /// Whether rows follow in the same group.
-    pub fn rows_follow(&self) -> bool {
-        self.has_select || self.start_transaction_at.is_some()
+    fn fold_names(&mut self, names: NameCase) {
+        let targets = self
+            .tables
+            .iter_mut()
+            .flat_map(|target| std::iter::once(&mut target.name).chain(&mut target.old_name));
+        for name in targets.chain(&mut self.like) {
+            names.fold_name(name);
+        }
+        if let Some(schema) = &mut self.schema {
+            *schema = names.fold(schema).into_owned();
+        }
     }
 }
 

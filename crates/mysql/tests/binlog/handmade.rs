@@ -502,3 +502,20 @@ fn fingerprints_compare_what_the_log_can_tell() {
         Flavour::MariaDb
     ));
 }
+
+/// The end of a two-phase ALTER TABLE of MariaDB names its beginning in eight bytes behind the extra flags.
+#[test]
+fn settings_behind_the_flags_of_a_two_phase_alter_are_read() {
+    for (extra, number) in [(1u8, 0), (2, 0), (4, 8), (8, 8)] {
+        let status = [&[130, extra][..], &vec![1; number], &[8, 45, 0]].concat();
+        let mut body = vec![0; 8];
+        body.extend([4, 0, 0, u8::try_from(status.len()).unwrap(), 0]);
+        body.extend(&status);
+        body.extend(b"shop\0ALTER TABLE t ADD a INT");
+        let EventBody::Query(query) = body_of(event_type::QUERY, &body) else {
+            panic!("not a statement");
+        };
+        assert_eq!(query.status.database_collation, Some(45), "{extra}");
+        assert_eq!(query.status.sql_mode, None, "{extra}");
+    }
+}

@@ -1,7 +1,7 @@
 //! What information_schema says about tables.
 //!
 //! The binlog names columns and wire types; unique keys, exact types, defaults and generated columns are in the
-//! catalogue only. It shows the present, so what it says is a hint: see [`super::schema`].
+//! catalogue only. It shows the present, so what it says is a hint: see [`super::hints`].
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -21,8 +21,47 @@ pub(crate) const SYSTEM_SCHEMAS: [&str; 4] = ["information_schema", "mysql", "pe
 pub(crate) struct CatalogueTable {
     pub(crate) columns: Vec<ColumnInfo>,
     pub(crate) indexes: Vec<IndexInfo>,
+    pub(crate) kind: TableKind,
+}
+
+/// What a name of the catalogue stands for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum TableKind {
+    /// An ordinary table.
+    Table,
+    /// A view: it never has rows in the log, so rows under its name are those of an earlier table.
+    View,
+    /// A sequence of MariaDB.
+    Sequence,
+    /// A table of MariaDB that keeps its history.
+    Versioned,
+    /// Some other thing, by the name the server gives it.
+    Other(String),
+}
+
+impl TableKind {
+    fn new(text: &str) -> Self {
+        match text {
+            "BASE TABLE" => TableKind::Table,
+            "SEQUENCE" => TableKind::Sequence,
+            "SYSTEM VERSIONED" => TableKind::Versioned,
+            other if other.contains("VIEW") => TableKind::View,
+            other => TableKind::Other(other.to_lowercase()),
+        }
+    }
+
     /// Why it can never be replicated, if so.
-    pub(crate) unsupported: Option<String>,
+    pub(crate) fn unsupported(&self) -> Option<String> {
+        match self {
+            TableKind::Table => None,
+            TableKind::View => Some("it is a view".to_owned()),
+            TableKind::Sequence => Some("it is a sequence".to_owned()),
+            TableKind::Versioned => {
+                Some("it is system-versioned: its history would arrive as ordinary rows".to_owned())
+            }
+            TableKind::Other(name) => Some(format!("it is a {name}")),
+        }
+    }
 }
 
 /// Name, kind and eligibility of one table.
@@ -63,7 +102,7 @@ pub(crate) async fn load_table(
     Ok(Some(CatalogueTable {
         columns,
         indexes,
-        unsupported: unsupported_kind(&kind),
+        kind: TableKind::new(&kind),
     }))
 }
 
@@ -118,12 +157,12 @@ fn listed(kinds: &[Row], unfit: &HashSet<(String, String, String)>, keys: &[Row]
     }
     let mut out: Vec<ListedTable> = kinds
         .iter()
-        .map(|row| (text(row, 0), text(row, 1), text(row, 2)))
-        .filter(|(_, _, kind)| !kind.contains("VIEW"))
+        .map(|row| (text(row, 0), text(row, 1), TableKind::new(&text(row, 2))))
+        .filter(|(_, _, kind)| *kind != TableKind::View)
         .map(|(schema, table, kind)| ListedTable {
             name: TableName::new(&schema, &table),
-            unsupported: unsupported_kind(&kind),
-            eligible: unsupported_kind(&kind).is_none()
+            unsupported: kind.unsupported(),
+            eligible: kind == TableKind::Table
                 && usable
                     .get(&(schema, table))
                     .is_some_and(|indexes| indexes.values().any(|&fit| fit)),
@@ -131,17 +170,6 @@ fn listed(kinds: &[Row], unfit: &HashSet<(String, String, String)>, keys: &[Row]
         .collect();
     out.sort_by(|a, b| a.name.cmp(&b.name));
     out
-}
-
-fn unsupported_kind(kind: &str) -> Option<String> {
-    match kind {
-        "BASE TABLE" => None,
-        "SEQUENCE" => Some("it is a sequence".to_owned()),
-        "SYSTEM VERSIONED" => {
-            Some("it is system-versioned: its history would arrive as ordinary rows".to_owned())
-        }
-        other => Some(format!("it is a {}", other.to_lowercase())),
-    }
 }
 
 async fn table_kind(conn: &mut Conn, name: &TableName) -> Result<Option<String>> {

@@ -8,6 +8,7 @@ use tidegate_mysql::ddl::Target;
 use tidegate_mysql::sql::push_table;
 use tokio::time::timeout;
 
+use super::catalogue::TableKind;
 use super::group::{Group, LoggedDdl};
 use super::mounter::Mounter;
 use super::shared::Shared;
@@ -152,10 +153,6 @@ async fn table_after(shared: &Shared, kind: DdlKind, target: &Target, ts: Ts) ->
     let Some(table) = shared.hints.reload(shared, &target.name).await? else {
         return Ok(After::Unknown);
     };
-    if let Some(reason) = &table.unsupported {
-        tracing::warn!(table = %target.name, reason, "a schema change of this table is not replicated");
-        return Ok(After::Unsupported);
-    }
     // A later statement may have changed the catalogue already: the log up to here tells.
     let end = shared.questions.end_position(&shared.facts()).await?;
     let mut position = shared.position();
@@ -166,6 +163,15 @@ async fn table_after(shared: &Shared, kind: DdlKind, target: &Target, ts: Ts) ->
     .await;
     if !matches!(reached, Ok(Ok(_))) || !is_newest() {
         return Ok(After::Unknown);
+    }
+    match table.kind.unsupported() {
+        None => {}
+        // Views are not in the schema log: the table had its name before.
+        Some(_) if table.kind == TableKind::View => return Ok(After::Unknown),
+        Some(reason) => {
+            tracing::warn!(table = %target.name, reason, "a schema change of this table is not replicated");
+            return Ok(After::Unsupported);
+        }
     }
     Ok(After::Info(Arc::new(TableInfo {
         name: target.name.clone(),

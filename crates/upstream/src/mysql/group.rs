@@ -45,6 +45,12 @@ pub(crate) enum Events {
     File(SpillFile, Vec<Range<usize>>),
 }
 
+impl Default for Events {
+    fn default() -> Self {
+        Events::Memory(Vec::new())
+    }
+}
+
 impl Events {
     pub(crate) fn is_empty(&self) -> bool {
         matches!(self, Events::Memory(packets) if packets.is_empty())
@@ -74,6 +80,14 @@ pub(crate) enum Obstacle {
 }
 
 impl Group {
+    /// Gives it its events; `None`: they were too large to keep.
+    pub(crate) fn fill(&mut self, events: Option<Events>, bytes: usize) {
+        match events {
+            Some(events) => (self.events, self.bytes) = (events, bytes),
+            None => self.obstacle = Some(Obstacle::TooLarge),
+        }
+    }
+
     /// How many timestamps it takes: a schema change and the rows behind it get one each.
     pub(crate) fn slots(&self) -> u64 {
         if self.ddl.is_some() && !self.events.is_empty() {

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tidegate_model::{ColumnInfo, ColumnType, Result, TableInfo, TableName};
+use tidegate_model::{ColumnInfo, ColumnType, Generated, IndexInfo, Result, TableInfo, TableName};
+use tidegate_mysql::ddl::Ddl;
 
-use super::catalogue::CatalogueTable;
+use super::catalogue::{CatalogueTable, TableKind};
 use super::shared::Shared;
 
 /// Remembered tables; beyond that all are forgotten and read again.
@@ -14,7 +15,14 @@ const TABLES_MAX: usize = 20_000;
 /// What the catalogue said, until a schema change on the table.
 #[derive(Default)]
 pub(crate) struct Hints {
-    tables: Mutex<HashMap<TableName, Option<Arc<CatalogueTable>>>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    tables: HashMap<TableName, Option<Arc<CatalogueTable>>>,
+    /// Grows with every table that is forgotten: an answer to a question of before may be out of date.
+    generation: u64,
 }
 
 impl Hints {
@@ -23,7 +31,7 @@ impl Hints {
     /// # Errors
     /// Those of asking the upstream.
     pub(crate) async fn get(&self, shared: &Shared, name: &TableName) -> Result<Option<Arc<CatalogueTable>>> {
-        if let Some(known) = self.lock().get(name) {
+        if let Some(known) = self.lock().tables.get(name) {
             return Ok(known.clone());
         }
         self.reload(shared, name).await
@@ -38,36 +46,115 @@ impl Hints {
         shared: &Shared,
         name: &TableName,
     ) -> Result<Option<Arc<CatalogueTable>>> {
+        let asked_at = self.generation();
         let table = shared.questions.table(shared.flavour, name).await?.map(Arc::new);
-        let mut tables = self.lock();
-        if tables.len() >= TABLES_MAX {
-            tables.clear();
-        }
-        tables.insert(name.clone(), table.clone());
+        self.remember(asked_at, name, table.clone());
         Ok(table)
     }
 
-    /// Forgets a table, because a statement changed it.
-    pub(crate) fn forget(&self, name: &TableName) {
-        self.lock().remove(name);
+    /// Forgets what a statement changed: its tables under their old and new names, or all tables of its schema.
+    pub(crate) fn forget(&self, ddl: &Ddl) {
+        let mut state = self.lock();
+        state.generation += 1;
+        for target in &ddl.tables {
+            state.tables.remove(&target.name);
+            if let Some(old) = &target.old_name {
+                state.tables.remove(old);
+            }
+        }
+        if let Some(schema) = &ddl.schema {
+            state.tables.retain(|name, _| *name.schema != **schema);
+        }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TableName, Option<Arc<CatalogueTable>>>> {
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    fn generation(&self) -> u64 {
+        self.lock().generation
+    }
+
+    fn remember(&self, asked_at: u64, name: &TableName, table: Option<Arc<CatalogueTable>>) {
+        let mut state = self.lock();
+        if state.generation != asked_at {
+            return;
+        }
+        if state.tables.len() >= TABLES_MAX {
+            state.tables.clear();
+        }
+        state.tables.insert(name.clone(), table);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// `logged` with what `hint` adds, if the hint describes the same columns; else `logged` as it is.
+/// Why the rows of a table can never be replicated, if so. The catalogue shows the present and the rows may be old:
+/// it counts only when it describes the table that was logged.
+pub(crate) fn unsupported(logged: &TableInfo, hint: &CatalogueTable) -> Option<String> {
+    let meant = match hint.kind {
+        TableKind::Table | TableKind::View => false,
+        TableKind::Versioned if has_period(hint) => fits(logged, hint),
+        TableKind::Versioned => has_hidden_period(logged, hint),
+        TableKind::Sequence | TableKind::Other(_) => fits(logged, hint),
+    };
+    meant.then(|| hint.kind.unsupported()).flatten()
+}
+
+/// Whether the catalogue shows the two columns that tell when a version of a row began and ended.
+fn has_period(hint: &CatalogueTable) -> bool {
+    let period = |column: &&ColumnInfo| column.generated == Generated::Stored && is_period(&column.ty);
+    hint.columns.iter().filter(period).count() >= 2
+}
+
+/// The log shows two columns behind the others that MariaDB's catalogue hides unless they were named.
+fn has_hidden_period(logged: &TableInfo, hint: &CatalogueTable) -> bool {
+    let hidden = logged.columns.get(hint.columns.len()..).unwrap_or_default();
+    let pairs = logged.columns.iter().zip(&hint.columns);
+    matches!(hidden, [start, end] if is_period(&start.ty) && is_period(&end.ty))
+        && pairs.into_iter().all(|(logged, hint)| same_column(logged, hint))
+}
+
+fn is_period(ty: &ColumnType) -> bool {
+    matches!(ty, ColumnType::Timestamp { fsp: 6 } | ColumnType::BigInt)
+}
+
+/// `logged` with what `hint` adds to the columns that are the same in both, by name and type: a later statement may
+/// have changed the others. Indexes are added when all their columns are the same.
 pub(crate) fn enrich(logged: TableInfo, hint: &CatalogueTable) -> TableInfo {
-    if !fits(&logged, hint) {
-        super::metrics::hint_mismatch();
+    if hint.kind == TableKind::View {
         return logged;
     }
-    TableInfo {
-        columns: hint.columns.clone(),
-        indexes: hint.indexes.clone(),
-        ..logged
+    if fits(&logged, hint) {
+        return TableInfo {
+            columns: hint.columns.clone(),
+            indexes: hint.indexes.clone(),
+            ..logged
+        };
     }
+    super::metrics::hint_mismatch();
+    let mut out = logged;
+    // Position in the log of each column of the hint.
+    let positions: Vec<Option<usize>> = hint
+        .columns
+        .iter()
+        .map(|hint| out.columns.iter().position(|logged| same_column(logged, hint)))
+        .collect();
+    for (hint, position) in hint.columns.iter().zip(&positions) {
+        if let Some(logged) = position.and_then(|at| out.columns.get_mut(at)) {
+            *logged = hint.clone();
+        }
+    }
+    for index in hint.indexes.iter().filter(|index| !index.primary) {
+        let columns: Option<Vec<usize>> = index
+            .columns
+            .iter()
+            .map(|&column| positions.get(column).copied().flatten())
+            .collect();
+        out.indexes.extend(columns.map(|columns| IndexInfo {
+            columns,
+            ..index.clone()
+        }));
+    }
+    out
 }
 
 /// Same columns in the same order with the same types, as far as the log tells types.
@@ -113,18 +200,5 @@ fn same_type(logged: &ColumnType, hint: &ColumnType) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn types_the_log_cannot_tell_apart_are_the_same() {
-        assert!(same_type(&ColumnType::LongText, &ColumnType::Json));
-        assert!(same_type(&ColumnType::Binary { bytes: 16 }, &ColumnType::Uuid));
-        assert!(!same_type(&ColumnType::Binary { bytes: 16 }, &ColumnType::Inet4));
-        assert!(!same_type(
-            &ColumnType::VarChar { chars: 10 },
-            &ColumnType::VarChar { chars: 11 }
-        ));
-        assert!(!same_type(&ColumnType::Int, &ColumnType::BigInt));
-    }
-}
+#[path = "hints_tests.rs"]
+mod tests;

@@ -130,6 +130,10 @@ impl MysqlUpstream {
         let tables = self.shared.questions.tables().await?;
         Ok(tables
             .into_iter()
+            .map(|mut table| {
+                self.shared.names.fold_name(&mut table.name);
+                table
+            })
             .map(|table| TableSummary {
                 id: self.shared.schema.version_at(&table.name, Ts::MAX).id.0,
                 name: table.name,

@@ -15,7 +15,7 @@ use tidegate_mysql::binlog::{
 use tidegate_mysql::ddl::{Classified, classify};
 
 use super::group::{Events, Group, Obstacle};
-use super::hints::enrich;
+use super::hints::{enrich, unsupported};
 use super::logged::statement_text;
 use super::metrics::FeedMetrics;
 use super::shared::Shared;
@@ -250,15 +250,19 @@ impl Mounter {
     }
 
     async fn resolve(&mut self, map: &TableMapEvent, ts: Ts) -> Result<Option<Mounted>> {
-        if !self.job.selector.wants_table(&map.schema(), &map.table()) {
+        let mut name = TableName::new(&map.schema(), &map.table());
+        self.shared.names.fold_name(&mut name);
+        if !self.job.selector.wants_table(&name.schema, &name.table) {
             return Ok(None);
         }
         let map = TableMap::parse(map)?;
-        let name = map.name().clone();
         let version = self.shared.schema.version_at(&name, ts);
-        let logged = map.table_info(version.id, version.since, &self.shared.collations)?;
+        let logged = TableInfo {
+            name: name.clone(),
+            ..map.table_info(version.id, version.since, &self.shared.collations)?
+        };
         let hint = self.shared.hints.get(&self.shared, &name).await?;
-        if let Some(reason) = hint.as_ref().and_then(|hint| hint.unsupported.as_ref()) {
+        if let Some(reason) = hint.as_ref().and_then(|hint| unsupported(&logged, hint)) {
             tracing::warn!(table = %name, reason, "rows of this table are not replicated");
             return Ok(None);
         }
@@ -311,7 +315,9 @@ impl Mounter {
     fn statement(&self, query: &Query, group: &Group) -> Result<()> {
         let text = statement_text(query, &self.shared.collations);
         let schema = String::from_utf8_lossy(&query.schema);
-        let Classified::Dml(dml) = classify(&text, &schema, query.status.ansi_quotes()) else {
+        let mut classified = classify(&text, &schema, query.status.ansi_quotes());
+        classified.fold_names(self.shared.names);
+        let Classified::Dml(dml) = classified else {
             return Ok(());
         };
         let wanted = dml.tables.is_empty()

@@ -32,11 +32,7 @@ pub(crate) enum Progress {
 /// Those of the dump.
 pub(crate) async fn run(shared: Arc<Shared>, anchor: Anchor, after: Ts, out: mpsc::Sender<Result<Progress>>) {
     let mut reader = Private {
-        assembler: Assembler::new(
-            shared.flavour,
-            anchor.position.clone(),
-            Arc::clone(&shared.collations),
-        ),
+        assembler: shared.assembler(anchor.position.clone()),
         assigner: Assigner::new(anchor.floor),
         finisher: Finisher::new(&shared.options, Arc::clone(&shared.spill)),
         shared,
@@ -87,7 +83,7 @@ impl Private {
                 if joined {
                     break;
                 }
-                let group = self.finisher.finish(closed).await?;
+                let group = self.finisher.finish(closed, &mut self.assembler).await?;
                 groups.extend(self.place(group));
             }
             self.finisher.relieve(&mut self.assembler).await?;

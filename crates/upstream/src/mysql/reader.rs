@@ -202,7 +202,7 @@ impl Session<'_> {
             let Some(closed) = self.assembler.push(packet)? else {
                 continue;
             };
-            let group = self.finisher.finish(closed).await?;
+            let group = self.finisher.finish(closed, self.assembler).await?;
             self.out
                 .push(self.tail.place(group, self.assembler.position(), self.shared));
         }

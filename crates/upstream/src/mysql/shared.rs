@@ -7,11 +7,12 @@ use std::time::Duration;
 use mysql_async::Conn;
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
 use tidegate_mysql::binlog::CollationTable;
-use tidegate_mysql::{DumpRequest, DumpStart, DumpStream, Flavour, Position, ServerFacts};
+use tidegate_mysql::{DumpRequest, DumpStart, DumpStream, Flavour, NameCase, Position, ServerFacts};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
 
 use super::anchor_store::AnchorStore;
+use super::assemble::Assembler;
 use super::hints::Hints;
 use super::options::MysqlOptions;
 use super::questions::Questions;
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     warnings: Mutex<Vec<String>>,
     pub(crate) flavour: Flavour,
     pub(crate) collations: Arc<CollationTable>,
+    /// Under which names tables are known. A server that changes it has to be set up anew.
+    pub(crate) names: NameCase,
     pub(crate) anchors: AnchorStore,
     timeline: RwLock<Timeline>,
     pub(crate) schema: SchemaLog,
@@ -83,6 +86,7 @@ impl Shared {
         Shared {
             id: parts.id,
             flavour: parts.facts.flavour(),
+            names: parts.facts.name_case(),
             ring: Ring::new(parts.options.ring_bytes),
             private_readers: Semaphore::new(parts.options.private_readers_max),
             questions: Questions::new(parts.options.connect.clone(), None),
@@ -135,6 +139,11 @@ impl Shared {
     /// A replica id that this process has not used yet.
     pub(crate) fn next_server_id(&self) -> u32 {
         self.server_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Cuts a dump that begins after `position` into groups.
+    pub(crate) fn assembler(&self, position: Position) -> Assembler {
+        Assembler::new(self.flavour, position, Arc::clone(&self.collations)).with_names(self.names)
     }
 
     /// Opens a dump that begins after `position`.

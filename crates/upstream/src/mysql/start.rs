@@ -72,7 +72,7 @@ pub(crate) async fn prepare(
     shared.ring.open(from.floor);
     Ok(Ready {
         tail: Tail::new(&from, &newest, probe.clock_ms),
-        assembler: Assembler::new(shared.flavour, from.position, Arc::clone(&shared.collations)),
+        assembler: shared.assembler(from.position),
         shared,
     })
 }
@@ -146,7 +146,7 @@ pub(crate) async fn renew(shared: &Shared) -> Result<(Tail, Assembler)> {
     *shared.timeline_mut() = Timeline::from_anchors([first.clone()]);
     shared.ring.open(first.floor);
     let tail = Tail::new(&first, &first, probe.clock_ms);
-    let assembler = Assembler::new(shared.flavour, first.position, Arc::clone(&shared.collations));
+    let assembler = shared.assembler(first.position);
     Ok((tail, assembler))
 }
 

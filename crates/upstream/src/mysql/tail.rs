@@ -122,13 +122,9 @@ impl Tail {
             clamped: assigned.clamped,
             lifted: false,
         };
-        if let Some(ddl) = &group.ddl
-            && let Some(write) = shared.schema.apply(&ddl.ddl, group.commit_ts)
-        {
-            for target in &ddl.ddl.tables {
-                shared.hints.forget(&target.name);
-            }
-            self.hard.push(write);
+        if let Some(ddl) = &group.ddl {
+            self.hard.extend(shared.schema.apply(&ddl.ddl, group.commit_ts));
+            shared.hints.forget(&ddl.ddl);
         }
         let new = timeline.last().is_none_or(|last| last.end_ts < group.commit_ts);
         self.groups += 1;

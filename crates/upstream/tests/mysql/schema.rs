@@ -163,3 +163,86 @@ async fn a_stream_may_start_between_a_schema_change_and_its_rows() {
     between.until_row("+shop.c 9").await;
     assert_eq!(between.stamped(), stamped[1..]);
 }
+
+/// What the catalogue shows now is not what the rows of then belonged to.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_the_past_survive_what_became_of_their_table() {
+    let server = server(&[]).await;
+    server
+        .sql(
+            "CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY);
+             CREATE TABLE shop.k (u INT NOT NULL, g INT AS (u+1) STORED, UNIQUE KEY (u));
+             CREATE TABLE shop.v (id INT PRIMARY KEY)",
+        )
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let source = start(options(&server, folder.path()), store(folder.path()))
+        .await
+        .unwrap();
+    let begin = source.now().await;
+    server
+        .sql(
+            "USE shop; INSERT INTO t VALUES (1); INSERT INTO k (u) VALUES (2); INSERT INTO v VALUES (3);
+             ALTER TABLE t ADD a INT; RENAME TABLE t TO tmp_old; CREATE VIEW t AS SELECT * FROM tmp_old;
+             ALTER TABLE k ADD n INT; ALTER TABLE v ADD SYSTEM VERSIONING; INSERT INTO v VALUES (4);
+             CREATE TABLE last (id INT PRIMARY KEY); INSERT INTO last VALUES (5)",
+        )
+        .await
+        .unwrap();
+    source.now().await;
+    let mut stream = Stream::open(&source, begin);
+    stream.until_row("+shop.last 5").await;
+    let texts = stream.texts();
+    assert_eq!(texts[..3], ["+shop.t 1", "+shop.k 2,3", "+shop.v 3"]);
+    assert_eq!(texts[3], "add column | ALTER TABLE t ADD a INT");
+    assert!(!texts.contains(&"+shop.v 4".to_owned()), "{texts:#?}");
+    let table = table_of(&stream.events[1]);
+    assert_eq!(table.columns[1].generated, Generated::Stored);
+    assert_eq!(table.handle().map(|key| &*key.columns), Some(&[0][..]));
+}
+
+/// A server that ignores case logs statements as they were typed, and rows in lower case.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_are_one_however_they_were_typed() {
+    let server = server(&["--lower-case-table-names=1"]).await;
+    server
+        .sql("CREATE DATABASE Shop; CREATE TABLE Shop.Item (id INT PRIMARY KEY)")
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let source = start(options(&server, folder.path()), store(folder.path()))
+        .await
+        .unwrap();
+    let mut stream = Stream::open(&source, source.now().await);
+    server
+        .sql(
+            "USE SHOP; INSERT INTO ITEM VALUES (1); ALTER TABLE Item ADD COLUMN n INT; INSERT INTO item VALUES (2,2);
+             RENAME TABLE Item TO SHOP.Things; CREATE TABLE TMP_X (id INT); INSERT INTO Things VALUES (3,3)",
+        )
+        .await
+        .unwrap();
+    stream.until_row("+shop.things 3,3").await;
+    assert_eq!(
+        stream.texts(),
+        [
+            "+shop.item 1",
+            "add column | ALTER TABLE Item ADD COLUMN n INT",
+            "+shop.item 2,2",
+            "rename table | RENAME TABLE Item TO SHOP.Things",
+            "+shop.things 3,3",
+        ]
+    );
+    let (then, now) = (table_of(&stream.events[0]), table_of(&stream.events[4]));
+    assert_eq!(then.id, now.id, "a renamed table is the same table");
+    assert!(then.version < now.version);
+    let error = {
+        let stream = Stream::open(&source, source.now().await);
+        server
+            .sql("SET SESSION binlog_format=STATEMENT; UPDATE SHOP.THINGS SET n=1")
+            .await
+            .unwrap();
+        stream.error().await
+    };
+    assert_eq!(error.code(), ErrorCode::StatementBinlog);
+}

@@ -231,3 +231,39 @@ async fn a_prepared_transaction_survives_restarts() {
     stream.until_row("2,end").await;
     assert_eq!(stream.texts(), ["+shop.item 1,xa", "+shop.item 2,end"]);
 }
+
+/// A two-phase ALTER TABLE is logged three times over: when it begins, and when it has happened or failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_two_phase_alter_arrives_once_and_a_failed_one_never() {
+    let server = server(&[]).await;
+    server.sql(ITEMS).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let source = start(options(&server, folder.path()), store(folder.path()))
+        .await
+        .unwrap();
+    let mut stream = Stream::open(&source, source.now().await);
+    server
+        .sql(
+            "USE shop; SET SESSION binlog_alter_two_phase=1; INSERT INTO item VALUES (1,'a'),(2,'a');
+             ALTER TABLE item ADD COLUMN n INT, ALGORITHM=COPY;",
+        )
+        .await
+        .unwrap();
+    server
+        .sql("USE shop; SET SESSION binlog_alter_two_phase=1; ALTER TABLE item ADD UNIQUE KEY (name), ALGORITHM=COPY")
+        .await
+        .unwrap_err();
+    server
+        .sql("INSERT INTO shop.item VALUES (3,'a',7)")
+        .await
+        .unwrap();
+    stream.until_row("3,a,7").await;
+    assert_eq!(
+        stream.texts(),
+        [
+            "+shop.item 1,a\n+shop.item 2,a",
+            "add column | ALTER TABLE item ADD COLUMN n INT, ALGORITHM=COPY",
+            "+shop.item 3,a,7",
+        ]
+    );
+}

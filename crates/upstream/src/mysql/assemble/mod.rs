@@ -3,72 +3,49 @@
 //! In: the packets of one dump, in order. Out: [`Closed`] groups, each with its position. Row events are passed on
 //! unread; only what begins, ends or interrupts a group is looked into. No I/O.
 
-use std::collections::HashMap;
-use std::ops::Range;
+mod content;
+mod place;
+mod prepared;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tidegate_model::{CdcError, ErrorCode, Result};
+use tidegate_model::{CdcError, ErrorCode, Result, Ts};
 use tidegate_mysql::binlog::{
-    CollationTable, Event, EventBody, Framer, MariaDbGtid, MySqlGtid, Query, XaPrepare, event_type,
+    AlterPhase, CollationTable, Event, EventBody, Framer, MariaDbGtid, MySqlGtid, Query, XaPrepare,
+    event_type,
 };
 use tidegate_mysql::ddl::{Classified, Control, classify};
-use tidegate_mysql::{Flavour, GroupId, Position, file_number};
+use tidegate_mysql::{Flavour, GroupId, NameCase, Position, file_number};
 
-use super::group::{LoggedDdl, Obstacle};
+pub(crate) use self::content::Content;
+use self::place::Place;
+pub(crate) use self::prepared::XaStep;
+use self::prepared::{Parked, Prepared};
+use super::group::{Events, Group, LoggedDdl, Obstacle};
 use super::logged::{logged_ddl, statement_text};
-use super::spill::SpillWriter;
 
 /// Where the type stands in an event header.
 const TYPE_OFFSET: usize = 4;
-/// First event of a file.
-const FILE_START: u64 = 4;
-/// Bytes of prepared XA transactions that may wait in memory for their end.
-const PREPARED_BYTES_MAX: usize = 64 << 20;
 
-/// A complete group, before the timeline gave it its place.
+/// A complete group that is not kept yet: its packets may still have to go to a file.
 #[derive(Debug)]
 pub(crate) struct Closed {
-    pub(crate) id: GroupId,
-    pub(crate) raw_ms: u64,
-    pub(crate) file: Arc<str>,
-    pub(crate) offset: u64,
-    pub(crate) ddl: Option<Arc<LoggedDdl>>,
-    pub(crate) obstacle: Option<Obstacle>,
+    id: GroupId,
+    raw_ms: u64,
+    file: Arc<str>,
+    offset: u64,
+    ddl: Option<Arc<LoggedDdl>>,
+    obstacle: Option<Obstacle>,
     pub(crate) content: Content,
-    pub(crate) framer: Framer,
-    pub(crate) prepared_open: bool,
+    framer: Framer,
+    xa: Option<XaStep>,
 }
 
-/// Packets of a group: those in memory come after those in the file.
-#[derive(Default, Debug)]
-pub(crate) struct Content {
-    pub(crate) packets: Vec<Bytes>,
-    /// Bytes of `packets`.
-    pub(crate) bytes: usize,
-    pub(crate) spill: Option<SpillWriter>,
-    /// Packets in `spill`.
-    spilled: usize,
-    /// Packets of the file that a ROLLBACK TO took back, by number.
-    pub(crate) taken_back: Vec<Range<usize>>,
-}
-
-impl Content {
-    fn push(&mut self, packet: Bytes) {
-        self.bytes += packet.len();
-        self.packets.push(packet);
-    }
-
-    fn count(&self) -> usize {
-        self.spilled + self.packets.len()
-    }
-
-    fn truncate(&mut self, count: usize) {
-        self.packets.truncate(count.saturating_sub(self.spilled));
-        self.bytes = self.packets.iter().map(Bytes::len).sum();
-        if count < self.spilled {
-            self.taken_back.push(count..self.spilled);
-        }
+impl Closed {
+    /// Whether its rows wait for the end of an XA transaction.
+    pub(crate) fn parks(&self) -> bool {
+        matches!(self.xa, Some(XaStep::Prepare(_)))
     }
 }
 
@@ -80,12 +57,39 @@ struct Open {
     standalone: bool,
     /// BEGIN was seen, or the flavour has none.
     begun: bool,
+    /// Its statement has not happened: it begins a two-phase ALTER TABLE, or tells that one has failed.
+    without_effect: bool,
     /// From the GTID event, where it has one.
     commit_ms: Option<u64>,
     content: Content,
     savepoints: Vec<(String, usize)>,
     ddl: Option<Arc<LoggedDdl>>,
     obstacle: Option<Obstacle>,
+    xa: Option<XaStep>,
+}
+
+impl Open {
+    fn mariadb(gtid: &MariaDbGtid) -> Self {
+        Open {
+            id: Some(gtid.id()),
+            standalone: gtid.is_standalone(),
+            begun: !gtid.is_standalone(),
+            without_effect: matches!(gtid.alter, AlterPhase::Start | AlterPhase::Rollback),
+            ..Open::default()
+        }
+    }
+
+    fn mysql(gtid: &MySqlGtid) -> Self {
+        let commit_us = match gtid.original_commit_us {
+            0 => gtid.immediate_commit_us,
+            original => original,
+        };
+        Open {
+            id: gtid.id.clone(),
+            commit_ms: (commit_us != 0).then_some(commit_us / 1000),
+            ..Open::default()
+        }
+    }
 }
 
 /// See the module's page.
@@ -93,11 +97,13 @@ pub(crate) struct Assembler {
     framer: Framer,
     flavour: Flavour,
     collations: Arc<CollationTable>,
-    position: Position,
+    names: NameCase,
+    place: Place,
     open: Option<Open>,
-    prepared: HashMap<String, Content>,
-    prepared_bytes: usize,
+    prepared: Prepared,
     rotated: bool,
+    /// Reading began at an offset, and no event has shown yet that a group begins there.
+    unproven: bool,
 }
 
 impl Assembler {
@@ -107,17 +113,24 @@ impl Assembler {
             framer: Framer::new(flavour),
             flavour,
             collations,
-            position,
+            names: NameCase::Exact,
+            unproven: position.gtid.is_none(),
+            place: Place::new(position),
             open: None,
-            prepared: HashMap::new(),
-            prepared_bytes: 0,
+            prepared: Prepared::default(),
             rotated: false,
         }
     }
 
-    /// After the last complete group: its GTID set, and where the stream is in the file now.
+    /// The same for a server that compares names like this.
+    pub(crate) fn with_names(self, names: NameCase) -> Self {
+        Assembler { names, ..self }
+    }
+
+    /// After the last group that was [settled](Assembler::settle), or after events behind it that belong to none.
+    /// Where to go on reading after a break.
     pub(crate) fn position(&self) -> &Position {
-        &self.position
+        self.place.resume()
     }
 
     /// Whether a group has begun and not ended.
@@ -143,17 +156,68 @@ impl Assembler {
         }
     }
 
-    /// Forgets the group that has begun, because the connection broke inside it. Reading goes on after the last
-    /// complete one.
+    /// Forgets every group that was not settled, because the connection broke. Reading goes on at
+    /// [`Assembler::position`].
     pub(crate) fn reconnect(&mut self) {
         self.open = None;
+        self.place.reconnect();
+        self.unproven = self.position().gtid.is_none();
         self.framer = Framer::new(self.flavour);
     }
 
-    /// Takes the next packet.
+    /// Bytes of prepared XA transactions that wait in memory and in files.
+    pub(crate) fn prepared_bytes(&self) -> (usize, u64) {
+        (self.prepared.memory_bytes(), self.prepared.file_bytes())
+    }
+
+    /// Moves the position behind a group whose events are kept (`None`: they were too large to keep). Until then
+    /// the group counts as not read: a failure to keep it must not skip it.
+    pub(crate) fn settle(&mut self, closed: Closed, events: Option<Events>, bytes: usize) -> Group {
+        self.place.settle(&closed.id, &closed.file, closed.offset);
+        let mut group = Group {
+            id: closed.id,
+            commit_ts: Ts::ZERO,
+            raw_ms: closed.raw_ms,
+            file: closed.file,
+            offset: closed.offset,
+            ddl: closed.ddl,
+            obstacle: closed.obstacle,
+            events: Events::default(),
+            bytes: 0,
+            framer: closed.framer,
+            prepared_open: false,
+        };
+        match closed.xa {
+            None => group.fill(events, bytes),
+            Some(XaStep::Prepare(xid)) => {
+                let too_large = group.obstacle.take_if(|obstacle| *obstacle == Obstacle::TooLarge);
+                let parked = Parked {
+                    events: events.filter(|_| too_large.is_none()),
+                    bytes,
+                    framer: group.framer.clone(),
+                };
+                self.prepared.park(xid, parked);
+            }
+            Some(XaStep::Commit(xid)) => match self.prepared.take(&xid) {
+                Some(parked) => {
+                    group.framer = parked.framer;
+                    group.fill(parked.events, parked.bytes);
+                }
+                None => group.obstacle = Some(Obstacle::UnknownXa(xid)),
+            },
+            Some(XaStep::Rollback(xid)) => {
+                self.prepared.take(&xid);
+            }
+        }
+        group.prepared_open = !self.prepared.is_empty();
+        group
+    }
+
+    /// Takes the next packet. A group that it completes must be settled before the packet after it.
     ///
     /// # Errors
-    /// `BinlogDecode` for what cannot be read or is out of place.
+    /// `BinlogDecode` for what cannot be read or is out of place; `UpstreamDiverged` when no group begins at the
+    /// offset that reading began at.
     pub(crate) fn push(&mut self, packet: Bytes) -> Result<Option<Closed>> {
         if packet.get(TYPE_OFFSET).is_some_and(|&kind| carries_rows(kind))
             && let Some(open) = &mut self.open
@@ -163,15 +227,51 @@ impl Assembler {
             }
             return Ok(None);
         }
-        let event = self.framer.frame(&packet)?;
-        self.advance(&event);
-        self.event(&event, packet)
+        let event = match self.framer.frame(&packet) {
+            Err(error) if self.unproven => return Err(self.no_group_here().with_source(error)),
+            framed => framed?,
+        };
+        if self.unproven {
+            self.prove(&event)?;
+        }
+        self.place.advance(&event);
+        let closed = self.event(&event, packet)?;
+        if self.open.is_none() && closed.is_none() {
+            self.place.rest();
+        }
+        Ok(closed)
+    }
+
+    /// A server does not tell a wrong offset from a right one: it sends what it finds there. Without GTIDs the first
+    /// event has to be one that stands between groups.
+    fn prove(&mut self, event: &Event) -> Result<()> {
+        match event.body {
+            EventBody::Gtid(_) | EventBody::MariaDbGtid(_) => self.unproven = false,
+            EventBody::FormatDescription(_)
+            | EventBody::PreviousGtids(_)
+            | EventBody::GtidList(_)
+            | EventBody::Rotate(_)
+            | EventBody::Heartbeat
+            | EventBody::Skip => {}
+            _ => return Err(self.no_group_here()),
+        }
+        Ok(())
+    }
+
+    fn no_group_here(&self) -> CdcError {
+        CdcError::new(
+            ErrorCode::UpstreamDiverged,
+            format!(
+                "no transaction begins at {} in the upstream's binlog",
+                self.position()
+            ),
+        )
     }
 
     fn event(&mut self, event: &Event, packet: Bytes) -> Result<Option<Closed>> {
         match &event.body {
-            EventBody::MariaDbGtid(gtid) => self.begin_mariadb(gtid),
-            EventBody::Gtid(gtid) => self.begin_mysql(gtid),
+            EventBody::MariaDbGtid(gtid) => self.begin(Open::mariadb(gtid), event)?,
+            EventBody::Gtid(gtid) => self.begin(Open::mysql(gtid), event)?,
             EventBody::Query(query) => return self.query(query, event, packet),
             EventBody::Xid(_) => return self.close(event).map(Some),
             EventBody::XaPrepare(prepare) => return self.prepare(prepare, event),
@@ -193,7 +293,7 @@ impl Assembler {
             }
             EventBody::Rotate(rotate) => {
                 self.rotated |= !event.header.is_artificial();
-                self.enter_file(&rotate.file, rotate.position);
+                self.place.enter_file(&rotate.file, rotate.position);
             }
             EventBody::FormatDescription(description) => {
                 if description.created != 0 {
@@ -218,31 +318,20 @@ impl Assembler {
         Ok(None)
     }
 
-    fn begin_mariadb(&mut self, gtid: &MariaDbGtid) {
-        self.open = Some(Open {
-            id: Some(gtid.id()),
-            standalone: gtid.is_standalone(),
-            begun: !gtid.is_standalone(),
-            ..Open::default()
-        });
-    }
-
-    fn begin_mysql(&mut self, gtid: &MySqlGtid) {
-        let commit_us = match gtid.original_commit_us {
-            0 => gtid.immediate_commit_us,
-            original => original,
-        };
-        self.open = Some(Open {
-            id: gtid.id.clone(),
-            commit_ms: (commit_us != 0).then_some(commit_us / 1000),
-            ..Open::default()
-        });
+    fn begin(&mut self, open: Open, event: &Event) -> Result<()> {
+        if self.open.is_some() {
+            // Its end was not understood. Whatever it holds must not be lost.
+            return Err(self.misplaced(event, "the begin of a transaction inside another one"));
+        }
+        self.open = Some(open);
+        Ok(())
     }
 
     fn query(&mut self, query: &Query, event: &Event, packet: Bytes) -> Result<Option<Closed>> {
         let text = statement_text(query, &self.collations);
         let schema = String::from_utf8_lossy(&query.schema);
-        let classified = classify(&text, &schema, query.status.ansi_quotes());
+        let mut classified = classify(&text, &schema, query.status.ansi_quotes());
+        classified.fold_names(self.names);
         let Some(open) = &mut self.open else {
             // Servers without GTID events begin a group by BEGIN; a lone statement is a group of its own.
             self.open = Some(Open::default());
@@ -251,9 +340,10 @@ impl Assembler {
         let alone = open.standalone || !open.begun;
         match classified {
             Classified::Control(control) => return self.control(control, event),
+            Classified::Ddl(_) if open.without_effect => {}
             Classified::Ddl(ddl) => {
-                let rows_follow = ddl.rows_follow();
-                let stays_open = rows_follow && !open.standalone;
+                // MySQL says so when rows and an end follow. MariaDB's group is not standalone then, so it has begun.
+                let stays_open = ddl.start_transaction_at.is_some() && !open.standalone;
                 open.begun |= stays_open;
                 open.ddl = Some(Arc::new(logged_ddl(
                     ddl,
@@ -276,7 +366,7 @@ impl Assembler {
             Classified::Temporary | Classified::Ignored(_) if !alone => return Ok(None),
             Classified::Temporary | Classified::Ignored(_) => {}
             Classified::Other(words) => {
-                tracing::warn!(statement = %words, position = %self.position, "statement of an unknown kind is not replicated");
+                tracing::warn!(statement = %words, file = %self.place.file(), "statement of an unknown kind is not replicated");
                 if !alone {
                     return Ok(None);
                 }
@@ -312,20 +402,11 @@ impl Assembler {
             }
             Control::Commit => return self.close(event).map(Some),
             Control::XaCommit { xid, .. } => {
-                let xid = xid.to_string();
-                match self.prepared.remove(&xid) {
-                    Some(content) => {
-                        self.prepared_bytes -= content.bytes;
-                        open.content = content;
-                    }
-                    None => open.obstacle = Some(Obstacle::UnknownXa(xid)),
-                }
+                open.xa = Some(XaStep::Commit(xid.to_string()));
                 return self.close(event).map(Some);
             }
             Control::XaRollback(xid) => {
-                if let Some(content) = self.prepared.remove(&xid.to_string()) {
-                    self.prepared_bytes -= content.bytes;
-                }
+                open.xa = Some(XaStep::Rollback(xid.to_string()));
                 return self.close(event).map(Some);
             }
             Control::Release(_) | Control::XaEnd(_) | Control::XaPrepare(_) => {}
@@ -337,18 +418,7 @@ impl Assembler {
         if !prepare.one_phase
             && let Some(open) = &mut self.open
         {
-            let content = std::mem::take(&mut open.content);
-            self.prepared_bytes += content.bytes;
-            let before = self.prepared.insert(prepare.xid.sql(), content);
-            self.prepared_bytes -= before.map_or(0, |content| content.bytes);
-            if self.prepared_bytes > PREPARED_BYTES_MAX {
-                return Err(CdcError::new(
-                    ErrorCode::TxnTooLarge,
-                    format!(
-                        "prepared XA transactions hold more than {PREPARED_BYTES_MAX} bytes: finish them on the upstream"
-                    ),
-                ));
-            }
+            open.xa = Some(XaStep::Prepare(prepare.xid.sql()));
         }
         self.close(event).map(Some)
     }
@@ -357,58 +427,21 @@ impl Assembler {
         let Some(open) = self.open.take() else {
             return Err(self.misplaced(event, "the end of a transaction that has not begun"));
         };
-        let Position { file, offset, .. } = &self.position;
-        let id = open.id.unwrap_or(GroupId::Offset {
-            file: file_number(file),
-            end: *offset,
-        });
-        let closed = Closed {
+        let (file, offset) = (self.place.file(), self.place.offset());
+        Ok(Closed {
+            id: open.id.unwrap_or(GroupId::Offset {
+                file: file_number(file),
+                end: offset,
+            }),
             raw_ms: open.commit_ms.unwrap_or(u64::from(event.header.timestamp) * 1000),
             file: Arc::clone(file),
-            offset: *offset,
+            offset,
             ddl: open.ddl,
             obstacle: open.obstacle,
             content: open.content,
             framer: self.framer.clone(),
-            prepared_open: !self.prepared.is_empty(),
-            id,
-        };
-        if let Some(gtid) = &mut self.position.gtid {
-            gtid.add(&closed.id);
-        }
-        Ok(closed)
-    }
-
-    /// Headers carry the low 32 bits of the offset only. After a reconnect offsets come again that were seen before.
-    fn advance(&mut self, event: &Event) {
-        const WRAP: u64 = 1 << 32;
-        let low = u64::from(event.header.end_pos);
-        // The description of the file is sent first wherever reading begins.
-        let opening = matches!(
-            event.body,
-            EventBody::FormatDescription(_)
-                | EventBody::GtidList(_)
-                | EventBody::PreviousGtids(_)
-                | EventBody::Rotate(_)
-        );
-        if low == 0 || opening || event.header.is_artificial() {
-            return;
-        }
-        let offset = self.position.offset;
-        let candidate = (offset & !(WRAP - 1)) | low;
-        let candidate = if candidate + WRAP / 2 < offset {
-            candidate + WRAP
-        } else {
-            candidate
-        };
-        self.position.offset = offset.max(candidate);
-    }
-
-    fn enter_file(&mut self, file: &str, offset: u64) {
-        if *self.position.file != *file {
-            self.position.file = file.into();
-            self.position.offset = offset.max(FILE_START);
-        }
+            xa: open.xa,
+        })
     }
 
     fn misplaced(&self, event: &Event, what: &str) -> CdcError {
@@ -416,7 +449,8 @@ impl Assembler {
             ErrorCode::BinlogDecode,
             format!(
                 "the binlog holds {what}, in {} before offset {}",
-                self.position.file, event.header.end_pos
+                self.place.file(),
+                event.header.end_pos
             ),
         )
     }
@@ -433,14 +467,7 @@ fn carries_rows(kind: u8) -> bool {
     )
 }
 
-impl Content {
-    /// Notes that the packets went to the file.
-    pub(crate) fn spilled(&mut self, packets: usize) {
-        self.spilled += packets;
-        self.bytes = 0;
-    }
-}
-
 #[cfg(test)]
-#[path = "assemble_tests.rs"]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

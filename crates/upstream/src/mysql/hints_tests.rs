@@ -1,0 +1,169 @@
+//! Hints for tables of the past.
+
+use tidegate_model::{DdlKind, TableId, Ts};
+use tidegate_mysql::ddl::Target;
+
+use super::*;
+
+fn name(table: &str) -> TableName {
+    TableName::new("s", table)
+}
+
+fn column(name: &str, ty: ColumnType) -> ColumnInfo {
+    ColumnInfo {
+        name: name.into(),
+        ty,
+        nullable: false,
+        unsigned: false,
+        zerofill: false,
+        charset: "binary".into(),
+        collation: None,
+        default: None,
+        generated: Generated::No,
+        display_width: None,
+    }
+}
+
+fn index(name: &str, columns: &[usize]) -> IndexInfo {
+    IndexInfo {
+        name: name.into(),
+        primary: name == "PRIMARY",
+        columns: columns.to_vec(),
+    }
+}
+
+fn table(kind: TableKind, columns: &[ColumnInfo], indexes: &[IndexInfo]) -> CatalogueTable {
+    CatalogueTable {
+        columns: columns.to_vec(),
+        indexes: indexes.to_vec(),
+        kind,
+    }
+}
+
+fn logged(columns: &[ColumnInfo], indexes: &[IndexInfo]) -> TableInfo {
+    TableInfo {
+        name: name("t"),
+        id: TableId(1),
+        version: Ts::ZERO,
+        columns: columns.to_vec(),
+        indexes: indexes.to_vec(),
+    }
+}
+
+fn ddl(kind: DdlKind, new: &str, old: Option<&str>) -> Ddl {
+    Ddl {
+        kind,
+        tables: vec![Target {
+            name: name(new),
+            old_name: old.map(name),
+        }],
+        schema: None,
+        like: None,
+        has_select: false,
+        start_transaction_at: None,
+        or_replace: false,
+        qualified: true,
+    }
+}
+
+#[test]
+fn types_the_log_cannot_tell_apart_are_the_same() {
+    assert!(same_type(&ColumnType::LongText, &ColumnType::Json));
+    assert!(same_type(&ColumnType::Binary { bytes: 16 }, &ColumnType::Uuid));
+    assert!(!same_type(&ColumnType::Binary { bytes: 16 }, &ColumnType::Inet4));
+    assert!(!same_type(
+        &ColumnType::VarChar { chars: 10 },
+        &ColumnType::VarChar { chars: 11 }
+    ));
+    assert!(!same_type(&ColumnType::Int, &ColumnType::BigInt));
+}
+
+/// A table was renamed away and a view took its name: the rows of the table were dropped, because the catalogue says
+/// that views have none.
+#[test]
+fn what_has_a_name_now_does_not_condemn_the_rows_of_then() {
+    let columns = [column("a", ColumnType::Int)];
+    let rows = logged(&columns, &[index("PRIMARY", &[0])]);
+    let view = table(TableKind::View, &columns, &[]);
+    assert_eq!(unsupported(&rows, &view), None);
+    assert_eq!(enrich(rows.clone(), &view), rows);
+
+    let sequence = [
+        column("next_not_cached_value", ColumnType::BigInt),
+        column("cycle_option", ColumnType::TinyInt),
+    ];
+    let now = table(TableKind::Sequence, &sequence, &[]);
+    assert_eq!(unsupported(&rows, &now), None);
+    assert!(unsupported(&logged(&sequence, &[]), &now).is_some());
+
+    // Versioned since: the rows of before lack the two columns that the catalogue hides.
+    let now = table(TableKind::Versioned, &columns, &[]);
+    let period = |name| column(name, ColumnType::Timestamp { fsp: 6 });
+    let versioned = [columns[0].clone(), period("row_start"), period("row_end")];
+    assert!(unsupported(&logged(&versioned, &[]), &now).is_some());
+    assert_eq!(unsupported(&rows, &now), None);
+}
+
+/// One later ADD COLUMN made everything unknown that only the catalogue tells: which columns are generated, and that
+/// a unique key identifies the rows.
+#[test]
+fn columns_that_are_still_the_same_keep_their_hints() {
+    let mut generated = column("g", ColumnType::Int);
+    generated.generated = Generated::Stored;
+    let json = column("j", ColumnType::Json);
+    let then = [
+        column("gone", ColumnType::Int),
+        column("k", ColumnType::BigInt),
+        column("g", ColumnType::Int),
+        column("j", ColumnType::LongText),
+        column("wider", ColumnType::Int),
+    ];
+    let now = [
+        column("new", ColumnType::Int),
+        json.clone(),
+        generated.clone(),
+        column("k", ColumnType::BigInt),
+        column("wider", ColumnType::BigInt),
+    ];
+    let keys = [
+        index("PRIMARY", &[0]),
+        index("by_k", &[3]),
+        index("by_k_and_j", &[3, 1]),
+        index("by_wider", &[4]),
+    ];
+    let info = enrich(logged(&then, &[]), &table(TableKind::Table, &now, &keys));
+    let expect = [&then[0], &then[1], &generated, &json, &then[4]];
+    assert!(info.columns.iter().eq(expect), "{:?}", info.columns);
+    assert_eq!(info.indexes, [index("by_k", &[1]), index("by_k_and_j", &[1, 3])]);
+}
+
+/// The answer to a question of before a schema change arrived after it, and stayed.
+#[test]
+fn an_answer_from_before_a_schema_change_is_not_remembered() {
+    let hints = Hints::default();
+    let known = |table: &str| hints.lock().tables.contains_key(&name(table));
+    let asked_at = hints.generation();
+    hints.forget(&ddl(DdlKind::AddColumn, "t", None));
+    hints.remember(asked_at, &name("t"), None);
+    assert!(!known("t"));
+    hints.remember(hints.generation(), &name("t"), None);
+    assert!(known("t"));
+}
+
+#[test]
+fn both_names_of_a_rename_and_all_tables_of_a_schema_are_forgotten() {
+    let hints = Hints::default();
+    let known = |table: &str| hints.lock().tables.contains_key(&name(table));
+    for table in ["a", "b", "c"] {
+        hints.remember(hints.generation(), &name(table), None);
+    }
+    hints.forget(&ddl(DdlKind::RenameTable, "a", Some("b")));
+    assert!(!known("a") && !known("b") && known("c"));
+    let drop = Ddl {
+        tables: Vec::new(),
+        schema: Some("s".to_owned()),
+        ..ddl(DdlKind::DropSchema, "", None)
+    };
+    hints.forget(&drop);
+    assert!(!known("c"));
+}
