@@ -285,7 +285,11 @@ impl Owner {
     }
 
     async fn run_event(&mut self, event: RunEvent) {
+        let discarded = self.run.as_ref().is_some_and(Run::is_discarded);
         match event {
+            // It may have been asked just before the checkpoint was rewound: what it reached no longer counts. The
+            // missing answer ends it.
+            RunEvent::Report(report) if discarded => drop(report),
             RunEvent::Report(Report::Warning(error)) => self.decide(FeedEvent::Warning(error)).await,
             RunEvent::Report(Report::Persist(ts, done)) => match self.store_checkpoint(ts).await {
                 Ok(()) => {
@@ -462,3 +466,7 @@ fn answer(reply: oneshot::Sender<Result<()>>, result: Result<()>) {
     // A caller that went away does not undo what was stored.
     reply.send(result).ok();
 }
+
+#[cfg(test)]
+#[path = "changefeed_tests.rs"]
+mod tests;
