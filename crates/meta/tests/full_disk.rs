@@ -3,6 +3,8 @@
 //! The library below refuses all work after the first failed write, so that one moment without room used to stop
 //! every checkpoint until the server was restarted.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
