@@ -7,7 +7,8 @@ use tidegate_codec::{SchemaFile, data_dir, data_file_name, index_file, parse_dat
 use tidegate_model::{Result, TableInfo, Ts};
 
 use super::config::StorageConfig;
-use super::files::{has_content, names_in, read_if_there, write_whole};
+use super::files::{has_content, names_in, read_if_there};
+use super::lease::Lease;
 
 /// The place of one table version, found once and kept while rows of that version arrive.
 pub(crate) struct TableFiles {
@@ -27,7 +28,7 @@ impl TableFiles {
     ///
     /// A schema file with the same columns is reused, so that a restart without a schema change goes on in the old
     /// directory: the one of exactly this version, else the newest.
-    pub(crate) fn locate(config: &StorageConfig, table: &Arc<TableInfo>) -> Result<Self> {
+    pub(crate) fn locate(config: &StorageConfig, lease: &Lease, table: &Arc<TableInfo>) -> Result<Self> {
         let file = SchemaFile::of_table(table, table.version, config.output_column_id);
         let dir = config.root.join(schema_dir(&table.name));
         let checksum = file.checksum();
@@ -41,7 +42,7 @@ impl TableFiles {
             known.into_iter().max()
         };
         if version.is_none() {
-            write_whole(&dir.join(file.file_name()), &file.content())?;
+            lease.replace(&dir.join(file.file_name()), &file.content())?;
         }
         Ok(TableFiles {
             table: Arc::clone(table),
@@ -62,6 +63,7 @@ impl TableFiles {
     pub(crate) fn write(
         &mut self,
         config: &StorageConfig,
+        lease: &Lease,
         extension: &str,
         date: Option<String>,
         content: &[u8],
@@ -73,9 +75,9 @@ impl TableFiles {
         let dir = self.open.insert(dir);
         let name = data_file_name(dir.next_number, config.file_index_width, extension);
         let (index_path, index_content) = index_file(&name);
-        write_whole(&dir.path.join(index_path), index_content.as_bytes())?;
+        lease.replace(&dir.path.join(index_path), index_content.as_bytes())?;
         let path = dir.path.join(&name);
-        write_whole(&path, content)?;
+        lease.create(&path, content)?;
         dir.next_number += 1;
         Ok(path)
     }
@@ -101,7 +103,7 @@ fn next_number(dir: &Path, extension: &str) -> Result<u64> {
     };
     let newest = String::from_utf8_lossy(&index);
     let number = parse_data_file_name(&newest, extension)?;
-    Ok(if has_content(&dir.join(newest.trim_end())) {
+    Ok(if has_content(&dir.join(newest.trim_end()))? {
         number + 1
     } else {
         number

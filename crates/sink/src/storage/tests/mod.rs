@@ -1,9 +1,11 @@
 //! The sink on a real directory.
 
+mod lease;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,8 +13,8 @@ use jiff::tz::TimeZone;
 use tidegate_codec::{CsvOptions, DateSeparator};
 use tidegate_model::{
     Ack, AckTarget, ChangefeedId, Clock, ColumnInfo, ColumnType, Datum, DdlEvent, DdlKind, DdlSession,
-    DdlTable, ErrorCode, Generated, IndexInfo, RowBlockBuilder, RowOp, TableId, TableInfo, TableName, Ts,
-    TxnBatch, TxnEvent,
+    DdlTable, ErrorCode, Generated, IndexInfo, Result, RowBlockBuilder, RowOp, TableId, TableInfo, TableName,
+    Ts, TxnBatch, TxnEvent,
 };
 
 use super::config::{Format, StorageConfig};
@@ -31,6 +33,41 @@ impl Clock for Noon {
 
 fn noon() -> Arc<Noon> {
     Arc::new(Noon(AtomicU64::new(1_714_566_605_000)))
+}
+
+/// A clock that holds up whoever asks it, as a slow disk would, until it is released.
+#[derive(Default)]
+struct Held {
+    state: Mutex<HeldState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct HeldState {
+    asked: bool,
+    released: bool,
+}
+
+impl Clock for Held {
+    fn unix_ms(&self) -> u64 {
+        let mut state = self.state.lock().unwrap();
+        state.asked = true;
+        while !state.released {
+            state = self.changed.wait(state).unwrap();
+        }
+        noon().unix_ms()
+    }
+}
+
+impl Held {
+    fn is_asked(&self) -> bool {
+        self.state.lock().unwrap().asked
+    }
+
+    fn release(&self) {
+        self.state.lock().unwrap().released = true;
+        self.changed.notify_all();
+    }
 }
 
 #[derive(Default)]
@@ -63,11 +100,16 @@ fn config(root: &Path) -> StorageConfig {
     }
 }
 
+fn changefeed() -> ChangefeedId {
+    ChangefeedId::new("default", "storage-tests")
+}
+
 async fn open(config: StorageConfig) -> StorageSink {
-    let changefeed = ChangefeedId::new("default", "storage-tests");
-    StorageSink::open(config, noon(), StorageMetrics::of(&changefeed))
-        .await
-        .unwrap()
+    open_at(config, noon()).await.unwrap()
+}
+
+async fn open_at(config: StorageConfig, clock: Arc<dyn Clock>) -> Result<StorageSink> {
+    StorageSink::open(&changefeed(), config, clock, StorageMetrics::of(&changefeed())).await
 }
 
 fn table(name: &str, columns: &[&str], version: u64) -> Arc<TableInfo> {
@@ -356,13 +398,7 @@ async fn a_ddl_writes_its_schema_file_and_close_writes_the_checkpoint() {
 async fn a_root_that_cannot_be_written_is_refused_at_once() {
     let root = tempfile::tempdir().unwrap();
     std::fs::write(root.path().join("file"), b"").unwrap();
-    let changefeed = ChangefeedId::new("default", "storage-tests");
-    let opened = StorageSink::open(
-        config(&root.path().join("file/below")),
-        noon(),
-        StorageMetrics::of(&changefeed),
-    )
-    .await;
+    let opened = open_at(config(&root.path().join("file/below")), noon()).await;
     assert_eq!(opened.err().unwrap().code(), ErrorCode::ExternalStorageAPI);
 }
 
