@@ -95,15 +95,14 @@ impl SchemaFile {
         format!("schema_{}_{:010}.json", self.version, self.checksum())
     }
 
-    /// The version of a schema file from its name when its checksum is `checksum`.
-    pub fn version_in_name(name: &str, checksum: u32) -> Option<Ts> {
-        let (version, found) = name
+    /// Version and checksum from the name of a schema file; `None` for every other name.
+    pub fn parse_name(name: &str) -> Option<(Ts, u32)> {
+        let (version, checksum) = name
             .strip_prefix("schema_")?
             .strip_suffix(".json")?
             .split_once('_')?;
-        (found.len() == 10 && found.parse() == Ok(checksum))
-            .then(|| version.parse().ok())
-            .flatten()
+        let checksum = Some(checksum).filter(|digits| digits.len() == 10)?;
+        Some((version.parse().ok()?, checksum.parse().ok()?))
     }
 
     /// The file's content: JSON, indented by four spaces, no newline at the end.

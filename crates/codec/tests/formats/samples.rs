@@ -240,10 +240,12 @@ fn a_schema_file_has_the_documented_form() {
     assert_eq!(tidegate_codec::schema_dir(name), "shop/orders/meta");
     assert_eq!(file.file_name(), "schema_449463347642368001_1835476911.json");
     assert_eq!(
-        SchemaFile::version_in_name(&file.file_name(), 1_835_476_911),
-        Some(Ts::from_u64(449_463_347_642_368_001))
+        SchemaFile::parse_name(&file.file_name()),
+        Some((Ts::from_u64(449_463_347_642_368_001), 1_835_476_911))
     );
-    assert_eq!(SchemaFile::version_in_name(&file.file_name(), 1), None);
+    for other in ["schema_7_1.json", "schema_x_1835476911.json", "CDC.index"] {
+        assert_eq!(SchemaFile::parse_name(other), None);
+    }
     let text = String::from_utf8(file.content()).unwrap();
     crate::every_type::golden("schema_add_note.json", text.as_bytes());
     let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();

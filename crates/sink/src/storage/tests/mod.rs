@@ -154,6 +154,21 @@ fn txn(ts: u64, tables: &[&Arc<TableInfo>]) -> TxnEvent {
     }
 }
 
+/// A statement in schema `shop` at 20.
+fn ddl(kind: DdlKind, query: &str) -> DdlEvent {
+    DdlEvent {
+        start_ts: Ts::from_u64(19),
+        commit_ts: Ts::from_u64(20),
+        kind,
+        schema: "shop".into(),
+        query: query.into(),
+        tables: Vec::new(),
+        target_schema: None,
+        session: DdlSession::default(),
+        origin: "".into(),
+    }
+}
+
 fn batch(heard: &Arc<Heard>, seq: u64, txns: Vec<TxnEvent>) -> TxnBatch {
     TxnBatch {
         txns,
@@ -358,19 +373,12 @@ async fn a_ddl_writes_its_schema_file_and_close_writes_the_checkpoint() {
     let sink = open(config(root.path())).await;
     let after = table("a", &["id", "y"], 20);
     let ddl = DdlEvent {
-        start_ts: Ts::from_u64(19),
-        commit_ts: Ts::from_u64(20),
-        kind: DdlKind::AddColumn,
-        schema: "shop".into(),
-        query: "ALTER TABLE a ADD y INT NOT NULL".into(),
         tables: vec![DdlTable {
             name: after.name.clone(),
             old_name: None,
             info: Some(Arc::clone(&after)),
         }],
-        target_schema: None,
-        session: DdlSession::default(),
-        origin: "".into(),
+        ..ddl(DdlKind::AddColumn, "ALTER TABLE a ADD y INT NOT NULL")
     };
     sink.write_ddl(Arc::new(ddl)).await.unwrap();
     let heard = Arc::new(Heard::default());
@@ -392,6 +400,51 @@ async fn a_ddl_writes_its_schema_file_and_close_writes_the_checkpoint() {
         "the rows reuse the file of the DDL: {schema_files:?}"
     );
     assert!(tree[schema_files[0]].contains("\"Query\": \"ALTER TABLE a ADD y INT NOT NULL\""));
+}
+
+/// While a changefeed lags, the columns after a statement are not known, so its schema file lists none. The rows after
+/// TRUNCATE used to go on in the directory of the rows before it, where a consumer applies them before the statement.
+#[tokio::test]
+async fn rows_after_a_truncate_are_not_put_among_those_before() {
+    let root = tempfile::tempdir().unwrap();
+    let heard = Arc::new(Heard::default());
+    let sink = open(config(root.path())).await;
+    sink.write(batch(&heard, 1, vec![txn(10, &[&table("a", &["id"], 5)])]))
+        .await
+        .unwrap();
+    sink.flush().await.unwrap();
+    let ddl = DdlEvent {
+        tables: vec![DdlTable {
+            name: TableName::new("shop", "a"),
+            old_name: None,
+            info: None,
+        }],
+        ..ddl(DdlKind::TruncateTable, "TRUNCATE a")
+    };
+    sink.write_ddl(Arc::new(ddl)).await.unwrap();
+    let after = table("a", &["id"], 20);
+    sink.write(batch(&heard, 2, vec![txn(22, &[&after])]))
+        .await
+        .unwrap();
+    sink.close(Duration::from_secs(60)).await.unwrap();
+    let sink = open(config(root.path())).await;
+    let restarted = table("a", &["id"], 23);
+    sink.write(batch(&heard, 3, vec![txn(24, &[&restarted])]))
+        .await
+        .unwrap();
+    sink.close(Duration::from_secs(60)).await.unwrap();
+    let names: Vec<_> = data_files(root.path())
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "shop/a/20/2024-05-01/CDC000001.csv",
+            "shop/a/20/2024-05-01/CDC000002.csv",
+            "shop/a/5/2024-05-01/CDC000001.csv",
+        ]
+    );
 }
 
 #[tokio::test]
