@@ -8,6 +8,7 @@
 mod canal_json;
 mod canal_type;
 mod csv;
+mod ddl_query;
 mod encoder;
 mod json;
 mod layout;

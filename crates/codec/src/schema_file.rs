@@ -2,6 +2,7 @@
 
 use tidegate_model::{ColumnInfo, ColumnType, DdlEvent, Generated, TableInfo, TableName, Ts};
 
+use crate::ddl_query;
 use crate::json::{self, Flavour};
 use crate::layout::{escape_name, schema_name};
 use crate::text;
@@ -51,27 +52,30 @@ impl SchemaFile {
         }
     }
 
-    /// The files of a DDL: one per table it touches, one for the schema of a schema-level statement. A table whose
-    /// columns are not known (dropped, or the catalogue has moved on) has no columns listed.
+    /// The files of a DDL: one per table it touches, each with what the statement does to that table, or one for the
+    /// schema of a schema-level statement. A table whose columns are not known (dropped, or the catalogue has moved on) has no columns listed.
     pub fn of_ddl(ddl: &DdlEvent, with_ids: bool) -> Vec<(TableName, SchemaFile)> {
-        let file = |name: &TableName, columns| {
+        let file = |name: &TableName, query: &str, columns| {
             let file = SchemaFile {
                 schema: name.schema.to_string(),
                 table: name.table.to_string(),
                 version: ddl.commit_ts,
-                query: ddl.query.to_string(),
+                query: query.to_owned(),
                 action: ddl.kind.action_code(),
                 columns,
             };
             (name.clone(), file)
         };
         if let Some(schema) = &ddl.target_schema {
-            return vec![file(&TableName::new(schema, ""), None)];
+            return vec![file(&TableName::new(schema, ""), &ddl.query, None)];
         }
         let columns = |info: Option<&TableInfo>| info.map(|table| columns_of(table, with_ids));
         ddl.tables
             .iter()
-            .map(|table| file(&table.name, columns(table.info.as_deref())))
+            .map(|table| {
+                let query = ddl_query::of_table(ddl, table);
+                file(&table.name, &query, columns(table.info.as_deref()))
+            })
             .collect()
     }
 
@@ -95,15 +99,14 @@ impl SchemaFile {
         format!("schema_{}_{:010}.json", self.version, self.checksum())
     }
 
-    /// The version of a schema file from its name when its checksum is `checksum`.
-    pub fn version_in_name(name: &str, checksum: u32) -> Option<Ts> {
-        let (version, found) = name
+    /// Version and checksum from the name of a schema file; `None` for every other name.
+    pub fn parse_name(name: &str) -> Option<(Ts, u32)> {
+        let (version, checksum) = name
             .strip_prefix("schema_")?
             .strip_suffix(".json")?
             .split_once('_')?;
-        (found.len() == 10 && found.parse() == Ok(checksum))
-            .then(|| version.parse().ok())
-            .flatten()
+        let checksum = Some(checksum).filter(|digits| digits.len() == 10)?;
+        Some((version.parse().ok()?, checksum.parse().ok()?))
     }
 
     /// The file's content: JSON, indented by four spaces, no newline at the end.

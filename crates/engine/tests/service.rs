@@ -608,6 +608,34 @@ async fn a_failing_sink_shows_its_error_while_it_is_retried() {
     bench.until("a", "failed").await;
 }
 
+/// A checkpoint that could not be stored used to leave the state `normal` for a minute.
+#[tokio::test(start_paused = true)]
+async fn a_store_without_room_is_shown_at_once_and_left_behind() {
+    let bench = Bench::start(FaultPlan::default()).await;
+    bench.create("a").await.unwrap();
+    bench.store.set_full(true);
+    let full_at = Instant::now();
+    bench.until("a", "warning").await;
+    assert!(
+        full_at.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        full_at.elapsed()
+    );
+    let status = bench.service.changefeed_status(&feed("a")).await.unwrap();
+    assert_eq!(status.last_warning.unwrap().code, "CDC:ErrMetaStore");
+    let reason = bench.reason("a").await;
+    assert!(reason.contains("the disk is full"), "{reason}");
+
+    // Longer than errors of the pipeline may be retried.
+    sleep(Duration::from_secs(3600)).await;
+    assert_ne!(bench.state("a").await, "failed");
+    bench.store.set_full(false);
+    bench.until("a", "normal").await;
+    let stuck_at = status.checkpoint_ts;
+    let status = bench.service.changefeed_status(&feed("a")).await.unwrap();
+    assert!(status.checkpoint_ts > stuck_at);
+}
+
 /// A bug in an owner must not leave a changefeed that looks well and does nothing.
 #[tokio::test(start_paused = true)]
 async fn a_changefeed_whose_owner_panics_is_shown_as_failed() {

@@ -10,6 +10,7 @@ mod datadir;
 pub mod keys;
 mod redb_store;
 mod store;
+mod store_file;
 
 pub use redb_store::RedbStore;
 pub use store::{BoxFut, Compare, MetaStore, MetaTxn, Revision, Versioned, Write};

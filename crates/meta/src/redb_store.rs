@@ -1,23 +1,19 @@
 //! The embedded store: one redb file in the data directory, written by one thread.
 
-use std::fs::{self, File};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError};
+use redb::{Database, ReadableDatabase, ReadableTable};
 use tidegate_model::{CdcError, ErrorCode, Result, ResultExt};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::commit::{DATA, FORMAT, FORMAT_KEY, HEADER, REVISION_KEY, apply, decode};
+use crate::commit::{DATA, HEADER, REVISION_KEY, apply, decode};
 use crate::datadir;
 use crate::store::{BoxFut, MetaStore, MetaTxn, Revision, Versioned};
+use crate::store_file::StoreFile;
 
-const FILE: &str = "meta.redb";
-const NEW_FILE: &str = "meta.redb.new";
-/// The store holds a few KiB per changefeed; the default of the library is a gigabyte.
-const CACHE_BYTES: usize = 16 << 20;
 /// Commits that may wait for the writer; further callers wait for a place.
 const QUEUE: usize = 1024;
 /// Commits that may share one disk flush.
@@ -26,10 +22,11 @@ const GROUP_MAX: usize = 256;
 /// A [`MetaStore`] in a file of its own.
 ///
 /// One thread writes; commits that arrive while it is flushing share the next flush. Reads run beside it on the
-/// runtime's blocking threads and see whole commits only. Dropping the store waits for the commits under way and
-/// releases the directory.
+/// runtime's blocking threads and see whole commits only. After a fault of the disk, a full one included, every commit
+/// tries to open the file anew; reads fail until one has succeeded. Dropping the store waits for the commits under
+/// way and releases the directory.
 pub struct RedbStore {
-    db: Arc<Database>,
+    file: Arc<StoreFile>,
     queue: Option<mpsc::Sender<Request>>,
     writer: Option<JoinHandle<()>>,
     /// Held, not read: the lock goes with the file.
@@ -50,21 +47,17 @@ impl RedbStore {
     pub fn open(dir: impl AsRef<Path>) -> Result<RedbStore> {
         let dir = dir.as_ref();
         let lock = datadir::lock(dir)?;
-        let path = dir.join(FILE);
-        if !path.exists() {
-            create(dir, &path)?;
-        }
-        let db = Arc::new(open_file(&path)?);
+        let file = Arc::new(StoreFile::open(dir)?);
         let (queue, requests) = mpsc::channel(QUEUE);
         let writer = thread::Builder::new()
             .name("meta-writer".to_owned())
             .spawn({
-                let db = Arc::clone(&db);
-                move || write_loop(&db, requests)
+                let file = Arc::clone(&file);
+                move || write_loop(&file, requests)
             })
             .code(ErrorCode::MetaStore, "cannot start the writer of the meta store")?;
         Ok(RedbStore {
-            db,
+            file,
             queue: Some(queue),
             writer: Some(writer),
             _lock: lock,
@@ -77,8 +70,8 @@ impl RedbStore {
         T: Send + 'static,
         F: FnOnce(&Database) -> Result<T> + Send + 'static,
     {
-        let db = Arc::clone(&self.db);
-        tokio::task::spawn_blocking(move || read(&db))
+        let file = Arc::clone(&self.file);
+        tokio::task::spawn_blocking(move || file.run(read))
             .await
             .code(ErrorCode::MetaStore, "reading the meta store was interrupted")?
     }
@@ -148,85 +141,10 @@ impl MetaStore for RedbStore {
 const READ_FAILED: &str = "cannot read the meta store";
 const WRITE_FAILED: &str = "cannot write the meta store";
 
-/// Builds the file under another name first: a file under the real name is always complete.
-fn create(dir: &Path, path: &Path) -> Result<()> {
-    let new = dir.join(NEW_FILE);
-    if new.exists() {
-        fs::remove_file(&new).code(ErrorCode::MetaStore, WRITE_FAILED)?;
-    }
-    let db = Database::create(&new).code(ErrorCode::MetaStore, WRITE_FAILED)?;
-    let txn = db.begin_write().code(ErrorCode::MetaStore, WRITE_FAILED)?;
-    txn.open_table(DATA).code(ErrorCode::MetaStore, WRITE_FAILED)?;
-    {
-        let mut header = txn.open_table(HEADER).code(ErrorCode::MetaStore, WRITE_FAILED)?;
-        header
-            .insert(FORMAT_KEY, FORMAT)
-            .code(ErrorCode::MetaStore, WRITE_FAILED)?;
-        header
-            .insert(REVISION_KEY, 0)
-            .code(ErrorCode::MetaStore, WRITE_FAILED)?;
-    }
-    txn.commit().code(ErrorCode::MetaStore, WRITE_FAILED)?;
-    drop(db);
-    fs::rename(&new, path).code(ErrorCode::MetaStore, WRITE_FAILED)?;
-    datadir::sync(dir)
-}
-
-fn open_file(path: &Path) -> Result<Database> {
-    let corrupt = |text: &str| {
-        CdcError::new(
-            ErrorCode::DataDirCorrupt,
-            format_args!("{} is damaged: {text}", path.display()),
-        )
-    };
-    // The library checks its pages, but a file that is none of its own can still trip an assertion.
-    let opened = catch_unwind(AssertUnwindSafe(|| {
-        Database::builder().set_cache_size(CACHE_BYTES).open(path)
-    }));
-    let db = match opened {
-        Ok(Ok(db)) => db,
-        Ok(Err(DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch)) => {
-            return Err(CdcError::new(
-                ErrorCode::DataDirLocked,
-                format_args!("{} is in use by another process", path.display()),
-            ));
-        }
-        Ok(Err(DatabaseError::Storage(StorageError::Io(error)))) if !is_content_fault(&error) => {
-            return Err(error).code(
-                ErrorCode::MetaStore,
-                format_args!("cannot open {}", path.display()),
-            );
-        }
-        Ok(Err(error)) => return Err(corrupt(&error.to_string())),
-        Err(_panic) => return Err(corrupt("its structure is broken")),
-    };
-    match read_format(&db) {
-        Ok(Some(FORMAT)) => Ok(db),
-        Ok(Some(other)) => Err(corrupt(&format!(
-            "layout {other} is unknown to this version, which knows layout {FORMAT}"
-        ))),
-        Ok(None) => Err(corrupt("its layout version is missing")),
-        Err(error) => Err(corrupt("its header cannot be read").with_source(error)),
-    }
-}
-
-/// Whether the bytes are wrong rather than the disk.
-fn is_content_fault(error: &std::io::Error) -> bool {
-    matches!(
-        error.kind(),
-        std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
-    )
-}
-
-fn read_format(db: &Database) -> Result<Option<u64>, redb::Error> {
-    let header = db.begin_read()?.open_table(HEADER)?;
-    Ok(header.get(FORMAT_KEY)?.map(|format| format.value()))
-}
-
-fn write_loop(db: &Database, mut requests: mpsc::Receiver<Request>) {
+fn write_loop(file: &StoreFile, mut requests: mpsc::Receiver<Request>) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while requests.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
-        let results = commit_group(db, &group);
+        let results = file.mend().and_then(|()| run_group(file, &group));
         for (index, request) in group.drain(..).enumerate() {
             let result = match &results {
                 Ok(results) => results[index].clone(),
@@ -236,6 +154,14 @@ fn write_loop(db: &Database, mut requests: mpsc::Receiver<Request>) {
             drop(request.reply.send(result));
         }
     }
+}
+
+fn run_group(file: &StoreFile, group: &[Request]) -> Result<Vec<Result<Revision>>> {
+    file.run(|db| commit_group(db, group)).inspect_err(|_| {
+        // Before the answer: whoever is told of a fault reads back whether the commit happened. If it does not work
+        // now, the next commit is told why.
+        drop(file.mend());
+    })
 }
 
 /// One disk flush for all; each transaction succeeds or fails its comparisons on its own.

@@ -17,6 +17,7 @@ pub type Watcher = Box<dyn Fn(&str, Option<&[u8]>) + Send + Sync>;
 struct Content {
     data: BTreeMap<String, Versioned>,
     revision: Revision,
+    full: bool,
 }
 
 /// A [`MetaStore`] in memory. Clones made by [`MemStore::reopen`] share the content, as a restarted process would.
@@ -53,12 +54,20 @@ impl MemStore {
         }
     }
 
+    /// From now on the disk below has no room, or has it again.
+    pub fn set_full(&self, full: bool) {
+        self.lock().full = full;
+    }
+
     fn lock(&self) -> MutexGuard<'_, Content> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn apply(&self, txn: MetaTxn) -> Result<Revision, CdcError> {
         let mut content = self.lock();
+        if content.full {
+            return Err(full_disk());
+        }
         for compare in &txn.compares {
             let found = content.data.get(&compare.key).map_or(0, |stored| stored.revision);
             if found != compare.revision {
@@ -92,6 +101,10 @@ impl MemStore {
     }
 }
 
+fn full_disk() -> CdcError {
+    CdcError::new(ErrorCode::MetaStore, "the disk is full")
+}
+
 impl Default for MemStore {
     fn default() -> Self {
         MemStore::new()
@@ -106,8 +119,13 @@ impl fmt::Debug for MemStore {
 
 impl MetaStore for MemStore {
     fn get(&self, key: &str) -> BoxFut<'_, Option<Versioned>> {
-        let found = self.lock().data.get(key).cloned();
-        Box::pin(async move { Ok(found) })
+        let content = self.lock();
+        let found = if content.full {
+            Err(full_disk())
+        } else {
+            Ok(content.data.get(key).cloned())
+        };
+        Box::pin(async move { found })
     }
 
     fn list(&self, prefix: &str) -> BoxFut<'_, Vec<(String, Versioned)>> {
@@ -130,7 +148,7 @@ impl MetaStore for MemStore {
                 if faults.happens(500) {
                     self.apply(txn)?;
                 }
-                return Err(CdcError::new(ErrorCode::MetaStore, "the disk is full"));
+                return Err(full_disk());
             }
             self.apply(txn)
         })

@@ -1,7 +1,7 @@
 //! The worked examples of the formats' documentation, byte for byte.
 
 use tidegate_codec::{CanalJsonEncoder, CanalJsonOptions, CsvEncoder, CsvOptions, Encoder, SchemaFile};
-use tidegate_model::{Datum, DdlEvent, DdlKind, DdlSession, DdlTable, ErrorCode, RowOp, Ts};
+use tidegate_model::{Datum, DdlEvent, DdlKind, DdlSession, DdlTable, ErrorCode, RowOp, TableName, Ts};
 
 use crate::support::*;
 
@@ -240,13 +240,78 @@ fn a_schema_file_has_the_documented_form() {
     assert_eq!(tidegate_codec::schema_dir(name), "shop/orders/meta");
     assert_eq!(file.file_name(), "schema_449463347642368001_1835476911.json");
     assert_eq!(
-        SchemaFile::version_in_name(&file.file_name(), 1_835_476_911),
-        Some(Ts::from_u64(449_463_347_642_368_001))
+        SchemaFile::parse_name(&file.file_name()),
+        Some((Ts::from_u64(449_463_347_642_368_001), 1_835_476_911))
     );
-    assert_eq!(SchemaFile::version_in_name(&file.file_name(), 1), None);
+    for other in ["schema_7_1.json", "schema_x_1835476911.json", "CDC.index"] {
+        assert_eq!(SchemaFile::parse_name(other), None);
+    }
     let text = String::from_utf8(file.content()).unwrap();
     crate::every_type::golden("schema_add_note.json", text.as_bytes());
     let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(parsed["TableColumnsTotal"], 8);
     assert_eq!(parsed["TableColumns"][4]["ColumnDefault"], "new");
+}
+
+/// Every table of a statement used to get the whole text: who applied all files dropped each table several times, and
+/// unqualified names were read in the wrong schema.
+#[test]
+fn a_statement_over_several_tables_is_split_for_their_files() {
+    let table = |name: (&str, &str), old: Option<(&str, &str)>| DdlTable {
+        name: TableName::new(name.0, name.1),
+        old_name: old.map(|(schema, table)| TableName::new(schema, table)),
+        info: None,
+    };
+    let check = |kind: DdlKind, query: &str, tables: Vec<DdlTable>, expect: &[&str]| {
+        let ddl = DdlEvent {
+            kind,
+            query: query.into(),
+            tables,
+            ..add_note()
+        };
+        let queries: Vec<_> = SchemaFile::of_ddl(&ddl, false)
+            .iter()
+            .map(|(_, file)| {
+                let file: serde_json::Value = serde_json::from_slice(&file.content()).unwrap();
+                file["Query"].as_str().unwrap().to_owned()
+            })
+            .collect();
+        assert_eq!(queries, expect);
+    };
+    check(
+        DdlKind::DropTable,
+        "DROP TABLE a, other.`b``c`",
+        vec![table(("shop", "a"), None), table(("other", "b`c"), None)],
+        &[
+            "DROP TABLE IF EXISTS `shop`.`a`",
+            "DROP TABLE IF EXISTS `other`.`b``c`",
+        ],
+    );
+    check(
+        DdlKind::DropView,
+        "DROP VIEW v, w",
+        vec![table(("shop", "v"), None), table(("shop", "w"), None)],
+        &["DROP VIEW IF EXISTS `shop`.`v`", "DROP VIEW IF EXISTS `shop`.`w`"],
+    );
+    check(
+        DdlKind::RenameTable,
+        "RENAME TABLE a TO b, c TO other.d",
+        vec![
+            table(("shop", "b"), Some(("shop", "a"))),
+            table(("other", "d"), Some(("shop", "c"))),
+        ],
+        &[
+            "RENAME TABLE `shop`.`a` TO `shop`.`b`",
+            "RENAME TABLE `shop`.`c` TO `other`.`d`",
+        ],
+    );
+    let one = "drop table a /* as written */";
+    check(DdlKind::DropTable, one, vec![table(("shop", "a"), None)], &[one]);
+    let exchange = "ALTER TABLE p EXCHANGE PARTITION p0 WITH TABLE t";
+    check(
+        DdlKind::ExchangePartition,
+        exchange,
+        vec![table(("shop", "p"), None), table(("shop", "t"), None)],
+        &[exchange, exchange],
+    );
 }

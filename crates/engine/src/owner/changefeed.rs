@@ -285,22 +285,34 @@ impl Owner {
     }
 
     async fn run_event(&mut self, event: RunEvent) {
+        let discarded = self.run.as_ref().is_some_and(Run::is_discarded);
         match event {
+            // It may have been asked just before the checkpoint was rewound: what it reached no longer counts. The
+            // missing answer ends it.
+            RunEvent::Report(report) if discarded => drop(report),
             RunEvent::Report(Report::Warning(error)) => self.decide(FeedEvent::Warning(error)).await,
-            RunEvent::Report(Report::Persist(ts, done)) => match self.store_checkpoint(ts).await {
-                Ok(()) => {
-                    done.send(()).ok();
-                }
-                Err(error) => {
-                    self.store_failed(&error);
-                    self.decide(FeedEvent::Error(error)).await;
-                }
-            },
+            RunEvent::Report(Report::Persist(ts, done)) => self.persist(ts, done).await,
             RunEvent::Overdue => {
                 tracing::warn!(changefeed = %self.info.id, "the pipeline did not stop in time and is dropped");
                 self.run_ended(RunEnd::Stopped).await;
             }
             RunEvent::Ended(end) => self.run_ended(end).await,
+        }
+    }
+
+    /// Stores a checkpoint that the pipeline waits for. While it cannot be stored the pipeline goes on waiting: a new
+    /// one would come to the same point.
+    async fn persist(&mut self, ts: Ts, done: oneshot::Sender<()>) {
+        match self.store_checkpoint(ts).await {
+            Ok(()) => {
+                done.send(()).ok();
+            }
+            Err(error) => {
+                if let Some(run) = &mut self.run {
+                    run.unanswered = Some((ts, done));
+                }
+                self.show_store_trouble(error).await;
+            }
         }
     }
 
@@ -333,6 +345,9 @@ impl Owner {
     }
 
     async fn tick(&mut self) {
+        if let Some((ts, done)) = self.run.as_mut().and_then(|run| run.unanswered.take()) {
+            self.persist(ts, done).await;
+        }
         if let Some(run) = self.run.as_ref().filter(|run| !run.is_discarded()) {
             let figures = run.shared.view();
             self.last_synced = self.last_synced.max(figures.last_synced);
@@ -354,14 +369,15 @@ impl Owner {
 
     async fn store_progress(&mut self, checkpoint: Ts, resolved: Ts) -> Result<()> {
         let result = self.store_checkpoint(checkpoint).await;
-        if let Err(error) = &result {
-            self.store_failed(error);
-        }
         let event = FeedEvent::Progress {
             checkpoint: self.stored,
             resolved,
         };
         self.decide(event).await;
+        // Last, because what was stored before may end an older warning.
+        if let Err(error) = &result {
+            self.show_store_trouble(error.clone()).await;
+        }
         result
     }
 
@@ -379,6 +395,12 @@ impl Owner {
         self.store_trouble = None;
         self.moved_at = Instant::now();
         Ok(())
+    }
+
+    /// Never fatal: the next tick tries again, for as long as it takes.
+    async fn show_store_trouble(&mut self, error: CdcError) {
+        self.store_failed(&error);
+        self.decide(FeedEvent::Stalled(error)).await;
     }
 
     fn store_failed(&mut self, error: &CdcError) {
@@ -462,3 +484,7 @@ fn answer(reply: oneshot::Sender<Result<()>>, result: Result<()>) {
     // A caller that went away does not undo what was stored.
     reply.send(result).ok();
 }
+
+#[cfg(test)]
+#[path = "changefeed_tests.rs"]
+mod tests;

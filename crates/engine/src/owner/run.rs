@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
 use tidegate_sink::SinkSpec;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,8 @@ pub(crate) struct Run {
     /// Dropped with the run, and the task with it.
     task: JoinSet<RunEnd>,
     reports: mpsc::Receiver<Report>,
+    /// A checkpoint that the pipeline waits for and that could not be stored yet.
+    pub(crate) unanswered: Option<(Ts, oneshot::Sender<()>)>,
     stop: CancellationToken,
     drop_at: Option<Instant>,
     discarded: bool,
@@ -52,6 +54,7 @@ impl Run {
             shared,
             task,
             reports,
+            unanswered: None,
             stop,
             drop_at: None,
             discarded: false,
@@ -67,6 +70,7 @@ impl Run {
     /// As [`Run::stop`]; its progress no longer counts.
     pub(crate) fn discard(&mut self) {
         self.discarded = true;
+        self.unanswered = None;
         self.stop();
     }
 

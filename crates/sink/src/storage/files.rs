@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use tempfile::{PathPersistError, TempPath};
 use tidegate_model::{CdcError, ErrorCode, Result, ResultExt};
 
 /// Suffix of files that are being written; consumers and restarts ignore them.
@@ -11,23 +12,51 @@ const TEMPORARY_SUFFIX: &str = ".tmp";
 
 /// Writes `content` to `path` so that a reader, or a machine that loses power, sees the old state or the whole new
 /// file: temporary name in the same directory, fsync, rename, fsync of the directory. Missing directories are made.
+/// A file that is there is replaced.
 ///
 /// # Errors
 /// `ExternalStorageAPI` with the path and what the system said.
-pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
+pub(crate) fn replace_whole(path: &Path, content: &[u8]) -> Result<()> {
+    publish(path, content, TempPath::persist)
+}
+
+/// As [`replace_whole`], but a file that is there stays as it is.
+///
+/// # Errors
+/// `ExternalStorageAPI`, also when there is a file of this name.
+pub(crate) fn create_whole(path: &Path, content: &[u8]) -> Result<()> {
+    publish(path, content, TempPath::persist_noclobber)
+}
+
+fn publish(
+    path: &Path,
+    content: &[u8],
+    persist: impl FnOnce(TempPath, PathBuf) -> Result<(), PathPersistError>,
+) -> Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
+    let written = make_dirs(dir)
+        .and_then(|()| write_temporary(path, content))
+        .and_then(|temporary| persist(temporary, path.to_owned()).map_err(|failed| failed.error))
+        .and_then(|()| sync_dir(dir));
+    written.map_err(|error| storage_error("write", path, error))
+}
+
+/// The synced file under its temporary name, removed again unless it is made permanent.
+fn write_temporary(path: &Path, content: &[u8]) -> io::Result<TempPath> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(TEMPORARY_SUFFIX);
     let temporary = PathBuf::from(temporary);
-    let written = make_dirs(dir)
-        .and_then(|()| write_synced(&temporary, content))
-        .and_then(|()| fs::rename(&temporary, path))
-        .and_then(|()| sync_dir(dir));
-    written.map_err(|error| {
-        // The half-written file has no use; that removing it fails too is no news.
-        drop(fs::remove_file(&temporary));
-        storage_error("write", path, error)
-    })
+    // A crash may have left one. It is not written over: it might share its content with the file itself.
+    if let Err(error) = fs::remove_file(&temporary)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let mut file = File::create_new(&temporary)?;
+    let temporary = TempPath::try_from_path(temporary)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    Ok(temporary)
 }
 
 /// The content of a small file; `None` when there is none.
@@ -61,19 +90,39 @@ pub(crate) fn names_in(dir: &Path) -> Result<Vec<String>> {
     )
 }
 
-/// Whether a file exists and holds anything.
-pub(crate) fn has_content(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|meta| meta.len() > 0)
+/// Whether a file holds anything. An empty one, as a crashed file system may leave it, is removed.
+///
+/// # Errors
+/// `ExternalStorageAPI` when it cannot be looked at or removed.
+pub(crate) fn has_content(path: &Path) -> Result<bool> {
+    match fs::metadata(path) {
+        Ok(meta) if meta.len() > 0 => Ok(true),
+        Ok(_) => {
+            fs::remove_file(path).map_err(|error| storage_error("remove", path, error))?;
+            Ok(false)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(storage_error("read", path, error)),
+    }
 }
 
-/// Proves that the root can be written to, and leaves nothing behind.
+/// Makes the root if it is missing, proves that it can be written to, and leaves nothing behind. Answers its real
+/// path, without symbolic links.
 ///
 /// # Errors
 /// `ExternalStorageAPI` naming the path.
-pub(crate) fn probe(root: &Path) -> Result<()> {
-    let path = root.join(".tidegate-probe");
-    write_whole(&path, b"probe")?;
-    fs::remove_file(&path).map_err(|error| storage_error("remove", &path, error))
+pub(crate) fn probe(root: &Path) -> Result<PathBuf> {
+    let probed = make_dirs(root).and_then(|()| {
+        // A name of its own each time: a check may run beside the sink it checks.
+        let mut file = tempfile::Builder::new()
+            .prefix(".tidegate-probe-")
+            .tempfile_in(root)?;
+        file.write_all(b"probe")?;
+        file.as_file().sync_all()?;
+        file.close()?;
+        fs::canonicalize(root)
+    });
+    probed.map_err(|error| storage_error("write", root, error))
 }
 
 fn make_dirs(dir: &Path) -> io::Result<()> {
@@ -89,12 +138,6 @@ fn make_dirs(dir: &Path) -> io::Result<()> {
         .try_for_each(sync_dir)
 }
 
-fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(content)?;
-    file.sync_all()
-}
-
 fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
@@ -103,6 +146,7 @@ fn storage_error(verb: &str, path: &Path, error: io::Error) -> CdcError {
     let hint = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ": the disk is full, free some space",
         io::ErrorKind::PermissionDenied => ": the server's user may not, change the permissions",
+        io::ErrorKind::AlreadyExists => ": it is there already, so somebody else writes to this directory",
         io::ErrorKind::ReadOnlyFilesystem => ": the file system is read-only",
         _ => "",
     };
@@ -121,17 +165,41 @@ mod tests {
     fn a_file_appears_whole_and_replaces_the_old_one() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/b/file");
-        write_whole(&path, b"one").unwrap();
-        write_whole(&path, b"two").unwrap();
+        replace_whole(&path, b"one").unwrap();
+        replace_whole(&path, b"two").unwrap();
         assert_eq!(read_if_there(&path).unwrap().unwrap(), b"two");
         assert_eq!(names_in(path.parent().unwrap()).unwrap(), ["file"]);
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_not_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(dir.path().join("file.tmp"), b"left by a crash").unwrap();
+        create_whole(&path, b"one").unwrap();
+        let error = create_whole(&path, b"two").unwrap_err();
+        assert_eq!(error.code(), ErrorCode::ExternalStorageAPI);
+        assert!(error.message().contains("somebody else"), "{error}");
+        assert_eq!(read_if_there(&path).unwrap().unwrap(), b"one");
+        assert_eq!(names_in(dir.path()).unwrap(), ["file"]);
+    }
+
+    #[test]
+    fn an_empty_file_does_not_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        assert!(!has_content(&path).unwrap());
+        std::fs::write(&path, b"").unwrap();
+        assert!(!has_content(&path).unwrap());
+        create_whole(&path, b"one").unwrap();
+        assert!(has_content(&path).unwrap());
     }
 
     #[test]
     fn a_place_that_cannot_be_written_is_named() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("file"), b"").unwrap();
-        let error = write_whole(&dir.path().join("file/below"), b"x").unwrap_err();
+        let error = replace_whole(&dir.path().join("file/below"), b"x").unwrap_err();
         assert_eq!(error.code(), ErrorCode::ExternalStorageAPI);
         assert!(error.message().contains("file/below"), "{error}");
     }

@@ -1,10 +1,12 @@
 //! `file://`: rows as csv or canal-json files below a directory, in the layout of TiCDC's storage sinks.
 //!
 //! Per flush: schema file where needed, index file, data file, acknowledgement. A data file appears whole or not at
-//! all and is never touched again; `metadata` never runs ahead of the files.
+//! all and is never touched again; `metadata` never runs ahead of the files. One run at a time writes below a
+//! directory.
 
 mod config;
 mod files;
+mod lease;
 mod metrics;
 mod settings;
 mod split;
@@ -20,15 +22,15 @@ pub(crate) use self::metrics::forget;
 use self::storage_sink::StorageSink;
 use crate::opener::SinkSpec;
 
-/// Proves that the directory can be written to and starts the sink.
+/// Proves that the directory can be written to, takes it over from an earlier run and starts the sink.
 pub(crate) async fn open(spec: &SinkSpec, clock: Arc<dyn Clock>) -> Result<StorageSink> {
     let metrics = metrics::StorageMetrics::of(&spec.changefeed);
-    StorageSink::open(settings::read(spec)?, clock, metrics).await
+    StorageSink::open(&spec.changefeed, settings::read(spec)?, clock, metrics).await
 }
 
-/// Checks the settings and that the directory can be written to.
+/// Checks the settings, that the directory can be written to, and that no other changefeed writes there.
 pub(crate) async fn check(spec: &SinkSpec) -> Result<()> {
-    StorageSink::try_root(settings::read(spec)?).await
+    StorageSink::try_root(&spec.changefeed, settings::read(spec)?).await
 }
 
 #[cfg(test)]

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use tidegate_codec::{SchemaFile, metadata, schema_dir};
 use tidegate_model::{
-    CdcError, Clock, DdlEvent, ErrorCode, Result, ResultExt, RowBlock, TableName, Ts, TxnBatch,
+    CdcError, ChangefeedId, Clock, DdlEvent, ErrorCode, Result, ResultExt, RowBlock, TableName, Ts, TxnBatch,
 };
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::DropGuard;
 
 use super::config::StorageConfig;
-use super::files::{probe, write_whole};
+use super::files::probe;
+use super::lease::Lease;
 use super::metrics::StorageMetrics;
 use super::worker::{Job, Worker};
 use crate::sink::{BoxFut, EventSink};
@@ -26,15 +28,21 @@ const BUFFER_BYTES_MAX: usize = 64 << 20;
 const WORKER_BUFFER_BYTES_MIN: usize = 4 << 20;
 /// The `metadata` file is written at most this often (the original's interval).
 const METADATA_INTERVAL: Duration = Duration::from_secs(2);
+/// How long a close that has used up its deadline still waits for writes under way.
+const WRITES_GRACE: Duration = Duration::from_millis(500);
 
 /// Writes rows to files below a local directory.
 pub(crate) struct StorageSink {
     config: Arc<StorageConfig>,
     workers: Vec<mpsc::Sender<Job>>,
     state: Mutex<State>,
+    /// A sink that is dropped instead of closed writes nothing more either.
+    _stop: DropGuard,
 }
 
 struct State {
+    /// `None` once the sink is closed.
+    lease: Option<Arc<Lease>>,
     tasks: JoinSet<Result<()>>,
     failure: Option<CdcError>,
     checkpoint: Ts,
@@ -43,30 +51,38 @@ struct State {
 }
 
 impl StorageSink {
-    /// Proves that the root can be written to and starts the workers.
+    /// Proves that the root can be written to, waits until no earlier run writes there any more, and starts the
+    /// workers.
+    ///
+    /// # Errors
+    /// `ExternalStorageAPI` when the root cannot be written to, or is being written to for too long.
     pub(crate) async fn open(
+        changefeed: &ChangefeedId,
         config: StorageConfig,
         clock: Arc<dyn Clock>,
         metrics: StorageMetrics,
     ) -> Result<Self> {
         let config = Arc::new(config);
-        blocking({
-            let config = Arc::clone(&config);
-            move || probe(&config.root)
-        })
-        .await?;
+        let lease = Lease::acquire(&real_root(&config).await?, changefeed).await?;
         let mut tasks = JoinSet::new();
         let share = (BUFFER_BYTES_MAX / config.worker_count).max(WORKER_BUFFER_BYTES_MIN);
         let workers = (0..config.worker_count)
             .map(|_| {
                 let (tx, rx) = mpsc::channel(WORKER_QUEUE_JOBS);
-                tasks.spawn(
-                    Worker::new(Arc::clone(&config), Arc::clone(&clock), metrics.clone(), share).run(rx),
+                let worker = Worker::new(
+                    Arc::clone(&config),
+                    Arc::clone(&lease),
+                    Arc::clone(&clock),
+                    metrics.clone(),
+                    share,
                 );
+                tasks.spawn(worker.run(rx));
                 tx
             })
             .collect();
+        let stop = lease.stop().clone().drop_guard();
         let state = State {
+            lease: Some(lease),
             tasks,
             failure: None,
             checkpoint: Ts::ZERO,
@@ -77,12 +93,16 @@ impl StorageSink {
             config,
             workers,
             state: Mutex::new(state),
+            _stop: stop,
         })
     }
 
-    /// Proves that the root can be written to.
-    pub(crate) async fn try_root(config: StorageConfig) -> Result<()> {
-        blocking(move || probe(&config.root)).await
+    /// Proves that the root can be written to and that no other changefeed does so now.
+    ///
+    /// # Errors
+    /// `ExternalStorageAPI` or `StorageSinkInvalidConfig`.
+    pub(crate) async fn try_root(changefeed: &ChangefeedId, config: StorageConfig) -> Result<()> {
+        Lease::check(&real_root(&Arc::new(config)).await?, changefeed)
     }
 
     /// All rows of one table go to one worker, so their order is kept.
@@ -129,11 +149,12 @@ impl StorageSink {
 
     async fn schema_files(&self, ddl: &DdlEvent) -> Result<()> {
         self.healthy().await?;
+        let lease = open_lease(&*self.state.lock().await)?;
         let root = self.config.root.clone();
         let files = SchemaFile::of_ddl(ddl, self.config.output_column_id);
         blocking(move || {
             files.iter().try_for_each(|(name, file)| {
-                write_whole(
+                lease.replace(
                     &root.join(schema_dir(name)).join(file.file_name()),
                     &file.content(),
                 )
@@ -145,6 +166,9 @@ impl StorageSink {
     async fn checkpoint(&self, ts: Ts) -> Result<()> {
         self.healthy().await?;
         let mut state = self.state.lock().await;
+        if state.lease.is_none() {
+            return Err(closed());
+        }
         state.checkpoint = state.checkpoint.max(ts);
         if state.last_metadata.elapsed() < METADATA_INTERVAL {
             return Ok(());
@@ -156,10 +180,11 @@ impl StorageSink {
         if state.checkpoint <= state.written_checkpoint {
             return Ok(());
         }
+        let lease = open_lease(state)?;
         let checkpoint = state.checkpoint;
         let (name, content) = metadata(checkpoint);
         let path: PathBuf = self.config.root.join(name);
-        blocking(move || write_whole(&path, content.as_bytes())).await?;
+        blocking(move || lease.replace(&path, content.as_bytes())).await?;
         state.written_checkpoint = checkpoint;
         state.last_metadata = Instant::now();
         Ok(())
@@ -182,11 +207,45 @@ impl StorageSink {
         {
             note(&mut state.failure, ended);
         }
-        state
-            .failure
-            .clone()
-            .unwrap_or_else(|| CdcError::new(ErrorCode::ExternalStorageAPI, "the storage sink is closed"))
+        state.failure.clone().unwrap_or_else(closed)
     }
+
+    /// Flushes, and then waits for the threads that write: they must not outlive the run.
+    async fn shut(&self, deadline: Duration) -> Result<()> {
+        let until = Instant::now() + deadline;
+        let drained = timeout(deadline, self.flush_workers()).await;
+        let mut state = self.state.lock().await;
+        let told = match drained {
+            Ok(Ok(())) if state.lease.is_some() => self.write_metadata(&mut state).await,
+            _ => Ok(()),
+        };
+        let Some(lease) = state.lease.take() else {
+            return Ok(());
+        };
+        lease.stop().cancel();
+        state.tasks.shutdown().await;
+        let until = until.max(Instant::now() + WRITES_GRACE);
+        if timeout_at(until, lease.end()).await.is_err() {
+            tracing::warn!(
+                root = %self.config.root.display(),
+                "a write does not end; the next run waits for it"
+            );
+        }
+        told
+    }
+}
+
+async fn real_root(config: &Arc<StorageConfig>) -> Result<PathBuf> {
+    let config = Arc::clone(config);
+    blocking(move || probe(&config.root)).await
+}
+
+fn open_lease(state: &State) -> Result<Arc<Lease>> {
+    state.lease.clone().ok_or_else(closed)
+}
+
+fn closed() -> CdcError {
+    CdcError::new(ErrorCode::ExternalStorageAPI, "the storage sink is closed")
 }
 
 fn note(failure: &mut Option<CdcError>, ended: Result<Result<()>, tokio::task::JoinError>) {
@@ -202,7 +261,7 @@ fn note(failure: &mut Option<CdcError>, ended: Result<Result<()>, tokio::task::J
     failure.get_or_insert(error);
 }
 
-async fn blocking(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work)
         .await
         .code(ErrorCode::ExternalStorageAPI, "a storage task ended unexpectedly")?
@@ -226,14 +285,6 @@ impl EventSink for StorageSink {
     }
 
     fn close(&self, deadline: Duration) -> BoxFut<'_, ()> {
-        Box::pin(async move {
-            let drained = timeout(deadline, self.flush_workers()).await;
-            let mut state = self.state.lock().await;
-            if let Ok(Ok(())) = drained {
-                self.write_metadata(&mut state).await?;
-            }
-            state.tasks.shutdown().await;
-            Ok(())
-        })
+        Box::pin(self.shut(deadline))
     }
 }

@@ -7,7 +7,8 @@ use tidegate_codec::{SchemaFile, data_dir, data_file_name, index_file, parse_dat
 use tidegate_model::{Result, TableInfo, Ts};
 
 use super::config::StorageConfig;
-use super::files::{has_content, names_in, read_if_there, write_whole};
+use super::files::{has_content, names_in, read_if_there};
+use super::lease::Lease;
 
 /// The place of one table version, found once and kept while rows of that version arrive.
 pub(crate) struct TableFiles {
@@ -26,22 +27,18 @@ impl TableFiles {
     /// Finds the version directory of `table`, writing its schema file when none describes these columns yet.
     ///
     /// A schema file with the same columns is reused, so that a restart without a schema change goes on in the old
-    /// directory: the one of exactly this version, else the newest.
-    pub(crate) fn locate(config: &StorageConfig, table: &Arc<TableInfo>) -> Result<Self> {
+    /// directory: the newest up to this version, unless a schema change lies between. Columns may be the same after
+    /// a change, as after TRUNCATE, but rows after it must not be read before it.
+    pub(crate) fn locate(config: &StorageConfig, lease: &Lease, table: &Arc<TableInfo>) -> Result<Self> {
         let file = SchemaFile::of_table(table, table.version, config.output_column_id);
         let dir = config.root.join(schema_dir(&table.name));
-        let checksum = file.checksum();
-        let known: Vec<Ts> = names_in(&dir)?
+        let known: Vec<(Ts, u32)> = names_in(&dir)?
             .iter()
-            .filter_map(|name| SchemaFile::version_in_name(name, checksum))
+            .filter_map(|name| SchemaFile::parse_name(name))
             .collect();
-        let version = if known.contains(&table.version) {
-            Some(table.version)
-        } else {
-            known.into_iter().max()
-        };
+        let version = reusable(&known, table.version, file.checksum());
         if version.is_none() {
-            write_whole(&dir.join(file.file_name()), &file.content())?;
+            lease.replace(&dir.join(file.file_name()), &file.content())?;
         }
         Ok(TableFiles {
             table: Arc::clone(table),
@@ -62,6 +59,7 @@ impl TableFiles {
     pub(crate) fn write(
         &mut self,
         config: &StorageConfig,
+        lease: &Lease,
         extension: &str,
         date: Option<String>,
         content: &[u8],
@@ -73,9 +71,9 @@ impl TableFiles {
         let dir = self.open.insert(dir);
         let name = data_file_name(dir.next_number, config.file_index_width, extension);
         let (index_path, index_content) = index_file(&name);
-        write_whole(&dir.path.join(index_path), index_content.as_bytes())?;
+        lease.replace(&dir.path.join(index_path), index_content.as_bytes())?;
         let path = dir.path.join(&name);
-        write_whole(&path, content)?;
+        lease.create(&path, content)?;
         dir.next_number += 1;
         Ok(path)
     }
@@ -93,6 +91,16 @@ impl TableFiles {
     }
 }
 
+/// The version among the schema files `known` whose directory takes rows of `version` with columns of `checksum`.
+fn reusable(known: &[(Ts, u32)], version: Ts, checksum: u32) -> Option<Ts> {
+    let newest = known
+        .iter()
+        .map(|(at, _)| *at)
+        .filter(|at| *at <= version)
+        .max()?;
+    known.contains(&(newest, checksum)).then_some(newest)
+}
+
 /// The number after the newest file; its own number again when the index was written but the file was not.
 fn next_number(dir: &Path, extension: &str) -> Result<u64> {
     let (index_path, _) = index_file("");
@@ -101,9 +109,40 @@ fn next_number(dir: &Path, extension: &str) -> Result<u64> {
     };
     let newest = String::from_utf8_lossy(&index);
     let number = parse_data_file_name(&newest, extension)?;
-    Ok(if has_content(&dir.join(newest.trim_end())) {
+    Ok(if has_content(&dir.join(newest.trim_end()))? {
         number + 1
     } else {
         number
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_reused_unless_a_change_lies_between() {
+        let check = |known: &[(u64, u32)], expect: Option<u64>| {
+            let known: Vec<_> = known
+                .iter()
+                .map(|(version, checksum)| (Ts::from_u64(*version), *checksum))
+                .collect();
+            assert_eq!(
+                reusable(&known, Ts::from_u64(20), 7),
+                expect.map(Ts::from_u64),
+                "{known:?}"
+            );
+        };
+        check(&[], None);
+        check(&[(5, 7)], Some(5));
+        check(&[(5, 7), (9, 7)], Some(9));
+        // The file of a statement that left the columns alone, and whose columns were not known.
+        check(&[(5, 7), (9, 0)], None);
+        check(&[(5, 7), (20, 0)], None);
+        check(&[(5, 7), (20, 0), (20, 7)], Some(20));
+        check(&[(5, 8)], None);
+        // After a rewind: what comes later says nothing about rows of now.
+        check(&[(5, 7), (30, 7)], Some(5));
+        check(&[(30, 7)], None);
+    }
 }

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::config::StorageConfig;
+use super::lease::Lease;
 use super::metrics::StorageMetrics;
 use super::split::KeyChanges;
 use super::table_files::TableFiles;
@@ -26,6 +27,8 @@ pub(crate) enum Job {
 /// Owned by the worker's task between flushes and by a blocking thread during one.
 pub(crate) struct Worker {
     config: Arc<StorageConfig>,
+    /// Held by the thread that writes, until it is done.
+    lease: Arc<Lease>,
     clock: Arc<dyn Clock>,
     metrics: StorageMetrics,
     encoder: Box<dyn Encoder>,
@@ -47,6 +50,7 @@ struct Buffer {
 impl Worker {
     pub(crate) fn new(
         config: Arc<StorageConfig>,
+        lease: Arc<Lease>,
         clock: Arc<dyn Clock>,
         metrics: StorageMetrics,
         buffer_bytes_max: usize,
@@ -56,6 +60,7 @@ impl Worker {
         let tables = HashMap::new();
         Worker {
             config,
+            lease,
             clock,
             metrics,
             encoder,
@@ -138,7 +143,7 @@ impl Worker {
                 self.tables.remove(&name);
             }
             if let Entry::Vacant(entry) = self.tables.entry(name.clone()) {
-                entry.insert(TableFiles::locate(&self.config, block.table())?);
+                entry.insert(TableFiles::locate(&self.config, &self.lease, block.table())?);
             }
             if content.is_empty() {
                 self.encoder.start_file(block.table(), &mut content);
@@ -178,7 +183,13 @@ impl Worker {
             ));
         };
         let started = std::time::Instant::now();
-        files.write(&self.config, self.encoder.extension(), date.cloned(), content)?;
+        files.write(
+            &self.config,
+            &self.lease,
+            self.encoder.extension(),
+            date.cloned(),
+            content,
+        )?;
         self.metrics.file(content.len(), started.elapsed());
         content.clear();
         Ok(())

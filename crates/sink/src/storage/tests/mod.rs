@@ -1,9 +1,11 @@
 //! The sink on a real directory.
 
+mod lease;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,8 +13,8 @@ use jiff::tz::TimeZone;
 use tidegate_codec::{CsvOptions, DateSeparator};
 use tidegate_model::{
     Ack, AckTarget, ChangefeedId, Clock, ColumnInfo, ColumnType, Datum, DdlEvent, DdlKind, DdlSession,
-    DdlTable, ErrorCode, Generated, IndexInfo, RowBlockBuilder, RowOp, TableId, TableInfo, TableName, Ts,
-    TxnBatch, TxnEvent,
+    DdlTable, ErrorCode, Generated, IndexInfo, Result, RowBlockBuilder, RowOp, TableId, TableInfo, TableName,
+    Ts, TxnBatch, TxnEvent,
 };
 
 use super::config::{Format, StorageConfig};
@@ -31,6 +33,41 @@ impl Clock for Noon {
 
 fn noon() -> Arc<Noon> {
     Arc::new(Noon(AtomicU64::new(1_714_566_605_000)))
+}
+
+/// A clock that holds up whoever asks it, as a slow disk would, until it is released.
+#[derive(Default)]
+struct Held {
+    state: Mutex<HeldState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct HeldState {
+    asked: bool,
+    released: bool,
+}
+
+impl Clock for Held {
+    fn unix_ms(&self) -> u64 {
+        let mut state = self.state.lock().unwrap();
+        state.asked = true;
+        while !state.released {
+            state = self.changed.wait(state).unwrap();
+        }
+        noon().unix_ms()
+    }
+}
+
+impl Held {
+    fn is_asked(&self) -> bool {
+        self.state.lock().unwrap().asked
+    }
+
+    fn release(&self) {
+        self.state.lock().unwrap().released = true;
+        self.changed.notify_all();
+    }
 }
 
 #[derive(Default)]
@@ -63,11 +100,16 @@ fn config(root: &Path) -> StorageConfig {
     }
 }
 
+fn changefeed() -> ChangefeedId {
+    ChangefeedId::new("default", "storage-tests")
+}
+
 async fn open(config: StorageConfig) -> StorageSink {
-    let changefeed = ChangefeedId::new("default", "storage-tests");
-    StorageSink::open(config, noon(), StorageMetrics::of(&changefeed))
-        .await
-        .unwrap()
+    open_at(config, noon()).await.unwrap()
+}
+
+async fn open_at(config: StorageConfig, clock: Arc<dyn Clock>) -> Result<StorageSink> {
+    StorageSink::open(&changefeed(), config, clock, StorageMetrics::of(&changefeed())).await
 }
 
 fn table(name: &str, columns: &[&str], version: u64) -> Arc<TableInfo> {
@@ -109,6 +151,21 @@ fn txn(ts: u64, tables: &[&Arc<TableInfo>]) -> TxnEvent {
         last: true,
         origin: "".into(),
         blocks: blocks.collect(),
+    }
+}
+
+/// A statement in schema `shop` at 20.
+fn ddl(kind: DdlKind, query: &str) -> DdlEvent {
+    DdlEvent {
+        start_ts: Ts::from_u64(19),
+        commit_ts: Ts::from_u64(20),
+        kind,
+        schema: "shop".into(),
+        query: query.into(),
+        tables: Vec::new(),
+        target_schema: None,
+        session: DdlSession::default(),
+        origin: "".into(),
     }
 }
 
@@ -316,19 +373,12 @@ async fn a_ddl_writes_its_schema_file_and_close_writes_the_checkpoint() {
     let sink = open(config(root.path())).await;
     let after = table("a", &["id", "y"], 20);
     let ddl = DdlEvent {
-        start_ts: Ts::from_u64(19),
-        commit_ts: Ts::from_u64(20),
-        kind: DdlKind::AddColumn,
-        schema: "shop".into(),
-        query: "ALTER TABLE a ADD y INT NOT NULL".into(),
         tables: vec![DdlTable {
             name: after.name.clone(),
             old_name: None,
             info: Some(Arc::clone(&after)),
         }],
-        target_schema: None,
-        session: DdlSession::default(),
-        origin: "".into(),
+        ..ddl(DdlKind::AddColumn, "ALTER TABLE a ADD y INT NOT NULL")
     };
     sink.write_ddl(Arc::new(ddl)).await.unwrap();
     let heard = Arc::new(Heard::default());
@@ -352,17 +402,56 @@ async fn a_ddl_writes_its_schema_file_and_close_writes_the_checkpoint() {
     assert!(tree[schema_files[0]].contains("\"Query\": \"ALTER TABLE a ADD y INT NOT NULL\""));
 }
 
+/// While a changefeed lags, the columns after a statement are not known, so its schema file lists none. The rows after
+/// TRUNCATE used to go on in the directory of the rows before it, where a consumer applies them before the statement.
+#[tokio::test]
+async fn rows_after_a_truncate_are_not_put_among_those_before() {
+    let root = tempfile::tempdir().unwrap();
+    let heard = Arc::new(Heard::default());
+    let sink = open(config(root.path())).await;
+    sink.write(batch(&heard, 1, vec![txn(10, &[&table("a", &["id"], 5)])]))
+        .await
+        .unwrap();
+    sink.flush().await.unwrap();
+    let ddl = DdlEvent {
+        tables: vec![DdlTable {
+            name: TableName::new("shop", "a"),
+            old_name: None,
+            info: None,
+        }],
+        ..ddl(DdlKind::TruncateTable, "TRUNCATE a")
+    };
+    sink.write_ddl(Arc::new(ddl)).await.unwrap();
+    let after = table("a", &["id"], 20);
+    sink.write(batch(&heard, 2, vec![txn(22, &[&after])]))
+        .await
+        .unwrap();
+    sink.close(Duration::from_secs(60)).await.unwrap();
+    let sink = open(config(root.path())).await;
+    let restarted = table("a", &["id"], 23);
+    sink.write(batch(&heard, 3, vec![txn(24, &[&restarted])]))
+        .await
+        .unwrap();
+    sink.close(Duration::from_secs(60)).await.unwrap();
+    let names: Vec<_> = data_files(root.path())
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "shop/a/20/2024-05-01/CDC000001.csv",
+            "shop/a/20/2024-05-01/CDC000002.csv",
+            "shop/a/5/2024-05-01/CDC000001.csv",
+        ]
+    );
+}
+
 #[tokio::test]
 async fn a_root_that_cannot_be_written_is_refused_at_once() {
     let root = tempfile::tempdir().unwrap();
     std::fs::write(root.path().join("file"), b"").unwrap();
-    let changefeed = ChangefeedId::new("default", "storage-tests");
-    let opened = StorageSink::open(
-        config(&root.path().join("file/below")),
-        noon(),
-        StorageMetrics::of(&changefeed),
-    )
-    .await;
+    let opened = open_at(config(&root.path().join("file/below")), noon()).await;
     assert_eq!(opened.err().unwrap().code(), ErrorCode::ExternalStorageAPI);
 }
 
