@@ -18,6 +18,9 @@ pub struct SinkSpec {
     pub changefeed: ChangefeedId,
     /// Name of the cluster: with the changefeed's it identifies the bookkeeping in a database.
     pub cluster_id: String,
+    /// Names the history that the changefeed replays, in at most 64 characters: another one after it was removed and
+    /// made again, or was told to start from another point. What a destination remembers of an earlier one is void.
+    pub incarnation: String,
     /// Where to deliver.
     pub uri: SinkUri,
     /// How to deliver.

@@ -103,6 +103,7 @@ impl Env {
         Ok(SinkSpec {
             changefeed: info.id.clone(),
             cluster_id: self.capture.cluster_id.clone(),
+            incarnation: format!("{}-{}", info.create_ms, info.start_ts),
             uri: SinkUri::parse(&info.sink_uri)?,
             config: info.config.clone(),
             replicate_ts,

@@ -10,7 +10,7 @@ use tidegate_mysql::Flavour;
 use tidegate_mysql::sql::{push_ident, push_string};
 use tokio::time::{Instant, sleep};
 
-use super::bookkeeping::{self, Known, Record, judge};
+use super::bookkeeping::{self, Known, Record, TABLE, judge};
 use super::config::MysqlConfig;
 use super::errors::{DdlFault, ddl_fault, query_error, server_code};
 use super::fingerprint::{exists, fingerprint};
@@ -111,26 +111,55 @@ impl DdlRunner {
             self.run(&mut conn, ddl, lost, false).await?;
             return Ok(());
         };
-        let before = fingerprint(&mut conn, ddl)
-            .await
-            .map_err(transient("look at the tables of a schema change"))?;
-        if judge(record, ddl.commit_ts, before) == Known::Done {
-            tracing::info!(changefeed = %self.feed.changefeed, ddl_ts = %ddl.commit_ts, "a schema change is in place already");
-            return self.note(&mut conn, ddl, true).await;
+        let record = record.filter(|record| record.ddl_ts == ddl.commit_ts);
+        match self.known(&mut conn, ddl, record).await? {
+            Known::New => {}
+            Known::Unsure => return Err(Fault::Final(self.unsure(ddl))),
+            Known::Done => {
+                tracing::info!(changefeed = %self.feed.changefeed, ddl_ts = %ddl.commit_ts, "a schema change is in place already");
+                return self.note(&mut conn, ddl, true).await;
+            }
         }
         self.note(&mut conn, ddl, false).await?;
         self.run(&mut conn, ddl, lost, true).await?;
         self.note(&mut conn, ddl, true).await
     }
 
+    /// What the record of this very change says.
+    async fn known(&self, conn: &mut Conn, ddl: &DdlEvent, record: Option<Record>) -> Result<Known, Fault> {
+        let Some(record) = record else {
+            return Ok(Known::New);
+        };
+        let now = fingerprint(conn, ddl, record.depth())
+            .await
+            .map_err(transient("look at the tables of a schema change"))?;
+        Ok(judge(&record, ddl.kind, now))
+    }
+
+    /// Guessing would swap tables back.
+    fn unsure(&self, ddl: &DdlEvent) -> CdcError {
+        CdcError::new(
+            ErrorCode::ExecDDLFailed,
+            format_args!(
+                "the connection was lost during the schema change with commit_ts {}, and the downstream does not show \
+                 whether it took place: {}. If it did: UPDATE {TABLE} SET finished = 1, fingerprint = '' WHERE {key}; \
+                 if it did not: DELETE FROM {TABLE} WHERE {key}",
+                ddl.commit_ts,
+                shown(ddl),
+                key = bookkeeping::key(&self.feed),
+            ),
+        )
+    }
+
     /// Writes the bookkeeping row with the fingerprint of now.
     async fn note(&self, conn: &mut Conn, ddl: &DdlEvent, finished: bool) -> Result<(), Fault> {
         let noted = async {
-            let record = Record {
+            let mut record = Record {
                 ddl_ts: ddl.commit_ts,
                 finished,
-                fingerprint: fingerprint(conn, ddl).await?,
+                fingerprint: None,
             };
+            record.fingerprint = Some(fingerprint(conn, ddl, record.depth()).await?.hash);
             bookkeeping::write(conn, &self.feed, record).await
         };
         noted.await.map_err(transient("keep the books of schema changes"))
@@ -153,7 +182,13 @@ impl DdlRunner {
             *lost = None;
         }
         if let Err(error) = outcome {
-            self.forgive(conn, ddl, error, known_new).await?;
+            let refused = server_code(&error).is_some();
+            if let Err(fault) = self.forgive(conn, ddl, error, known_new).await {
+                if refused {
+                    self.forget(conn).await;
+                }
+                return Err(fault);
+            }
         }
         conn.query_drop(format!("SET sql_mode = '{SQL_MODE}', timestamp = DEFAULT"))
             .await
@@ -207,6 +242,14 @@ impl DdlRunner {
         }
     }
 
+    /// A refused statement had no effect. Its record must go: any later change of the table by others would look like
+    /// the effect.
+    async fn forget(&self, conn: &mut Conn) {
+        if let Err(error) = bookkeeping::forget(conn, &self.feed).await {
+            tracing::warn!(changefeed = %self.feed.changefeed, %error, "cannot take back the record of a refused schema change");
+        }
+    }
+
     /// Decides whether an error means that the change is in place.
     async fn forgive(
         &self,
@@ -232,12 +275,13 @@ impl DdlRunner {
             return Ok(());
         }
         let transient = ddl_fault(&error) == DdlFault::Transient;
-        let statement: String = ddl.query.chars().take(STATEMENT_CHARS_MAX).collect();
         let failed = CdcError::new(
             ErrorCode::ExecDDLFailed,
             format_args!(
-                "the schema change with start_ts {} and commit_ts {} failed downstream: {statement}",
-                ddl.start_ts, ddl.commit_ts
+                "the schema change with start_ts {} and commit_ts {} failed downstream: {}",
+                ddl.start_ts,
+                ddl.commit_ts,
+                shown(ddl)
             ),
         )
         .with_source(error);
@@ -271,6 +315,11 @@ impl DdlRunner {
             );
         }
     }
+}
+
+/// The statement as messages show it.
+fn shown(ddl: &DdlEvent) -> String {
+    ddl.query.chars().take(STATEMENT_CHARS_MAX).collect()
 }
 
 fn transient(doing: &'static str) -> impl Fn(Error) -> Fault {

@@ -30,6 +30,7 @@ pub(crate) async fn open(spec: &SinkSpec, replicate_ts: Ts) -> Result<MysqlSink>
     let feed = Feed {
         changefeed: spec.changefeed.clone(),
         cluster_id: spec.cluster_id.clone(),
+        incarnation: spec.incarnation.clone(),
         replicate_ts,
     };
     MysqlSink::open(settings::read(spec)?, feed).await

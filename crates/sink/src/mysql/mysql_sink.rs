@@ -33,6 +33,8 @@ const TEXT_BYTES_MIN: usize = 512;
 pub(crate) struct Feed {
     pub(crate) changefeed: tidegate_model::ChangefeedId,
     pub(crate) cluster_id: String,
+    /// Names the history that is replayed: see [`crate::SinkSpec::incarnation`].
+    pub(crate) incarnation: String,
     /// Rows up to here may have been written before.
     pub(crate) replicate_ts: Ts,
 }

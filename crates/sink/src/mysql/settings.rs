@@ -193,6 +193,7 @@ mod tests {
         SinkSpec {
             changefeed: ChangefeedId::new("default", "settings"),
             cluster_id: "default".to_owned(),
+            incarnation: "1".to_owned(),
             uri: SinkUri::parse(uri).unwrap(),
             config: ReplicaConfig::default(),
             replicate_ts: Ts::ZERO,

@@ -174,6 +174,7 @@ pub(crate) fn feed(name: &str, replicate_ts: Ts) -> Feed {
     Feed {
         changefeed: ChangefeedId::new("default", name),
         cluster_id: "tests".to_owned(),
+        incarnation: "1".to_owned(),
         replicate_ts,
     }
 }
