@@ -199,9 +199,11 @@ impl DdlRunner {
     async fn imitate(&self, conn: &mut Conn, ddl: &DdlEvent) -> Result<(), Error> {
         // Without it a TIMESTAMP column may refuse the NULL that the upstream's holds.
         tolerate(conn.query_drop("SET explicit_defaults_for_timestamp = 1").await)?;
-        if let Some(collation) = &ddl.session.collation {
-            tolerate(conn.query_drop(set("collation_connection", collation)).await)?;
-        }
+        self.set_collation(conn, "connection", ddl.session.collation.as_deref())
+            .await?;
+        // What a new schema gets, and with it the tables in it.
+        self.set_collation(conn, "server", ddl.session.server_collation.as_deref())
+            .await?;
         self.set_zone(conn, ddl).await?;
         if ddl.session.timestamp_seconds != 0 {
             conn.query_drop(format!("SET timestamp = {}", ddl.session.timestamp_seconds))
@@ -222,6 +224,34 @@ impl DdlRunner {
             self.facts.flavour,
         );
         conn.query_drop(format!("SET sql_mode = '{modes}'")).await
+    }
+
+    /// `collation_connection` or `collation_server`. A server that does not know the collation gets the character set of
+    /// it, so that no character is lost; one that does not know that either refuses the schema change.
+    async fn set_collation(&self, conn: &mut Conn, of: &str, collation: Option<&str>) -> Result<(), Error> {
+        let Some(collation) = collation else {
+            return Ok(());
+        };
+        match conn.query_drop(set(&format!("collation_{of}"), collation)).await {
+            // 1273: unknown collation.
+            Err(error) if server_code(&error) == Some(1273) => {}
+            other => return other,
+        }
+        let charset = collation.split('_').next().unwrap_or(collation);
+        tracing::warn!(
+            changefeed = %self.feed.changefeed, collation, charset,
+            "the downstream does not know a collation of the upstream and uses the default of its character set"
+        );
+        match conn
+            .query_drop(set(&format!("character_set_{of}"), charset))
+            .await
+        {
+            // 1115: unknown character set. Before it got a name of its own, the short form of UTF-8 was called so.
+            Err(error) if server_code(&error) == Some(1115) && charset == "utf8mb3" => {
+                conn.query_drop(set(&format!("character_set_{of}"), "utf8")).await
+            }
+            other => other,
+        }
     }
 
     /// The upstream session's zone: literals of TIMESTAMP columns are read in it.

@@ -8,7 +8,7 @@ use tidegate_model::{DdlEvent, DdlKind, DdlSession, DdlTable, ErrorCode, TableNa
 use super::fingerprint::{Depth, fingerprint};
 use super::mysql_sink::MysqlSink;
 use super::session;
-use super::testing::{config, feed, open, schema};
+use super::testing::{config, feed, open, schema, server};
 use crate::sink::EventSink;
 
 /// `tables`: names of the default schema, `old>new` for a rename.
@@ -339,6 +339,29 @@ async fn the_session_of_the_upstream_is_imitated() {
         .await
         .unwrap();
     assert_eq!(row, "2024-07-01 10:00:00\tNULL\t2024-07-01 10:00:00\n");
+}
+
+/// A schema made without a character set once got the downstream's default: characters it lacks became question marks.
+#[tokio::test]
+async fn a_schema_gets_the_default_of_the_upstream() {
+    let server = server().await;
+    let sink = open(server, "ddl-collation").await;
+    for (ts, collation, expect) in [
+        (10, "latin2_czech_cs", "latin2_czech_cs"),
+        // Unknown here: the character set counts.
+        (12, "utf8mb4_0900_ai_ci", "utf8mb4_general_ci"),
+        (14, "utf8mb3_unknown_ci", "utf8mb3_general_ci"),
+    ] {
+        let query = "CREATE OR REPLACE DATABASE ddl_collation";
+        let mut create = (*ddl(ts, DdlKind::CreateSchema, "ddl_collation", &[], query)).clone();
+        create.session.server_collation = Some(collation.into());
+        sink.write_ddl(Arc::new(create)).await.unwrap();
+        let found = server
+            .sql("SELECT DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'ddl_collation'")
+            .await
+            .unwrap();
+        assert_eq!(found.trim(), expect);
+    }
 }
 
 #[tokio::test]
