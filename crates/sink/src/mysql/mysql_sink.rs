@@ -88,7 +88,12 @@ impl MysqlSink {
         let (chunks_in, mut chunks) = mpsc::channel(CHUNK_QUEUE);
         let failure = Arc::new(Failure::default());
         let builder = Builder::new(limits, Script::new(options), chunks_in);
-        let applier = Applier::new(config.clone(), conn, Script::new(options), metrics.clone());
+        let applier = Applier::new(
+            config.clone(),
+            (conn, &facts),
+            Script::new(options),
+            metrics.clone(),
+        );
         let mut tasks = JoinSet::new();
         // The receivers outlive the notes, so that whoever finds a queue closed finds the reason too.
         tasks.spawn({

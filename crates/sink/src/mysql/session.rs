@@ -38,9 +38,8 @@ pub(crate) struct Facts {
 /// `MySQLConnectionError`, `MySQLInvalidConfig` when the server demands or lacks TLS.
 pub(crate) async fn open(config: &MysqlConfig) -> Result<(Conn, Facts)> {
     let mut conn = log_in(&config.connect).await?;
-    let prepared = timeout(SETUP_TIMEOUT, prepare(&mut conn, config)).await;
-    let facts = prepared
-        .unwrap_or_else(|_elapsed| Err(timed_out()))
+    let facts = within(SETUP_TIMEOUT, prepare(&mut conn, config))
+        .await
         .map_err(|error| {
             let message = format!("cannot prepare a session on {}", config.connect.address());
             CdcError::new(ErrorCode::MySQLConnectionError, message).with_source(error)
@@ -122,6 +121,25 @@ async fn prepare(conn: &mut Conn, config: &MysqlConfig) -> Result<Facts, Error> 
         prepare_tidb(conn, config.tidb_txn_mode).await?;
     }
     Ok(facts)
+}
+
+/// Runs the statements of one text. Each of them may take as long as `limit`.
+///
+/// # Errors
+/// What the server says, or a time-out: then the session is of no further use.
+pub(crate) async fn run(conn: &mut Conn, text: &[u8], limit: Duration) -> Result<(), Error> {
+    let mut results = within(limit, conn.query_iter(text)).await?;
+    while !results.is_empty() {
+        within(limit, results.for_each(drop)).await?;
+    }
+    // An error of a later statement waits here.
+    within(limit, results.drop_result()).await
+}
+
+async fn within<T>(limit: Duration, step: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(limit, step)
+        .await
+        .unwrap_or_else(|_elapsed| Err(timed_out()))
 }
 
 /// One column of an answer; `None` when it is missing, NULL or of another type.

@@ -163,7 +163,7 @@ pub(crate) fn config(server: &Server) -> MysqlConfig {
         batch_dml: true,
         multi_stmt: true,
         atomicity: Atomicity::None,
-        round_trip_timeout: Duration::from_secs(60),
+        statement_timeout: Duration::from_secs(60),
         tidb_txn_mode: TidbTxnMode::Optimistic,
         ddl_zone: None,
     }

@@ -7,12 +7,13 @@ use tidegate_mariadb::{Server, ServerOptions};
 use tidegate_model::{ColumnType, Datum, ErrorCode, RowBlock, RowOp, TableInfo, Ts, TxnEvent};
 
 use super::config::{Atomicity, MysqlConfig};
+use super::errors::server_code;
 use super::metrics::MysqlMetrics;
 use super::mysql_sink::MysqlSink;
 use super::session;
 use super::testing::{
-    Heard, batch, block, column, config, deleted, feed, inserted, open, pairs, part, schema, table, text,
-    txn, updated,
+    Heard, batch, block, column, config, deleted, feed, inserted, open, pairs, part, schema, server, table,
+    text, txn, updated,
 };
 use crate::sink::EventSink;
 
@@ -405,6 +406,82 @@ async fn a_check_names_what_is_wrong() {
     elsewhere.connect.port = 1;
     let unreachable = session::check(&elsewhere).await.unwrap_err();
     assert_eq!(unreachable.code(), ErrorCode::MySQLConnectionError);
+}
+
+/// A time limit for a whole text once kept a table without a key, where each row is a statement that reads all of it,
+/// from ever getting on.
+#[tokio::test]
+async fn the_time_limit_is_for_each_statement() {
+    let server = server().await;
+    let (mut conn, _) = session::open(&config(server)).await.unwrap();
+    let limit = Duration::from_secs(2);
+    session::run(
+        &mut conn,
+        b"DO SLEEP(1); SELECT SLEEP(1); DO SLEEP(1); SELECT 1",
+        limit,
+    )
+    .await
+    .unwrap();
+    session::run(
+        &mut conn,
+        b"SELECT 1; SELECT 2 FROM DUAL WHERE 1 = 0; DO 1",
+        limit,
+    )
+    .await
+    .unwrap();
+    let refused = session::run(&mut conn, b"DO 1; nonsense; DO 1", limit)
+        .await
+        .unwrap_err();
+    assert_eq!(server_code(&refused), Some(1064));
+    session::run(&mut conn, b"DO 1; DO SLEEP(9)", limit)
+        .await
+        .unwrap_err();
+}
+
+/// Binary values once took twice their size in hexadecimal digits, and what was then too large was tried for ever.
+#[tokio::test]
+async fn large_binary_values_fit_and_too_large_ones_say_so() {
+    let server = schema("blobs", "CREATE TABLE t (id INT PRIMARY KEY, v LONGBLOB)").await;
+    let columns = vec![column("id", ColumnType::Int), column("v", ColumnType::LongBlob)];
+    let t = table("blobs", "t", columns, &[0]);
+    let sink = open(server, "blobs").await;
+    let packet: usize = server
+        .sql("SELECT @@max_allowed_packet")
+        .await
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    let every_byte: Vec<u8> = (0..=255).collect();
+    // Quotes and backslashes stand twice.
+    let fits = every_byte.repeat((packet - 1024) / 258);
+    let insert = |id, v: &[u8]| {
+        vec![txn(
+            10,
+            vec![block(&t, RowOp::Insert, &[&[Datum::Int(id), Datum::Bytes(v)]])],
+        )]
+    };
+    assert!(fits.len() > packet / 2);
+    assert_eq!(write(&sink, insert(1, &fits)).await, [(1, true)]);
+    assert_eq!(write(&sink, insert(2, &every_byte)).await, [(1, true)]);
+    let found = server.sql("SELECT LENGTH(v), MD5(v) = MD5(REPEAT((SELECT v FROM blobs.t WHERE id = 2), LENGTH(v)/256)) FROM blobs.t WHERE id = 1").await.unwrap();
+    assert_eq!(found, format!("{}\t1\n", fits.len()));
+    let hex = server
+        .sql("SELECT HEX(v) FROM blobs.t WHERE id = 2")
+        .await
+        .unwrap();
+    let expect: String = every_byte.iter().map(|byte| format!("{byte:02X}")).collect();
+    assert_eq!(hex.trim(), expect);
+
+    let heard = Arc::new(Heard::default());
+    sink.write(batch(&heard, 1, insert(3, &vec![b'x'; packet])))
+        .await
+        .unwrap();
+    let error = sink.flush().await.unwrap_err();
+    assert!(
+        error.message().contains("SET GLOBAL max_allowed_packet"),
+        "{error}"
+    );
 }
 
 /// Enough rows that chunks fill while others run.
