@@ -12,9 +12,10 @@ use super::builder::Work;
 use super::chunk::Chunk;
 use super::config::MysqlConfig;
 use super::errors::{DmlError, DmlFault};
+use super::fence::{Fence, Slot};
 use super::metrics::MysqlMetrics;
 use super::script::Script;
-use super::session::{self, Facts};
+use super::session;
 
 /// Tries of one downstream transaction, as in the original.
 const TRIES_MAX: u32 = 8;
@@ -28,8 +29,7 @@ pub(crate) struct Applier {
     conn: Option<Conn>,
     /// Of the session's server.
     max_allowed_packet: usize,
-    /// A session that was lost and may still be running its last text.
-    lost: Option<u32>,
+    fence: Fence,
     /// Builds transactions anew in the safe form.
     script: Script,
     metrics: MysqlMetrics,
@@ -38,17 +38,13 @@ pub(crate) struct Applier {
 }
 
 impl Applier {
-    pub(crate) fn new(
-        config: MysqlConfig,
-        (conn, facts): (Conn, &Facts),
-        script: Script,
-        metrics: MysqlMetrics,
-    ) -> Self {
+    /// The session is opened when the first rows are there.
+    pub(crate) fn new(config: MysqlConfig, fence: Fence, script: Script, metrics: MysqlMetrics) -> Self {
         Applier {
             config,
-            conn: Some(conn),
-            max_allowed_packet: facts.max_allowed_packet,
-            lost: None,
+            conn: None,
+            max_allowed_packet: 0,
+            fence,
             script,
             metrics,
             inside: false,
@@ -121,10 +117,10 @@ impl Applier {
     async fn open(&mut self) -> Result<Conn, DmlError> {
         let (mut conn, facts) = session::open(&self.config).await.map_err(DmlError::Open)?;
         self.max_allowed_packet = facts.max_allowed_packet;
-        if let Some(lost) = self.lost {
-            session::wait_for_end(&mut conn, lost).await?;
-            self.lost = None;
-        }
+        self.fence
+            .enter(&mut conn, Slot::Writer(0))
+            .await
+            .map_err(DmlError::Open)?;
         Ok(conn)
     }
 
@@ -149,7 +145,6 @@ impl Applier {
             return;
         };
         if error.code().is_none() {
-            self.lost = Some(conn.id());
             return;
         }
         let rolled_back = timeout(self.config.statement_timeout, conn.query_drop("ROLLBACK")).await;

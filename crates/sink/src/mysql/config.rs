@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use tidegate_mysql::ConnectOptions;
 
+/// Sessions that write rows at most, as in the original.
+pub(crate) const WORKERS_MAX: u16 = 1024;
+
 /// Everything the sink needs to know, checked.
 #[derive(Clone, Debug)]
 pub(crate) struct MysqlConfig {

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::bookkeeping::{self, Known, Record, TABLE, judge};
 use super::config::MysqlConfig;
 use super::errors::{DdlFault, ddl_fault, query_error, server_code};
+use super::fence::{Fence, Slot};
 use super::fingerprint::{exists, fingerprint};
 use super::metrics::MysqlMetrics;
 use super::mysql_sink::Feed;
@@ -41,6 +42,7 @@ pub(crate) struct DdlRunner {
     config: MysqlConfig,
     facts: Facts,
     feed: Feed,
+    fence: Fence,
     metrics: MysqlMetrics,
     warned: AtomicBool,
 }
@@ -52,11 +54,17 @@ enum Fault {
 }
 
 impl DdlRunner {
-    pub(crate) fn new(config: MysqlConfig, facts: Facts, feed: Feed, metrics: MysqlMetrics) -> Self {
+    pub(crate) fn new(
+        config: MysqlConfig,
+        facts: Facts,
+        (feed, fence): (Feed, Fence),
+        metrics: MysqlMetrics,
+    ) -> Self {
         DdlRunner {
             config,
             facts,
             feed,
+            fence,
             metrics,
             warned: AtomicBool::new(false),
         }
@@ -68,10 +76,9 @@ impl DdlRunner {
     /// `ExecDDLFailed` when the server refuses it or all tries failed.
     pub(crate) async fn apply(&self, ddl: &DdlEvent) -> Result<()> {
         let started = Instant::now();
-        let mut lost = None;
         let mut tries = 0;
         loop {
-            let error = match self.attempt(ddl, &mut lost).await {
+            let error = match self.attempt(ddl).await {
                 Ok(()) => break,
                 Err(Fault::Final(error)) => return Err(error),
                 Err(Fault::Transient(error)) => error,
@@ -94,21 +101,19 @@ impl DdlRunner {
         Ok(())
     }
 
-    /// One try. `lost`: a session that may still be running the statement.
-    async fn attempt(&self, ddl: &DdlEvent, lost: &mut Option<u32>) -> Result<(), Fault> {
+    /// One try, after the session of an earlier one has ended.
+    async fn attempt(&self, ddl: &DdlEvent) -> Result<(), Fault> {
         let (mut conn, _) = session::open(&self.config).await.map_err(Fault::Transient)?;
-        if let Some(id) = *lost {
-            session::wait_for_end(&mut conn, id)
-                .await
-                .map_err(transient("wait for the lost session"))?;
-            *lost = None;
-        }
+        self.fence
+            .enter(&mut conn, Slot::Ddl)
+            .await
+            .map_err(Fault::Transient)?;
         let record = bookkeeping::read(&mut conn, &self.feed)
             .await
             .map_err(transient("read the bookkeeping of schema changes"))?;
         let Some(record) = record else {
             self.warn_without_bookkeeping();
-            self.run(&mut conn, ddl, lost, false).await?;
+            self.run(&mut conn, ddl, false).await?;
             return Ok(());
         };
         let record = record.filter(|record| record.ddl_ts == ddl.commit_ts);
@@ -121,7 +126,7 @@ impl DdlRunner {
             }
         }
         self.note(&mut conn, ddl, false).await?;
-        self.run(&mut conn, ddl, lost, true).await?;
+        self.run(&mut conn, ddl, true).await?;
         self.note(&mut conn, ddl, true).await
     }
 
@@ -166,22 +171,11 @@ impl DdlRunner {
     }
 
     /// Runs the statement in a session like the one that wrote it, and puts the session back.
-    async fn run(
-        &self,
-        conn: &mut Conn,
-        ddl: &DdlEvent,
-        lost: &mut Option<u32>,
-        known_new: bool,
-    ) -> Result<(), Fault> {
+    async fn run(&self, conn: &mut Conn, ddl: &DdlEvent, known_new: bool) -> Result<(), Fault> {
         self.imitate(conn, ddl)
             .await
             .map_err(transient("prepare a session for a schema change"))?;
-        *lost = Some(conn.id());
-        let outcome = conn.query_drop(&*ddl.query).await;
-        if outcome.is_ok() || outcome.as_ref().is_err_and(|error| server_code(error).is_some()) {
-            *lost = None;
-        }
-        if let Err(error) = outcome {
+        if let Err(error) = conn.query_drop(&*ddl.query).await {
             let refused = server_code(&error).is_some();
             if let Err(fault) = self.forgive(conn, ddl, error, known_new).await {
                 if refused {

@@ -36,7 +36,7 @@ pub(crate) struct Print {
 /// same, and for partitions that are exchanged, [`Depth::Content`] adds the checksum of the rows: the server reads all
 /// of the table for it.
 pub(crate) async fn fingerprint(conn: &mut Conn, ddl: &DdlEvent, depth: Depth) -> Result<Print, Error> {
-    let mut hash = Hash(FNV_OFFSET);
+    let mut hash = Hash::new();
     if let Some(schema) = &ddl.target_schema {
         let mut query = b"SHOW CREATE DATABASE ".to_vec();
         push_ident(&mut query, schema);
@@ -149,10 +149,19 @@ fn without_counter(definition: &str) -> String {
 }
 
 /// FNV-1a.
-struct Hash(u64);
+pub(crate) struct Hash(u64);
 
 impl Hash {
-    fn add(&mut self, text: &str) {
+    pub(crate) fn new() -> Self {
+        Hash(FNV_OFFSET)
+    }
+
+    pub(crate) fn value(&self) -> u64 {
+        self.0
+    }
+
+    /// Adds a text and its end.
+    pub(crate) fn add(&mut self, text: &str) {
         for byte in text.bytes().chain([0]) {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(FNV_PRIME);
         }

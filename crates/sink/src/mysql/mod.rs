@@ -11,6 +11,7 @@ mod chunk;
 mod config;
 mod ddl;
 mod errors;
+mod fence;
 mod fingerprint;
 mod metrics;
 mod mysql_sink;

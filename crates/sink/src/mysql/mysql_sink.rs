@@ -12,6 +12,7 @@ use super::applier::Applier;
 use super::builder::{Builder, Input, Limits};
 use super::config::MysqlConfig;
 use super::ddl::DdlRunner;
+use super::fence::Fence;
 use super::metrics::MysqlMetrics;
 use super::script::{Script, ScriptOptions};
 use super::session;
@@ -70,7 +71,11 @@ impl MysqlSink {
     /// Connects and starts the tasks.
     pub(crate) async fn open(config: MysqlConfig, feed: Feed) -> Result<Self> {
         let metrics = MysqlMetrics::of(&feed.changefeed);
-        let (conn, facts) = session::open(&config).await?;
+        let fence = Fence::new(&feed);
+        let (mut conn, facts) = session::open(&config).await?;
+        fence.clear(&mut conn).await?;
+        // The answer to a farewell is of no interest.
+        drop(conn.disconnect().await);
         let options = ScriptOptions {
             flavour: facts.flavour,
             merge_rows: config.batch_dml,
@@ -90,7 +95,7 @@ impl MysqlSink {
         let builder = Builder::new(limits, Script::new(options), chunks_in);
         let applier = Applier::new(
             config.clone(),
-            (conn, &facts),
+            fence.clone(),
             Script::new(options),
             metrics.clone(),
         );
@@ -108,7 +113,7 @@ impl MysqlSink {
             input,
             failure,
             tasks: AsyncMutex::new(tasks),
-            ddl: DdlRunner::new(config, facts, feed, metrics),
+            ddl: DdlRunner::new(config, facts, (feed, fence), metrics),
         })
     }
 

@@ -8,7 +8,7 @@ use mysql_async::prelude::{FromValue, Queryable};
 use mysql_async::{Conn, Error, Row};
 use tidegate_model::{CdcError, ErrorCode, Result};
 use tidegate_mysql::{ConnectOptions, Flavour, connect};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
 use super::config::{MysqlConfig, TidbTxnMode};
 use super::errors::{query_error, server_code, timed_out};
@@ -19,9 +19,6 @@ pub(crate) const SQL_MODE: &str =
     "IGNORE_SPACE,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION";
 /// Time allowed for the statements that prepare a session.
 const SETUP_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the statement of a lost session may go on.
-const LOST_SESSION_TIMEOUT: Duration = Duration::from_secs(60);
-const LOST_SESSION_POLL: Duration = Duration::from_millis(100);
 
 /// What the sink needs to know about the downstream server.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -163,24 +160,6 @@ async fn prepare_tidb(conn: &mut Conn, mode: TidbTxnMode) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// Waits until the session `id`, which was lost, no longer runs a statement: it must not write after its successor.
-///
-/// # Errors
-/// A time-out when it still runs after a minute, or what the server says.
-pub(crate) async fn wait_for_end(conn: &mut Conn, id: u32) -> Result<(), Error> {
-    let deadline = Instant::now() + LOST_SESSION_TIMEOUT;
-    let query = format!("SELECT COMMAND FROM information_schema.PROCESSLIST WHERE ID = {id}");
-    loop {
-        let row: Option<Row> = conn.query_first(query.as_str()).await?;
-        let command: Option<String> = column(row.as_ref(), 0);
-        match command.as_deref() {
-            None | Some("Sleep") => return Ok(()),
-            Some(_) if Instant::now() >= deadline => return Err(timed_out()),
-            Some(_) => sleep(LOST_SESSION_POLL).await,
-        }
-    }
 }
 
 /// Connects and tries what does no harm.

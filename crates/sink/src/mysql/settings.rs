@@ -7,7 +7,7 @@ use tidegate_api::{MysqlConfig as Members, SinkUri};
 use tidegate_model::{ErrorCode, Result};
 use tidegate_mysql::{ConnectOptions, TlsMode, TlsOptions};
 
-use super::config::{Atomicity, MysqlConfig, TidbTxnMode};
+use super::config::{Atomicity, MysqlConfig, TidbTxnMode, WORKERS_MAX};
 use crate::opener::SinkSpec;
 use crate::settings::{Settings, not_supported};
 
@@ -56,7 +56,7 @@ pub(crate) fn read(spec: &SinkSpec) -> Result<MysqlConfig> {
     let absent = Members::default();
     let members = spec.config.sink.mysql_config.as_ref().unwrap_or(&absent);
     settings.only(&PARAMETERS)?;
-    settings.number("worker-count", members.worker_count, 16, 1..=1024)?;
+    settings.number("worker-count", members.worker_count, 16, 1..=WORKERS_MAX.into())?;
     settings.number(
         "max-multi-update-row",
         members.max_multi_update_row_count,
