@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use tidegate_api::SinkUri;
 use tidegate_model::{Clock, Result, Ts};
-use tidegate_sink::{SinkOpener, SinkSpec};
+use tidegate_sink::{OnTrouble, SinkOpener, SinkSpec};
 use tidegate_upstream::Upstream;
 use tokio::time::Instant;
 
@@ -108,6 +108,7 @@ impl Env {
             config: info.config.clone(),
             replicate_ts,
             time_zone: self.zone.clone(),
+            on_trouble: OnTrouble::default(),
         })
     }
 }

@@ -16,6 +16,7 @@ use super::fence::{Fence, Slot};
 use super::metrics::MysqlMetrics;
 use super::script::Script;
 use super::session;
+use crate::opener::OnTrouble;
 
 /// Tries of one downstream transaction, as in the original.
 const TRIES_MAX: u32 = 8;
@@ -30,6 +31,7 @@ pub(crate) struct Applier {
     /// Of the session's server.
     max_allowed_packet: usize,
     fence: Fence,
+    on_trouble: OnTrouble,
     /// Builds transactions anew in the safe form.
     script: Script,
     metrics: MysqlMetrics,
@@ -39,12 +41,19 @@ pub(crate) struct Applier {
 
 impl Applier {
     /// The session is opened when the first rows are there.
-    pub(crate) fn new(config: MysqlConfig, fence: Fence, script: Script, metrics: MysqlMetrics) -> Self {
+    pub(crate) fn new(
+        config: MysqlConfig,
+        fence: Fence,
+        on_trouble: OnTrouble,
+        script: Script,
+        metrics: MysqlMetrics,
+    ) -> Self {
         Applier {
             config,
             conn: None,
             max_allowed_packet: 0,
             fence,
+            on_trouble,
             script,
             metrics,
             inside: false,
@@ -84,7 +93,7 @@ impl Applier {
                 DmlFault::Duplicate => self.metrics.safe_retry(),
                 DmlFault::Transient => {
                     tries += 1;
-                    self.pause(tries, &error).await;
+                    self.pause(tries, error).await;
                 }
             }
             if !safe {
@@ -153,7 +162,7 @@ impl Applier {
         }
     }
 
-    async fn pause(&self, tries: u32, error: &DmlError) {
+    async fn pause(&self, tries: u32, error: DmlError) {
         let wait = BACKOFF_MIN
             .saturating_mul(1 << (tries - 1).min(16))
             .min(BACKOFF_MAX);
@@ -165,6 +174,7 @@ impl Applier {
             wait_ms = wait.as_millis(),
             "a downstream transaction failed and is tried again"
         );
+        self.on_trouble.tell(&error.into_cdc());
         sleep(wait).await;
     }
 

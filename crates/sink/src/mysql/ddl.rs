@@ -95,6 +95,7 @@ impl DdlRunner {
                 changefeed = %self.feed.changefeed, ddl_ts = %ddl.commit_ts, tries, wait_ms = wait.as_millis(), %error,
                 "a schema change failed and is tried again"
             );
+            self.feed.on_trouble.tell(&error);
             sleep(wait).await;
         }
         self.metrics.ddl(started.elapsed());

@@ -12,7 +12,13 @@ use super::testing::{config, feed, open, schema, server};
 use crate::sink::EventSink;
 
 /// `tables`: names of the default schema, `old>new` for a rename.
-fn ddl(commit_ts: u64, kind: DdlKind, schema: &str, tables: &[&str], query: &str) -> Arc<DdlEvent> {
+pub(super) fn ddl(
+    commit_ts: u64,
+    kind: DdlKind,
+    schema: &str,
+    tables: &[&str],
+    query: &str,
+) -> Arc<DdlEvent> {
     let tables = tables
         .iter()
         .map(|table| {

@@ -33,6 +33,7 @@ pub(crate) async fn open(spec: &SinkSpec, replicate_ts: Ts) -> Result<MysqlSink>
         cluster_id: spec.cluster_id.clone(),
         incarnation: spec.incarnation.clone(),
         replicate_ts,
+        on_trouble: spec.on_trouble.clone(),
     };
     MysqlSink::open(settings::read(spec)?, feed).await
 }

@@ -16,6 +16,7 @@ use super::fence::Fence;
 use super::metrics::MysqlMetrics;
 use super::script::{Script, ScriptOptions};
 use super::session;
+use crate::opener::OnTrouble;
 use crate::sink::{BoxFut, EventSink};
 
 /// Batches that may wait in front of the builder; the engine's memory quota bounds their bytes.
@@ -38,6 +39,7 @@ pub(crate) struct Feed {
     pub(crate) incarnation: String,
     /// Rows up to here may have been written before.
     pub(crate) replicate_ts: Ts,
+    pub(crate) on_trouble: OnTrouble,
 }
 
 /// Writes rows and schema changes to a MySQL-compatible server.
@@ -96,6 +98,7 @@ impl MysqlSink {
         let applier = Applier::new(
             config.clone(),
             fence.clone(),
+            feed.on_trouble.clone(),
             Script::new(options),
             metrics.clone(),
         );

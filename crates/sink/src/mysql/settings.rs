@@ -198,6 +198,7 @@ mod tests {
             config: ReplicaConfig::default(),
             replicate_ts: Ts::ZERO,
             time_zone: TimeZone::UTC,
+            on_trouble: crate::OnTrouble::default(),
         }
     }
 

@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 
 use super::config::{Atomicity, MysqlConfig, TidbTxnMode};
 use super::mysql_sink::{Feed, MysqlSink};
+use crate::OnTrouble;
 
 pub(crate) fn column(name: &str, ty: ColumnType) -> ColumnInfo {
     ColumnInfo {
@@ -176,6 +177,7 @@ pub(crate) fn feed(name: &str, replicate_ts: Ts) -> Feed {
         cluster_id: "tests".to_owned(),
         incarnation: "1".to_owned(),
         replicate_ts,
+        on_trouble: OnTrouble::default(),
     }
 }
 

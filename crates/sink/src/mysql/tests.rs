@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_mariadb::{Server, ServerOptions};
-use tidegate_model::{ColumnType, Datum, ErrorCode, RowBlock, RowOp, TableInfo, Ts, TxnEvent};
+use tidegate_model::{ColumnType, Datum, DdlKind, ErrorCode, RowBlock, RowOp, TableInfo, Ts, TxnEvent};
 
 use super::config::{Atomicity, MysqlConfig};
 use super::errors::server_code;
@@ -15,6 +15,7 @@ use super::testing::{
     Heard, batch, block, column, config, deleted, feed, inserted, open, pairs, part, schema, server, table,
     text, txn, updated,
 };
+use crate::OnTrouble;
 use crate::sink::EventSink;
 
 const PAIRS: &str = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(50) UNIQUE)";
@@ -196,6 +197,56 @@ async fn a_downstream_that_comes_back_gets_what_it_missed() {
     sink.flush().await.unwrap();
     assert_eq!(heard.all(), [(1, true)]);
     assert_eq!(rows(&server, "back").await, "1\tc\n2\tb\n");
+}
+
+/// Tries inside the sink once went on for most of an hour while the changefeed looked healthy.
+#[tokio::test]
+async fn what_is_tried_again_is_told() {
+    let mut server = Server::start(ServerOptions::default()).await.unwrap();
+    server
+        .sql(&format!("CREATE DATABASE told; USE told; {PAIRS}"))
+        .await
+        .unwrap();
+    let t = pairs("told", "t");
+    let troubles = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let mut feed = feed("told", Ts::ZERO);
+    feed.on_trouble = OnTrouble::new({
+        let troubles = Arc::clone(&troubles);
+        move |error| troubles.lock().unwrap().push(error.code())
+    });
+    let told = async |code: ErrorCode| {
+        let heard = async {
+            while !troubles.lock().unwrap().contains(&code) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), heard)
+            .await
+            .unwrap();
+    };
+    let sink = MysqlSink::open(config(&server), feed).await.unwrap();
+    write(&sink, vec![txn(10, vec![inserted(&t, 1, "a")])]).await;
+    server.kill().await.unwrap();
+    let heard = Arc::new(Heard::default());
+    let missed = vec![txn(12, vec![inserted(&t, 2, "b")])];
+    sink.write(batch(&heard, 1, missed)).await.unwrap();
+    told(ErrorCode::MySQLTxnError).await;
+    troubles.lock().unwrap().clear();
+    let ddl = super::ddl_tests::ddl(
+        14,
+        DdlKind::AddColumn,
+        "told",
+        &["t"],
+        "ALTER TABLE t ADD COLUMN n INT",
+    );
+    let back = async {
+        told(ErrorCode::MySQLConnectionError).await;
+        server.restart().await.unwrap();
+    };
+    let (applied, ()) = tokio::join!(sink.write_ddl(ddl), back);
+    applied.unwrap();
+    sink.flush().await.unwrap();
+    assert_eq!(heard.all(), [(1, true)]);
 }
 
 #[tokio::test]

@@ -237,6 +237,7 @@ mod tests {
             config,
             replicate_ts: Ts::ZERO,
             time_zone: TimeZone::UTC,
+            on_trouble: crate::OnTrouble::default(),
         }
     }
 
