@@ -242,6 +242,11 @@ async fn a_downstream_that_was_away_catches_up() {
         reason.starts_with("sink busy: 1 rows") || reason.starts_with("retrying in")
     })
     .await;
+    // What the sink tries again inside is a warning of the changefeed, with its reason.
+    until("the state is warning", async || {
+        process.state().await.starts_with("warning")
+    })
+    .await;
     downstream.restart().await.unwrap();
     upstream.sql("INSERT INTO shop.t VALUES (3);").await.unwrap();
     until_equal(&process, &upstream, &downstream, "shop.t").await;

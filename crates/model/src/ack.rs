@@ -42,6 +42,11 @@ impl Ack {
         }
     }
 
+    /// Whether both stand for the same batch.
+    pub fn is_same(&self, other: &Ack) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     /// Says that everything this clone stands for is durable.
     pub fn durable(mut self) {
         self.settled = true;
@@ -116,6 +121,14 @@ mod tests {
         assert!(heard.0.lock().unwrap().is_empty());
         second.durable();
         assert_eq!(*heard.0.lock().unwrap(), [(1, true)]);
+    }
+
+    #[test]
+    fn clones_of_one_batch_know_each_other() {
+        let heard = Arc::new(Heard::default());
+        let (one, other) = (Ack::new(heard.clone(), 1), Ack::new(heard, 1));
+        let clone = one.clone();
+        assert!(one.is_same(&clone) && !one.is_same(&other));
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub struct DdlSession {
     pub charset: Option<Arc<str>>,
     /// Collation of the session's connection.
     pub collation: Option<Arc<str>>,
+    /// Collation that schemas get when nothing else is said (`collation_server` of the session).
+    pub server_collation: Option<Arc<str>>,
     /// Session time zone (`SYSTEM`, `+02:00`, `Europe/Berlin`).
     pub time_zone: Option<Arc<str>>,
     /// Unix seconds at which the statement ran: what NOW() and CURRENT_TIMESTAMP mean in it.

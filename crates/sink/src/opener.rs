@@ -1,5 +1,6 @@
 //! From a changefeed's description to its sink.
 
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -18,6 +19,9 @@ pub struct SinkSpec {
     pub changefeed: ChangefeedId,
     /// Name of the cluster: with the changefeed's it identifies the bookkeeping in a database.
     pub cluster_id: String,
+    /// Names the history that the changefeed replays, in at most 64 characters: another one after it was removed and
+    /// made again, or was told to start from another point. What a destination remembers of an earlier one is void.
+    pub incarnation: String,
     /// Where to deliver.
     pub uri: SinkUri,
     /// How to deliver.
@@ -27,6 +31,37 @@ pub struct SinkSpec {
     pub replicate_ts: Ts,
     /// The server's time zone.
     pub time_zone: TimeZone,
+    /// Told of every trouble that the sink retries inside, so that it can be shown.
+    pub on_trouble: OnTrouble,
+}
+
+/// Hears of errors that are being retried. May be called from any task; must not block.
+#[derive(Clone)]
+pub struct OnTrouble(Arc<dyn Fn(&CdcError) + Send + Sync>);
+
+impl OnTrouble {
+    /// Calls `hear` with each error.
+    pub fn new(hear: impl Fn(&CdcError) + Send + Sync + 'static) -> Self {
+        OnTrouble(Arc::new(hear))
+    }
+
+    /// Reports an error that is being retried.
+    pub fn tell(&self, error: &CdcError) {
+        (self.0)(error);
+    }
+}
+
+/// Hears nothing.
+impl Default for OnTrouble {
+    fn default() -> Self {
+        OnTrouble::new(|_| ())
+    }
+}
+
+impl fmt::Debug for OnTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnTrouble")
+    }
 }
 
 /// Opens sinks. The engine holds it as an object, so that simulations can bring their own.

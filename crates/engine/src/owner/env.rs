@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use tidegate_api::SinkUri;
 use tidegate_model::{Clock, Result, Ts};
-use tidegate_sink::{SinkOpener, SinkSpec};
+use tidegate_sink::{OnTrouble, SinkOpener, SinkSpec};
 use tidegate_upstream::Upstream;
 use tokio::time::Instant;
 
@@ -103,10 +103,12 @@ impl Env {
         Ok(SinkSpec {
             changefeed: info.id.clone(),
             cluster_id: self.capture.cluster_id.clone(),
+            incarnation: format!("{}-{}", info.create_ms, info.start_ts),
             uri: SinkUri::parse(&info.sink_uri)?,
             config: info.config.clone(),
             replicate_ts,
             time_zone: self.zone.clone(),
+            on_trouble: OnTrouble::default(),
         })
     }
 }

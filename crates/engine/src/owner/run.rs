@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
-use tidegate_sink::SinkSpec;
+use tidegate_sink::{OnTrouble, SinkSpec};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -106,7 +106,14 @@ fn job(
     stop: &CancellationToken,
 ) -> Result<(Job, OpenSink)> {
     let selector = selector::build(&info.config)?;
-    let spec = env.sink_spec(info, checkpoint)?;
+    let mut spec = env.sink_spec(info, checkpoint)?;
+    spec.on_trouble = OnTrouble::new({
+        let reports = reports.clone();
+        move |error| {
+            // A full queue means that the owner has warnings enough already.
+            drop(reports.try_send(Report::Warning(error.clone())));
+        }
+    });
     let job = Job {
         changefeed: info.id.clone(),
         checkpoint,

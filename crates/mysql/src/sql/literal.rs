@@ -4,7 +4,6 @@ use std::io::Write;
 
 use tidegate_model::{Date, DateTime, Datum, Time, Timestamp};
 
-const HEX: &[u8; 16] = b"0123456789ABCDEF";
 const MICROS_PER_SECOND: u64 = 1_000_000;
 
 /// Appends `datum` as a literal for an INSERT, an assignment or a comparison with its column.
@@ -26,7 +25,7 @@ pub fn push_literal(out: &mut Vec<u8>, datum: Datum<'_>) {
         Datum::Decimal(text) => out.extend_from_slice(text.as_bytes()),
         Datum::Text(bytes) => push_text(out, bytes),
         Datum::Json(text) => push_string(out, text),
-        Datum::Bytes(bytes) | Datum::Geometry(bytes) | Datum::Vector(bytes) => push_hex(out, bytes),
+        Datum::Bytes(bytes) | Datum::Geometry(bytes) | Datum::Vector(bytes) => push_binary(out, bytes),
         Datum::Date(v) => quoted(out, |out| push_date(out, v)),
         Datum::DateTime(v) => quoted(out, |out| push_datetime(out, v)),
         Datum::Timestamp(v) => quoted(out, |out| push_datetime(out, civil(v))),
@@ -39,36 +38,30 @@ pub fn push_string(out: &mut Vec<u8>, text: &str) {
     push_escaped(out, text.as_bytes());
 }
 
-/// Appends `bytes` as `x'..'`, a string without a character set.
-pub fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.reserve(bytes.len() * 2 + 3);
-    out.extend_from_slice(b"x'");
-    for &byte in bytes {
-        out.push(HEX[usize::from(byte >> 4)]);
-        out.push(HEX[usize::from(byte & 0xf)]);
-    }
-    out.push(b'\'');
+/// Appends `bytes` as `_binary'..'`, a string without a character set: hardly longer than the bytes, where
+/// hexadecimal digits take twice as much. Other bytes than quotes and backslashes stand for themselves.
+pub fn push_binary(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(b"_binary");
+    push_escaped(out, bytes);
 }
 
 fn push_text(out: &mut Vec<u8>, bytes: &[u8]) {
     if std::str::from_utf8(bytes).is_ok() {
         push_escaped(out, bytes);
     } else {
-        push_hex(out, bytes);
+        push_binary(out, bytes);
     }
 }
 
+/// Servers need no more than quotes and backslashes escaped; a zero byte is one of the text.
 fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
     out.reserve(bytes.len() + 2);
     out.push(b'\'');
     let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|b| matches!(b, b'\'' | b'\\' | 0)) {
-        out.extend_from_slice(&rest[..at]);
-        out.extend_from_slice(match rest[at] {
-            0 => b"\\0",
-            b'\'' => b"''",
-            _ => b"\\\\",
-        });
+    while let Some(at) = rest.iter().position(|b| matches!(b, b'\'' | b'\\')) {
+        // The byte stands twice.
+        out.extend_from_slice(&rest[..=at]);
+        out.push(rest[at]);
         rest = &rest[at + 1..];
     }
     out.extend_from_slice(rest);
@@ -223,12 +216,20 @@ mod tests {
         check(Datum::Text(b""), "''");
         check(
             Datum::Text("O'Neil \\ \0 ü\n\"%_".as_bytes()),
-            "'O''Neil \\\\ \\0 ü\n\"%_'",
+            "'O''Neil \\\\ \0 ü\n\"%_'",
         );
-        check(Datum::Text(b"a\xff'"), "x'61FF27'");
         check(Datum::Json(r#"{"a": "\"it's\""}"#), r#"'{"a": "\\"it''s\\""}'"#);
-        check(Datum::Bytes(&[0, 0xab, b'\'']), "x'00AB27'");
-        check(Datum::Bytes(b""), "x''");
+        check(Datum::Bytes(b"\0a'\\"), "_binary'\0a''\\\\'");
+        check(Datum::Bytes(b""), "_binary''");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_stand_for_themselves() {
+        for datum in [Datum::Text(b"a\xff'"), Datum::Bytes(b"a\xff'")] {
+            let mut out = Vec::new();
+            push_literal(&mut out, datum);
+            assert_eq!(out, b"_binary'a\xff'''");
+        }
     }
 
     #[test]

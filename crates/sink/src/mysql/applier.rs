@@ -2,19 +2,21 @@
 
 use std::time::Duration;
 
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error};
-use tidegate_model::{Ack, CdcError, ErrorCode, Result};
+use tidegate_model::{Ack, CdcError, Result};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::builder::Work;
 use super::chunk::Chunk;
 use super::config::MysqlConfig;
-use super::errors::{DmlFault, dml_error, dml_fault, server_code, timed_out};
+use super::errors::{DmlError, DmlFault};
+use super::fence::{Fence, Slot};
 use super::metrics::MysqlMetrics;
 use super::script::Script;
 use super::session;
+use crate::opener::OnTrouble;
 
 /// Tries of one downstream transaction, as in the original.
 const TRIES_MAX: u32 = 8;
@@ -26,8 +28,10 @@ const BACKOFF_MAX: Duration = Duration::from_secs(60);
 pub(crate) struct Applier {
     config: MysqlConfig,
     conn: Option<Conn>,
-    /// A session that was lost and may still be running its last text.
-    lost: Option<u32>,
+    /// Of the session's server.
+    max_allowed_packet: usize,
+    fence: Fence,
+    on_trouble: OnTrouble,
     /// Builds transactions anew in the safe form.
     script: Script,
     metrics: MysqlMetrics,
@@ -36,11 +40,20 @@ pub(crate) struct Applier {
 }
 
 impl Applier {
-    pub(crate) fn new(config: MysqlConfig, conn: Conn, script: Script, metrics: MysqlMetrics) -> Self {
+    /// The session is opened when the first rows are there.
+    pub(crate) fn new(
+        config: MysqlConfig,
+        fence: Fence,
+        on_trouble: OnTrouble,
+        script: Script,
+        metrics: MysqlMetrics,
+    ) -> Self {
         Applier {
             config,
-            conn: Some(conn),
-            lost: None,
+            conn: None,
+            max_allowed_packet: 0,
+            fence,
+            on_trouble,
             script,
             metrics,
             inside: false,
@@ -73,14 +86,14 @@ impl Applier {
             // What an open transaction had written before is lost with it: only the engine can send it again.
             let hopeless = self.inside || tries + 1 >= TRIES_MAX;
             self.abandon(&error).await;
-            match dml_fault(&error) {
+            match error.fault() {
                 _ if hopeless => return Err(self.give_up(error)),
                 DmlFault::Final => return Err(self.give_up(error)),
                 DmlFault::Duplicate if safe => return Err(self.give_up(error)),
                 DmlFault::Duplicate => self.metrics.safe_retry(),
                 DmlFault::Transient => {
                     tries += 1;
-                    self.pause(tries, &error).await;
+                    self.pause(tries, error).await;
                 }
             }
             if !safe {
@@ -97,72 +110,77 @@ impl Applier {
         Ok(())
     }
 
-    async fn attempt(&mut self, chunk: &Chunk) -> Result<(), Error> {
+    async fn attempt(&mut self, chunk: &Chunk) -> Result<(), DmlError> {
         if chunk.texts.is_empty() {
             return Ok(());
         }
-        if self.conn.is_none() {
-            let (mut conn, _) = session::open(&self.config)
-                .await
-                .map_err(|error| Error::Other(Box::new(error)))?;
-            if let Some(lost) = self.lost {
-                session::wait_for_end(&mut conn, lost).await?;
-                self.lost = None;
-            }
-            self.conn = Some(conn);
-        }
-        let Some(conn) = &mut self.conn else {
-            return Err(timed_out());
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => self.open().await?,
         };
+        let outcome = self.send(&mut conn, chunk).await;
+        self.conn = Some(conn);
+        outcome
+    }
+
+    async fn open(&mut self) -> Result<Conn, DmlError> {
+        let (mut conn, facts) = session::open(&self.config).await.map_err(DmlError::Open)?;
+        self.max_allowed_packet = facts.max_allowed_packet;
+        self.fence
+            .enter(&mut conn, Slot::Writer(0))
+            .await
+            .map_err(DmlError::Open)?;
+        Ok(conn)
+    }
+
+    async fn send(&self, conn: &mut Conn, chunk: &Chunk) -> Result<(), DmlError> {
         for text in &chunk.texts {
-            timeout(self.config.round_trip_timeout, conn.query_drop(text.as_slice()))
-                .await
-                .unwrap_or_else(|_elapsed| Err(timed_out()))?;
+            // A command byte precedes the text. The server would close the connection without a word.
+            if text.len() >= self.max_allowed_packet {
+                return Err(DmlError::TooLarge {
+                    bytes: text.len() + 1,
+                    bytes_max: self.max_allowed_packet,
+                });
+            }
+            session::run(conn, text, self.config.statement_timeout).await?;
         }
         Ok(())
     }
 
     /// Leaves the failed transaction: by ROLLBACK on a session that still answers, else with the session.
-    async fn abandon(&mut self, error: &Error) {
+    async fn abandon(&mut self, error: &DmlError) {
         self.inside = false;
         let Some(mut conn) = self.conn.take() else {
             return;
         };
-        if server_code(error).is_none() {
-            self.lost = Some(conn.id());
+        if error.code().is_none() {
             return;
         }
-        let rolled_back = timeout(self.config.round_trip_timeout, conn.query_drop("ROLLBACK")).await;
+        let rolled_back = timeout(self.config.statement_timeout, conn.query_drop("ROLLBACK")).await;
         if matches!(rolled_back, Ok(Ok(()))) {
             self.conn = Some(conn);
         }
     }
 
-    async fn pause(&self, tries: u32, error: &Error) {
+    async fn pause(&self, tries: u32, error: DmlError) {
         let wait = BACKOFF_MIN
             .saturating_mul(1 << (tries - 1).min(16))
             .min(BACKOFF_MAX);
         self.metrics.execution_error();
         tracing::warn!(
             changefeed = %self.metrics.changefeed(),
-            code = server_code(error),
+            code = error.code(),
             tries,
             wait_ms = wait.as_millis(),
             "a downstream transaction failed and is tried again"
         );
+        self.on_trouble.tell(&error.into_cdc());
         sleep(wait).await;
     }
 
-    fn give_up(&self, error: Error) -> CdcError {
+    fn give_up(&self, error: DmlError) -> CdcError {
         self.metrics.execution_error();
-        match error {
-            // A failed login carries its own place in the taxonomy.
-            Error::Other(inner) => match inner.downcast::<CdcError>() {
-                Ok(error) => *error,
-                Err(other) => CdcError::new(ErrorCode::MySQLTxnError, other),
-            },
-            error => dml_error(error),
-        }
+        error.into_cdc()
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) struct Builder {
     limits: Limits,
     script: Script,
     draft: Draft,
+    /// The downstream transaction of an upstream transaction in parts is open.
+    inside: bool,
     out: mpsc::Sender<Work>,
 }
 
@@ -48,21 +50,18 @@ struct Draft {
     pieces: Vec<Piece>,
     acks: Vec<Ack>,
     rows: usize,
-    /// An upstream transaction of several parts is under way: its first chunk was or will be sent without COMMIT.
-    inside: Option<Inside>,
-}
-
-#[derive(Copy, Clone, PartialEq, Eq)]
-enum Inside {
-    /// Nothing of it was sent yet.
-    Fresh,
-    /// The downstream transaction is open.
-    Begun,
 }
 
 impl Draft {
     fn is_empty(&self) -> bool {
         self.pieces.is_empty() && self.acks.is_empty()
+    }
+
+    /// Makes the batch wait for this chunk too.
+    fn hold(&mut self, ack: &Ack) {
+        if !self.acks.last().is_some_and(|last| last.is_same(ack)) {
+            self.acks.push(ack.clone());
+        }
     }
 }
 
@@ -85,6 +84,7 @@ impl Builder {
             limits,
             script,
             draft: Draft::default(),
+            inside: false,
             out,
         }
     }
@@ -94,7 +94,7 @@ impl Builder {
     /// While the applier is busy, rows collect up to the limits; once it is free, what is there goes.
     pub(crate) async fn run(mut self, input: &mut mpsc::Receiver<Input>) -> Result<()> {
         loop {
-            let may_go = !self.draft.is_empty() && self.draft.inside.is_none();
+            let may_go = !self.draft.is_empty();
             let outcome = tokio::select! {
                 biased;
                 next = input.recv(), if !self.is_full() => match next {
@@ -119,34 +119,29 @@ impl Builder {
     }
 
     fn is_full(&self) -> bool {
-        self.draft.inside.is_none()
-            && (self.draft.rows >= self.limits.rows_max || self.script.bytes() >= self.limits.bytes_max)
+        self.draft.rows >= self.limits.rows_max || self.script.bytes() >= self.limits.bytes_max
     }
 
     async fn take(&mut self, batch: TxnBatch) -> Result<(), Stop> {
-        let rows: usize = batch.txns.iter().map(TxnEvent::row_count).sum();
         for txn in batch.txns {
-            self.add(Arc::new(txn)).await?;
+            self.add(Arc::new(txn), &batch.ack).await?;
         }
-        if rows == 0 && self.draft.is_empty() {
-            // Earlier rows may still be under way: the engine counts an acknowledgement only behind theirs.
-            batch.ack.durable();
-        } else {
-            self.draft.acks.push(batch.ack);
-        }
+        // Every chunk with something of the batch has a clone of its own. Without any, the batch is done: earlier rows
+        // may still be under way, but the engine counts an acknowledgement only behind theirs.
+        batch.ack.durable();
         Ok(())
     }
 
-    async fn add(&mut self, txn: Arc<TxnEvent>) -> Result<(), Stop> {
+    async fn add(&mut self, txn: Arc<TxnEvent>, ack: &Ack) -> Result<(), Stop> {
         let form = self.form(&txn);
         let whole = txn.part == 0 && txn.last;
         match (self.limits.atomicity, whole) {
-            (Atomicity::Table, false) => self.add_part(&txn, form).await,
+            (Atomicity::Table, false) => self.add_part(&txn, form, ack).await,
             (Atomicity::Table, true) => {
                 self.make_room(txn.row_count()).await?;
-                self.push_all(&txn, form)
+                self.push_all(&txn, form, ack)
             }
-            (Atomicity::None, _) => self.add_cut(&txn, form).await,
+            (Atomicity::None, _) => self.add_cut(&txn, form, ack).await,
         }
     }
 
@@ -169,7 +164,7 @@ impl Builder {
     }
 
     /// Cuts a transaction that is larger than the limit; keeps a smaller one whole.
-    async fn add_cut(&mut self, txn: &Arc<TxnEvent>, form: Form) -> Result<(), Stop> {
+    async fn add_cut(&mut self, txn: &Arc<TxnEvent>, form: Form, ack: &Ack) -> Result<(), Stop> {
         self.make_room(txn.row_count()).await?;
         for block in 0..txn.blocks.len() {
             let len = txn.blocks[block].len();
@@ -178,7 +173,7 @@ impl Builder {
                 self.make_room(1).await?;
                 let room = self.limits.rows_max - self.draft.rows;
                 let end = len.min(start + room);
-                self.push(txn, block, start..end, form)?;
+                self.push(txn, block, start..end, form, ack)?;
                 start = end;
             }
         }
@@ -186,34 +181,26 @@ impl Builder {
     }
 
     /// One part of a transaction that stays whole although it arrives in parts: a downstream transaction of its own,
-    /// open until the last part.
-    async fn add_part(&mut self, txn: &Arc<TxnEvent>, form: Form) -> Result<(), Stop> {
-        if self.draft.inside.is_none() {
-            if !self.draft.is_empty() {
-                self.send(Span::WHOLE).await?;
-            }
-            self.draft.inside = Some(Inside::Fresh);
-        } else {
-            // The part before: sent now that it is known not to be the last, its acknowledgement with it.
-            self.send_open(false).await?;
+    /// open until the last part. Each part goes at once: the next one may need the memory that this one holds.
+    async fn add_part(&mut self, txn: &Arc<TxnEvent>, form: Form, ack: &Ack) -> Result<(), Stop> {
+        let begins = !self.inside;
+        if begins && !self.draft.is_empty() {
+            self.send(Span::WHOLE).await?;
         }
-        self.push_all(txn, form)?;
-        if txn.last {
-            self.send_open(true).await?;
-        }
-        Ok(())
+        self.push_all(txn, form, ack)?;
+        // A part without rows is durable no sooner than what it ends.
+        self.draft.hold(ack);
+        self.inside = !txn.last;
+        self.send(Span {
+            begins,
+            commits: txn.last,
+        })
+        .await
     }
 
-    async fn send_open(&mut self, commits: bool) -> Result<(), Stop> {
-        let begins = self.draft.inside == Some(Inside::Fresh);
-        self.send(Span { begins, commits }).await?;
-        self.draft.inside = (!commits).then_some(Inside::Begun);
-        Ok(())
-    }
-
-    fn push_all(&mut self, txn: &Arc<TxnEvent>, form: Form) -> Result<(), Stop> {
+    fn push_all(&mut self, txn: &Arc<TxnEvent>, form: Form, ack: &Ack) -> Result<(), Stop> {
         for block in 0..txn.blocks.len() {
-            self.push(txn, block, 0..txn.blocks[block].len(), form)?;
+            self.push(txn, block, 0..txn.blocks[block].len(), form, ack)?;
         }
         Ok(())
     }
@@ -224,12 +211,14 @@ impl Builder {
         block: usize,
         rows: Range<usize>,
         form: Form,
+        ack: &Ack,
     ) -> Result<(), Stop> {
         if rows.is_empty() {
             return Ok(());
         }
         self.script.push(&txn.blocks[block], rows.clone(), form)?;
         self.draft.rows += rows.len();
+        self.draft.hold(ack);
         self.draft.pieces.push(Piece {
             txn: Arc::clone(txn),
             block,
@@ -239,7 +228,7 @@ impl Builder {
     }
 
     async fn flush(&mut self, done: oneshot::Sender<()>) -> Result<(), Stop> {
-        if self.draft.inside.is_some() {
+        if self.inside {
             return Err(Stop::Failed(CdcError::new(
                 ErrorCode::InternalServerError,
                 "asked to flush in the middle of a transaction that must stay whole",
@@ -263,14 +252,7 @@ impl Builder {
     }
 
     fn finish(&mut self, span: Span) -> Chunk {
-        let inside = self.draft.inside;
-        let draft = std::mem::replace(
-            &mut self.draft,
-            Draft {
-                inside,
-                ..Draft::default()
-            },
-        );
+        let draft = std::mem::take(&mut self.draft);
         let nothing_to_do = draft.pieces.is_empty() && span == Span::WHOLE;
         Chunk {
             texts: if nothing_to_do {
@@ -283,5 +265,84 @@ impl Builder {
             acks: draft.acks,
             rows: draft.rows,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_mysql::Flavour;
+
+    use super::*;
+    use crate::mysql::script::ScriptOptions;
+    use crate::mysql::testing::{Heard, batch, inserted, pairs, part};
+
+    fn builder(out: mpsc::Sender<Work>) -> Builder {
+        let options = ScriptOptions {
+            flavour: Flavour::MariaDb,
+            merge_rows: true,
+            merge_statements: true,
+            text_bytes_max: 1 << 20,
+        };
+        let limits = Limits {
+            rows_max: 256,
+            bytes_max: 1 << 20,
+            atomicity: Atomicity::Table,
+            safe_mode: false,
+            replicate_ts: Ts::ZERO,
+        };
+        Builder::new(limits, Script::new(options), out)
+    }
+
+    async fn chunk(out: &mut mpsc::Receiver<Work>) -> Chunk {
+        match out.recv().await {
+            Some(Work::Chunk(chunk)) => chunk,
+            _ => panic!("a chunk was expected"),
+        }
+    }
+
+    /// The upstream cuts a part as soon as it is large enough, so a transaction may end with a part without rows. Its
+    /// acknowledgement once came before the COMMIT, which could still fail: then the transaction was lost.
+    #[tokio::test]
+    async fn a_last_part_without_rows_is_durable_only_with_the_commit() {
+        let (input, mut batches) = mpsc::channel(4);
+        let (out, mut chunks) = mpsc::channel(4);
+        let heard = Arc::new(Heard::default());
+        let t = pairs("s", "t");
+        let row = inserted(&t, 1, "a");
+        for (seq, part) in [(1, part(12, 0, false, vec![row])), (2, part(12, 1, true, vec![]))] {
+            let batch = Input::Batch(batch(&heard, seq, vec![part]));
+            assert!(input.send(batch).await.is_ok());
+        }
+        drop(input);
+        builder(out).run(&mut batches).await.unwrap();
+        let (first, last) = (chunk(&mut chunks).await, chunk(&mut chunks).await);
+        assert!(first.span.begins && !first.span.commits && last.span.commits);
+        first.acks.into_iter().for_each(Ack::durable);
+        assert_eq!(heard.all(), [(1, true)]);
+        drop(last);
+        assert_eq!(heard.all(), [(1, true), (2, false)]);
+    }
+
+    /// The next part may need the memory that this one holds: waiting for it would be for ever.
+    #[tokio::test]
+    async fn a_part_is_sent_before_the_next_one_is_there() {
+        let (input, mut batches) = mpsc::channel(4);
+        let (out, mut chunks) = mpsc::channel(4);
+        let heard = Arc::new(Heard::default());
+        let first = part(12, 0, false, vec![inserted(&pairs("s", "t"), 1, "a")]);
+        assert!(
+            input
+                .send(Input::Batch(batch(&heard, 1, vec![first])))
+                .await
+                .is_ok()
+        );
+        let sent = async {
+            let chunk = chunk(&mut chunks).await;
+            chunk.acks.into_iter().for_each(Ack::durable);
+            assert_eq!(heard.all(), [(1, true)]);
+            drop(input);
+        };
+        let (outcome, ()) = tokio::join!(builder(out).run(&mut batches), sent);
+        outcome.unwrap();
     }
 }

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use tidegate_mysql::ConnectOptions;
 
+/// Sessions that write rows at most, as in the original.
+pub(crate) const WORKERS_MAX: u16 = 1024;
+
 /// Everything the sink needs to know, checked.
 #[derive(Clone, Debug)]
 pub(crate) struct MysqlConfig {
@@ -19,8 +22,8 @@ pub(crate) struct MysqlConfig {
     pub(crate) multi_stmt: bool,
     /// Whether upstream transactions stay whole whatever their size.
     pub(crate) atomicity: Atomicity,
-    /// Time allowed for one round trip of rows.
-    pub(crate) round_trip_timeout: Duration,
+    /// Time allowed for one statement of rows.
+    pub(crate) statement_timeout: Duration,
     /// TiDB only.
     pub(crate) tidb_txn_mode: TidbTxnMode,
     /// Zone of a schema change whose upstream session used the server's own; `None`: the downstream's default.

@@ -10,9 +10,10 @@ use tidegate_mysql::Flavour;
 use tidegate_mysql::sql::{push_ident, push_string};
 use tokio::time::{Instant, sleep};
 
-use super::bookkeeping::{self, Known, Record, judge};
+use super::bookkeeping::{self, Known, Record, TABLE, judge};
 use super::config::MysqlConfig;
 use super::errors::{DdlFault, ddl_fault, query_error, server_code};
+use super::fence::{Fence, Slot};
 use super::fingerprint::{exists, fingerprint};
 use super::metrics::MysqlMetrics;
 use super::mysql_sink::Feed;
@@ -41,6 +42,7 @@ pub(crate) struct DdlRunner {
     config: MysqlConfig,
     facts: Facts,
     feed: Feed,
+    fence: Fence,
     metrics: MysqlMetrics,
     warned: AtomicBool,
 }
@@ -52,11 +54,17 @@ enum Fault {
 }
 
 impl DdlRunner {
-    pub(crate) fn new(config: MysqlConfig, facts: Facts, feed: Feed, metrics: MysqlMetrics) -> Self {
+    pub(crate) fn new(
+        config: MysqlConfig,
+        facts: Facts,
+        (feed, fence): (Feed, Fence),
+        metrics: MysqlMetrics,
+    ) -> Self {
         DdlRunner {
             config,
             facts,
             feed,
+            fence,
             metrics,
             warned: AtomicBool::new(false),
         }
@@ -68,10 +76,9 @@ impl DdlRunner {
     /// `ExecDDLFailed` when the server refuses it or all tries failed.
     pub(crate) async fn apply(&self, ddl: &DdlEvent) -> Result<()> {
         let started = Instant::now();
-        let mut lost = None;
         let mut tries = 0;
         loop {
-            let error = match self.attempt(ddl, &mut lost).await {
+            let error = match self.attempt(ddl).await {
                 Ok(()) => break,
                 Err(Fault::Final(error)) => return Err(error),
                 Err(Fault::Transient(error)) => error,
@@ -88,72 +95,95 @@ impl DdlRunner {
                 changefeed = %self.feed.changefeed, ddl_ts = %ddl.commit_ts, tries, wait_ms = wait.as_millis(), %error,
                 "a schema change failed and is tried again"
             );
+            self.feed.on_trouble.tell(&error);
             sleep(wait).await;
         }
         self.metrics.ddl(started.elapsed());
         Ok(())
     }
 
-    /// One try. `lost`: a session that may still be running the statement.
-    async fn attempt(&self, ddl: &DdlEvent, lost: &mut Option<u32>) -> Result<(), Fault> {
+    /// One try, after the session of an earlier one has ended.
+    async fn attempt(&self, ddl: &DdlEvent) -> Result<(), Fault> {
         let (mut conn, _) = session::open(&self.config).await.map_err(Fault::Transient)?;
-        if let Some(id) = *lost {
-            session::wait_for_end(&mut conn, id)
-                .await
-                .map_err(transient("wait for the lost session"))?;
-            *lost = None;
-        }
+        self.fence
+            .enter(&mut conn, Slot::Ddl)
+            .await
+            .map_err(Fault::Transient)?;
         let record = bookkeeping::read(&mut conn, &self.feed)
             .await
             .map_err(transient("read the bookkeeping of schema changes"))?;
         let Some(record) = record else {
             self.warn_without_bookkeeping();
-            self.run(&mut conn, ddl, lost, false).await?;
+            self.run(&mut conn, ddl, false).await?;
             return Ok(());
         };
-        let before = fingerprint(&mut conn, ddl)
-            .await
-            .map_err(transient("look at the tables of a schema change"))?;
-        if judge(record, ddl.commit_ts, before) == Known::Done {
-            tracing::info!(changefeed = %self.feed.changefeed, ddl_ts = %ddl.commit_ts, "a schema change is in place already");
-            return self.note(&mut conn, ddl, true).await;
+        let record = record.filter(|record| record.ddl_ts == ddl.commit_ts);
+        match self.known(&mut conn, ddl, record).await? {
+            Known::New => {}
+            Known::Unsure => return Err(Fault::Final(self.unsure(ddl))),
+            Known::Done => {
+                tracing::info!(changefeed = %self.feed.changefeed, ddl_ts = %ddl.commit_ts, "a schema change is in place already");
+                return self.note(&mut conn, ddl, true).await;
+            }
         }
         self.note(&mut conn, ddl, false).await?;
-        self.run(&mut conn, ddl, lost, true).await?;
+        self.run(&mut conn, ddl, true).await?;
         self.note(&mut conn, ddl, true).await
+    }
+
+    /// What the record of this very change says.
+    async fn known(&self, conn: &mut Conn, ddl: &DdlEvent, record: Option<Record>) -> Result<Known, Fault> {
+        let Some(record) = record else {
+            return Ok(Known::New);
+        };
+        let now = fingerprint(conn, ddl, record.depth())
+            .await
+            .map_err(transient("look at the tables of a schema change"))?;
+        Ok(judge(&record, ddl.kind, now))
+    }
+
+    /// Guessing would swap tables back.
+    fn unsure(&self, ddl: &DdlEvent) -> CdcError {
+        CdcError::new(
+            ErrorCode::ExecDDLFailed,
+            format_args!(
+                "the connection was lost during the schema change with commit_ts {}, and the downstream does not show \
+                 whether it took place: {}. If it did: UPDATE {TABLE} SET finished = 1, fingerprint = '' WHERE {key}; \
+                 if it did not: DELETE FROM {TABLE} WHERE {key}",
+                ddl.commit_ts,
+                shown(ddl),
+                key = bookkeeping::key(&self.feed),
+            ),
+        )
     }
 
     /// Writes the bookkeeping row with the fingerprint of now.
     async fn note(&self, conn: &mut Conn, ddl: &DdlEvent, finished: bool) -> Result<(), Fault> {
         let noted = async {
-            let record = Record {
+            let mut record = Record {
                 ddl_ts: ddl.commit_ts,
                 finished,
-                fingerprint: fingerprint(conn, ddl).await?,
+                fingerprint: None,
             };
+            record.fingerprint = Some(fingerprint(conn, ddl, record.depth()).await?.hash);
             bookkeeping::write(conn, &self.feed, record).await
         };
         noted.await.map_err(transient("keep the books of schema changes"))
     }
 
     /// Runs the statement in a session like the one that wrote it, and puts the session back.
-    async fn run(
-        &self,
-        conn: &mut Conn,
-        ddl: &DdlEvent,
-        lost: &mut Option<u32>,
-        known_new: bool,
-    ) -> Result<(), Fault> {
+    async fn run(&self, conn: &mut Conn, ddl: &DdlEvent, known_new: bool) -> Result<(), Fault> {
         self.imitate(conn, ddl)
             .await
             .map_err(transient("prepare a session for a schema change"))?;
-        *lost = Some(conn.id());
-        let outcome = conn.query_drop(&*ddl.query).await;
-        if outcome.is_ok() || outcome.as_ref().is_err_and(|error| server_code(error).is_some()) {
-            *lost = None;
-        }
-        if let Err(error) = outcome {
-            self.forgive(conn, ddl, error, known_new).await?;
+        if let Err(error) = conn.query_drop(&*ddl.query).await {
+            let refused = server_code(&error).is_some();
+            if let Err(fault) = self.forgive(conn, ddl, error, known_new).await {
+                if refused {
+                    self.forget(conn).await;
+                }
+                return Err(fault);
+            }
         }
         conn.query_drop(format!("SET sql_mode = '{SQL_MODE}', timestamp = DEFAULT"))
             .await
@@ -164,9 +194,11 @@ impl DdlRunner {
     async fn imitate(&self, conn: &mut Conn, ddl: &DdlEvent) -> Result<(), Error> {
         // Without it a TIMESTAMP column may refuse the NULL that the upstream's holds.
         tolerate(conn.query_drop("SET explicit_defaults_for_timestamp = 1").await)?;
-        if let Some(collation) = &ddl.session.collation {
-            tolerate(conn.query_drop(set("collation_connection", collation)).await)?;
-        }
+        self.set_collation(conn, "connection", ddl.session.collation.as_deref())
+            .await?;
+        // What a new schema gets, and with it the tables in it.
+        self.set_collation(conn, "server", ddl.session.server_collation.as_deref())
+            .await?;
         self.set_zone(conn, ddl).await?;
         if ddl.session.timestamp_seconds != 0 {
             conn.query_drop(format!("SET timestamp = {}", ddl.session.timestamp_seconds))
@@ -189,6 +221,34 @@ impl DdlRunner {
         conn.query_drop(format!("SET sql_mode = '{modes}'")).await
     }
 
+    /// `collation_connection` or `collation_server`. A server that does not know the collation gets the character set of
+    /// it, so that no character is lost; one that does not know that either refuses the schema change.
+    async fn set_collation(&self, conn: &mut Conn, of: &str, collation: Option<&str>) -> Result<(), Error> {
+        let Some(collation) = collation else {
+            return Ok(());
+        };
+        match conn.query_drop(set(&format!("collation_{of}"), collation)).await {
+            // 1273: unknown collation.
+            Err(error) if server_code(&error) == Some(1273) => {}
+            other => return other,
+        }
+        let charset = collation.split('_').next().unwrap_or(collation);
+        tracing::warn!(
+            changefeed = %self.feed.changefeed, collation, charset,
+            "the downstream does not know a collation of the upstream and uses the default of its character set"
+        );
+        match conn
+            .query_drop(set(&format!("character_set_{of}"), charset))
+            .await
+        {
+            // 1115: unknown character set. Before it got a name of its own, the short form of UTF-8 was called so.
+            Err(error) if server_code(&error) == Some(1115) && charset == "utf8mb3" => {
+                conn.query_drop(set(&format!("character_set_{of}"), "utf8")).await
+            }
+            other => other,
+        }
+    }
+
     /// The upstream session's zone: literals of TIMESTAMP columns are read in it.
     async fn set_zone(&self, conn: &mut Conn, ddl: &DdlEvent) -> Result<(), Error> {
         let of_session = ddl.session.time_zone.as_deref().filter(|zone| *zone != "SYSTEM");
@@ -204,6 +264,14 @@ impl DdlRunner {
                 }
             }
             other => other,
+        }
+    }
+
+    /// A refused statement had no effect. Its record must go: any later change of the table by others would look like
+    /// the effect.
+    async fn forget(&self, conn: &mut Conn) {
+        if let Err(error) = bookkeeping::forget(conn, &self.feed).await {
+            tracing::warn!(changefeed = %self.feed.changefeed, %error, "cannot take back the record of a refused schema change");
         }
     }
 
@@ -232,12 +300,13 @@ impl DdlRunner {
             return Ok(());
         }
         let transient = ddl_fault(&error) == DdlFault::Transient;
-        let statement: String = ddl.query.chars().take(STATEMENT_CHARS_MAX).collect();
         let failed = CdcError::new(
             ErrorCode::ExecDDLFailed,
             format_args!(
-                "the schema change with start_ts {} and commit_ts {} failed downstream: {statement}",
-                ddl.start_ts, ddl.commit_ts
+                "the schema change with start_ts {} and commit_ts {} failed downstream: {}",
+                ddl.start_ts,
+                ddl.commit_ts,
+                shown(ddl)
             ),
         )
         .with_source(error);
@@ -271,6 +340,11 @@ impl DdlRunner {
             );
         }
     }
+}
+
+/// The statement as messages show it.
+fn shown(ddl: &DdlEvent) -> String {
+    ddl.query.chars().take(STATEMENT_CHARS_MAX).collect()
 }
 
 fn transient(doing: &'static str) -> impl Fn(Error) -> Fault {

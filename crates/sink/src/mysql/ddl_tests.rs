@@ -5,12 +5,20 @@ use std::sync::Arc;
 use tidegate_mariadb::Server;
 use tidegate_model::{DdlEvent, DdlKind, DdlSession, DdlTable, ErrorCode, TableName, Ts};
 
+use super::fingerprint::{Depth, fingerprint};
 use super::mysql_sink::MysqlSink;
-use super::testing::{config, feed, open, schema};
+use super::session;
+use super::testing::{config, feed, open, schema, server};
 use crate::sink::EventSink;
 
 /// `tables`: names of the default schema, `old>new` for a rename.
-fn ddl(commit_ts: u64, kind: DdlKind, schema: &str, tables: &[&str], query: &str) -> Arc<DdlEvent> {
+pub(super) fn ddl(
+    commit_ts: u64,
+    kind: DdlKind,
+    schema: &str,
+    tables: &[&str],
+    query: &str,
+) -> Arc<DdlEvent> {
     let tables = tables
         .iter()
         .map(|table| {
@@ -48,7 +56,7 @@ async fn indexes(server: &Server, schema: &str) -> String {
 /// As a crash between the statement and the end of its bookkeeping leaves it.
 async fn pretend_unfinished(server: &Server, changefeed: &str) {
     let forget = format!(
-        "UPDATE tidb_cdc.tidegate_ddl_v1 SET finished = 0, fingerprint = '0000000000000001' WHERE changefeed = \
+        "UPDATE tidb_cdc.tidegate_ddl_v2 SET finished = 0, fingerprint = '0000000000000001' WHERE changefeed = \
          'default/{changefeed}'"
     );
     server.sql(&forget).await.unwrap();
@@ -148,7 +156,7 @@ async fn a_change_that_a_crash_kept_from_running_runs() {
     open(server, "ddl-cut").await.write_ddl(first).await.unwrap();
     // The books say that 12 was about to run on the table as it is now.
     server
-        .sql("UPDATE tidb_cdc.tidegate_ddl_v1 SET finished = 0, ddl_ts = '12' WHERE changefeed = 'default/ddl-cut'")
+        .sql("UPDATE tidb_cdc.tidegate_ddl_v2 SET finished = 0, ddl_ts = '12' WHERE changefeed = 'default/ddl-cut'")
         .await
         .unwrap();
     let second = ddl(
@@ -188,6 +196,121 @@ async fn tables_that_swap_names_swap_once() {
     assert_eq!(server.sql("SELECT id FROM ddl_swap.a").await.unwrap(), "2\n");
 }
 
+/// As a crash between the first line of the books and the statement, or its answer, leaves it.
+async fn pretend_interrupted(server: &Server, changefeed: &str, before: &str) {
+    let back = format!(
+        "UPDATE tidb_cdc.tidegate_ddl_v2 SET finished = 0, fingerprint = '{before}' WHERE changefeed = \
+         'default/{changefeed}'"
+    );
+    server.sql(&back).await.unwrap();
+}
+
+/// The fingerprint that the books would hold before `ddl`.
+async fn print_of(server: &Server, ddl: &DdlEvent) -> String {
+    let (mut conn, _) = session::open(&config(server)).await.unwrap();
+    let print = fingerprint(&mut conn, ddl, Depth::Content).await.unwrap();
+    assert!(print.decisive);
+    format!("{:016x}", print.hash)
+}
+
+/// Both tables look the same before and after: an unfinished exchange was once taken for one that had not run, and was
+/// undone by the next try.
+#[tokio::test]
+async fn a_partition_that_was_exchanged_before_a_crash_is_not_exchanged_back() {
+    let tables = "CREATE TABLE t (id INT PRIMARY KEY) PARTITION BY RANGE (id) (PARTITION p VALUES LESS THAN (9)); \
+                  INSERT INTO t VALUES (1); CREATE TABLE u (id INT PRIMARY KEY); INSERT INTO u VALUES (2)";
+    let server = schema("ddl_exchange", tables).await;
+    let query = "ALTER TABLE t EXCHANGE PARTITION p WITH TABLE u";
+    let exchange = ddl(10, DdlKind::ExchangePartition, "ddl_exchange", &["t", "u"], query);
+    let before = print_of(server, &exchange).await;
+    let sink = open(server, "ddl-exchange").await;
+    for _ in 0..2 {
+        sink.write_ddl(Arc::clone(&exchange)).await.unwrap();
+        assert_eq!(server.sql("SELECT id FROM ddl_exchange.t").await.unwrap(), "2\n");
+        // It ran, and the answer was lost.
+        pretend_interrupted(server, "ddl-exchange", &before).await;
+    }
+    // It did not run.
+    server.sql(&format!("USE ddl_exchange; {query}")).await.unwrap();
+    sink.write_ddl(exchange).await.unwrap();
+    assert_eq!(server.sql("SELECT id FROM ddl_exchange.t").await.unwrap(), "2\n");
+}
+
+/// As the exchange above: same shape, made in the same second.
+#[tokio::test]
+async fn twins_that_swap_names_swap_once() {
+    let tables = "CREATE TABLE a (id INT PRIMARY KEY); CREATE TABLE b LIKE a; INSERT INTO a VALUES (1); \
+                  INSERT INTO b VALUES (2)";
+    let server = schema("ddl_twins", tables).await;
+    let query = "RENAME TABLE a TO c, b TO a, c TO b";
+    let swap = ddl(
+        10,
+        DdlKind::RenameTable,
+        "ddl_twins",
+        &["a>c", "b>a", "c>b"],
+        query,
+    );
+    let before = print_of(server, &swap).await;
+    let sink = open(server, "ddl-twins").await;
+    for _ in 0..2 {
+        sink.write_ddl(Arc::clone(&swap)).await.unwrap();
+        assert_eq!(server.sql("SELECT id FROM ddl_twins.a").await.unwrap(), "2\n");
+        pretend_interrupted(server, "ddl-twins", &before).await;
+    }
+}
+
+/// The record of a refused change was once left unfinished: the first change of the table by somebody else then looked
+/// like its effect, and it never ran.
+#[tokio::test]
+async fn a_refused_change_runs_once_the_reason_is_gone() {
+    let server = schema("ddl_retry", "CREATE TABLE t (id INT PRIMARY KEY, v INT)").await;
+    let sink = open(server, "ddl-retry").await;
+    let query = "ALTER TABLE t ADD INDEX a (w)";
+    let add = ddl(10, DdlKind::CreateIndex, "ddl_retry", &["t"], query);
+    let refused = sink.write_ddl(Arc::clone(&add)).await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::ExecDDLFailed);
+    server
+        .sql("ALTER TABLE ddl_retry.t ADD COLUMN w INT")
+        .await
+        .unwrap();
+    sink.write_ddl(add).await.unwrap();
+    assert_eq!(indexes(server, "ddl_retry").await, "a PRIMARY ");
+}
+
+/// Nothing of a table that was emptied tells that it was: a changefeed that went back once skipped the statement.
+#[tokio::test]
+async fn a_table_is_emptied_again_when_the_changefeed_goes_back() {
+    let server = schema("ddl_empty", "CREATE TABLE t (id INT PRIMARY KEY)").await;
+    let truncate = ddl(
+        10,
+        DdlKind::TruncateTable,
+        "ddl_empty",
+        &["t"],
+        "TRUNCATE TABLE t",
+    );
+    let sink = open(server, "ddl-empty").await;
+    for _ in 0..2 {
+        server.sql("INSERT INTO ddl_empty.t VALUES (1)").await.unwrap();
+        sink.write_ddl(Arc::clone(&truncate)).await.unwrap();
+        assert_eq!(server.sql("SELECT * FROM ddl_empty.t").await.unwrap(), "");
+    }
+}
+
+/// What an earlier history left in the books says nothing about this one.
+#[tokio::test]
+async fn a_record_of_an_earlier_history_does_not_count() {
+    let server = schema("ddl_history", "CREATE TABLE t (id INT PRIMARY KEY, v INT)").await;
+    let query = "ALTER TABLE t ADD INDEX (v)";
+    let add = ddl(10, DdlKind::CreateIndex, "ddl_history", &["t"], query);
+    for incarnation in ["1", "2", "2"] {
+        let mut feed = feed("ddl-history", Ts::ZERO);
+        incarnation.clone_into(&mut feed.incarnation);
+        let sink = MysqlSink::open(config(server), feed).await.unwrap();
+        sink.write_ddl(Arc::clone(&add)).await.unwrap();
+    }
+    assert_eq!(indexes(server, "ddl_history").await, "PRIMARY v v_2 ");
+}
+
 #[tokio::test]
 async fn the_session_of_the_upstream_is_imitated() {
     let server = schema("ddl_session", "").await;
@@ -222,6 +345,29 @@ async fn the_session_of_the_upstream_is_imitated() {
         .await
         .unwrap();
     assert_eq!(row, "2024-07-01 10:00:00\tNULL\t2024-07-01 10:00:00\n");
+}
+
+/// A schema made without a character set once got the downstream's default: characters it lacks became question marks.
+#[tokio::test]
+async fn a_schema_gets_the_default_of_the_upstream() {
+    let server = server().await;
+    let sink = open(server, "ddl-collation").await;
+    for (ts, collation, expect) in [
+        (10, "latin2_czech_cs", "latin2_czech_cs"),
+        // Unknown here: the character set counts.
+        (12, "utf8mb4_0900_ai_ci", "utf8mb4_general_ci"),
+        (14, "utf8mb3_unknown_ci", "utf8mb3_general_ci"),
+    ] {
+        let query = "CREATE OR REPLACE DATABASE ddl_collation";
+        let mut create = (*ddl(ts, DdlKind::CreateSchema, "ddl_collation", &[], query)).clone();
+        create.session.server_collation = Some(collation.into());
+        sink.write_ddl(Arc::new(create)).await.unwrap();
+        let found = server
+            .sql("SELECT DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'ddl_collation'")
+            .await
+            .unwrap();
+        assert_eq!(found.trim(), expect);
+    }
 }
 
 #[tokio::test]

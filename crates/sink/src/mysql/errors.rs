@@ -8,7 +8,7 @@ use tidegate_model::{CdcError, ErrorCode};
 pub(crate) enum DmlFault {
     /// A unique value is taken: the downstream has seen the row, or holds another one.
     Duplicate,
-    /// Table or database are missing: no use to try again.
+    /// Table or database are missing, or a row is too large: no use to try again.
     Final,
     /// Deadlocks, lost connections, full disks: try again.
     Transient,
@@ -33,14 +33,77 @@ pub(crate) fn server_code(error: &Error) -> Option<u16> {
     }
 }
 
-/// Sorts an error of a transaction of rows (the original's lists).
-pub(crate) fn dml_fault(error: &Error) -> DmlFault {
-    match server_code(error) {
-        Some(1062) => DmlFault::Duplicate,
-        // No such table, no such database.
-        Some(1146 | 1049) => DmlFault::Final,
-        _ => DmlFault::Transient,
+/// Why a try to write rows failed.
+#[derive(Debug)]
+pub(crate) enum DmlError {
+    /// No session could be opened.
+    Open(CdcError),
+    /// What the server or the connection said.
+    Sql(Error),
+    /// One row makes a statement that the server does not take.
+    TooLarge { bytes: usize, bytes_max: usize },
+}
+
+impl From<Error> for DmlError {
+    fn from(error: Error) -> Self {
+        DmlError::Sql(error)
     }
+}
+
+impl DmlError {
+    /// The server's error number; `None` when it is not the server that refused.
+    pub(crate) fn code(&self) -> Option<u16> {
+        match self {
+            DmlError::Sql(error) => server_code(error),
+            DmlError::Open(_) | DmlError::TooLarge { .. } => None,
+        }
+    }
+
+    /// What to do about it (the original's lists).
+    pub(crate) fn fault(&self) -> DmlFault {
+        match (self, self.code()) {
+            (_, Some(1062)) => DmlFault::Duplicate,
+            // No such table, no such database.
+            (DmlError::TooLarge { .. }, _) | (_, Some(1146 | 1049)) => DmlFault::Final,
+            _ => DmlFault::Transient,
+        }
+    }
+
+    /// In the taxonomy.
+    pub(crate) fn into_cdc(self) -> CdcError {
+        let (error, fault) = match (self.fault(), self) {
+            (_, DmlError::Open(error)) => return error,
+            (_, DmlError::TooLarge { bytes, bytes_max }) => return too_large(bytes, bytes_max),
+            (fault, DmlError::Sql(error)) => (error, fault),
+        };
+        let (code, message) = match fault {
+            DmlFault::Duplicate => (
+                ErrorCode::MySQLDuplicateEntry,
+                "a unique value is already taken downstream",
+            ),
+            DmlFault::Final => (
+                ErrorCode::MySQLTxnError,
+                "the downstream lacks a table of the changefeed; create it or leave it out by a filter rule",
+            ),
+            DmlFault::Transient if server_code(&error).is_none() => {
+                (ErrorCode::MySQLTxnError, "lost the connection to the downstream")
+            }
+            DmlFault::Transient => (ErrorCode::MySQLTxnError, "the downstream refused a transaction"),
+        };
+        CdcError::new(code, message).with_source(error)
+    }
+}
+
+fn too_large(bytes: usize, bytes_max: usize) -> CdcError {
+    // What is asked for is a power of two with room for the row to grow.
+    let enough = bytes.saturating_add(bytes / 8).next_power_of_two().min(1 << 30);
+    CdcError::new(
+        ErrorCode::MySQLTxnError,
+        format_args!(
+            "one row needs a statement of {bytes} bytes, but the downstream's max_allowed_packet is {bytes_max}: \
+             SET GLOBAL max_allowed_packet = {enough}, and write it to the server's configuration"
+        ),
+    )
 }
 
 /// Sorts an error of a schema change (the original's lists).
@@ -58,25 +121,6 @@ pub(crate) fn ddl_fault(error: &Error) -> DdlFault {
         ) => DdlFault::Final,
         _ => DdlFault::Transient,
     }
-}
-
-/// A failed transaction of rows in the taxonomy.
-pub(crate) fn dml_error(error: Error) -> CdcError {
-    let (code, message) = match dml_fault(&error) {
-        DmlFault::Duplicate => (
-            ErrorCode::MySQLDuplicateEntry,
-            "a unique value is already taken downstream",
-        ),
-        DmlFault::Final => (
-            ErrorCode::MySQLTxnError,
-            "the downstream lacks a table of the changefeed; create it or leave it out by a filter rule",
-        ),
-        DmlFault::Transient if server_code(&error).is_none() => {
-            (ErrorCode::MySQLTxnError, "lost the connection to the downstream")
-        }
-        DmlFault::Transient => (ErrorCode::MySQLTxnError, "the downstream refused a transaction"),
-    };
-    CdcError::new(code, message).with_source(error)
 }
 
 /// A failed query of our own in the taxonomy. `doing` says what failed.

@@ -11,28 +11,98 @@ use super::session::column;
 const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0100_0000_01b3;
 
+/// What a fingerprint looks at.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Depth {
+    /// Definitions.
+    Shape,
+    /// Rows too, where definitions do not tell before from after.
+    Content,
+}
+
+/// A fingerprint.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Print {
+    /// Stored, so its making must never change.
+    pub(crate) hash: u64,
+    /// Whether the schema change would certainly give another one. `false` only where the server does not sum up rows.
+    pub(crate) decisive: bool,
+}
+
 /// A hash over the definitions of everything that `ddl` touches, under old and new names, as they are now. A schema
 /// change that has an effect changes it; one that has none may be repeated.
 ///
-/// For renames it holds the times of creation too, because tables of the same shape may swap names.
-pub(crate) async fn fingerprint(conn: &mut Conn, ddl: &DdlEvent) -> Result<u64, Error> {
-    let mut hash = Hash(FNV_OFFSET);
+/// For renames it holds the times of creation too, because tables of the same shape may swap names. Where those are the
+/// same, and for partitions that are exchanged, [`Depth::Content`] adds the checksum of the rows: the server reads all
+/// of the table for it.
+pub(crate) async fn fingerprint(conn: &mut Conn, ddl: &DdlEvent, depth: Depth) -> Result<Print, Error> {
+    let mut hash = Hash::new();
     if let Some(schema) = &ddl.target_schema {
         let mut query = b"SHOW CREATE DATABASE ".to_vec();
         push_ident(&mut query, schema);
         hash.add(&definition(conn, query).await?);
     }
+    let mut times = Vec::new();
     for table in &ddl.tables {
         for name in table.old_name.iter().chain([&table.name]) {
             let mut query = b"SHOW CREATE TABLE ".to_vec();
             push_table(&mut query, name);
-            hash.add(&without_counter(&definition(conn, query).await?));
+            let definition = definition(conn, query).await?;
+            hash.add(&without_counter(&definition));
             if ddl.kind == DdlKind::RenameTable {
-                hash.add(&creation_time(conn, name).await?);
+                let time = creation_time(conn, name).await?;
+                hash.add(&time);
+                if !definition.is_empty() && !times.iter().any(|(known, _)| *known == name) {
+                    times.push((name, time));
+                }
             }
         }
     }
-    Ok(hash.0)
+    let contents = match (depth, ddl.kind) {
+        (Depth::Shape, _) => Vec::new(),
+        // The plain table, named last: the partition gets what it holds, and the other way round.
+        (_, DdlKind::ExchangePartition) => ddl.tables.last().iter().map(|table| &table.name).collect(),
+        (_, DdlKind::RenameTable) if swaps(ddl) && !all_differ(&times) => {
+            times.iter().map(|(name, _)| *name).collect()
+        }
+        _ => Vec::new(),
+    };
+    let mut decisive = true;
+    for name in contents {
+        match checksum(conn, name).await? {
+            Some(sum) => hash.add(&sum),
+            None => decisive = false,
+        }
+    }
+    Ok(Print {
+        hash: hash.0,
+        decisive,
+    })
+}
+
+/// Whether the names are the same before and after a rename.
+fn swaps(ddl: &DdlEvent) -> bool {
+    let is_new = |name: &TableName| ddl.tables.iter().any(|table| table.name == *name);
+    ddl.tables
+        .iter()
+        .all(|table| table.old_name.as_ref().is_some_and(is_new))
+}
+
+fn all_differ(times: &[(&TableName, String)]) -> bool {
+    let same =
+        |(i, (_, time)): (usize, &(&TableName, String))| times[..i].iter().any(|(_, other)| other == time);
+    !times.iter().enumerate().any(same)
+}
+
+/// The sum over the rows of a table; `None` where the server does not tell.
+async fn checksum(conn: &mut Conn, name: &TableName) -> Result<Option<String>, Error> {
+    let mut query = b"CHECKSUM TABLE ".to_vec();
+    push_table(&mut query, name);
+    match conn.query_first::<Row, _>(query).await {
+        Ok(row) => Ok(column(row.as_ref(), 1)),
+        Err(error) if server_code(&error).is_some() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether a table or view of that name exists.
@@ -78,11 +148,20 @@ fn without_counter(definition: &str) -> String {
     }
 }
 
-/// FNV-1a. Stored, so it must never change.
-struct Hash(u64);
+/// FNV-1a.
+pub(crate) struct Hash(u64);
 
 impl Hash {
-    fn add(&mut self, text: &str) {
+    pub(crate) fn new() -> Self {
+        Hash(FNV_OFFSET)
+    }
+
+    pub(crate) fn value(&self) -> u64 {
+        self.0
+    }
+
+    /// Adds a text and its end.
+    pub(crate) fn add(&mut self, text: &str) {
         for byte in text.bytes().chain([0]) {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(FNV_PRIME);
         }

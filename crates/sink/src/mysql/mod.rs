@@ -11,6 +11,7 @@ mod chunk;
 mod config;
 mod ddl;
 mod errors;
+mod fence;
 mod fingerprint;
 mod metrics;
 mod mysql_sink;
@@ -30,7 +31,9 @@ pub(crate) async fn open(spec: &SinkSpec, replicate_ts: Ts) -> Result<MysqlSink>
     let feed = Feed {
         changefeed: spec.changefeed.clone(),
         cluster_id: spec.cluster_id.clone(),
+        incarnation: spec.incarnation.clone(),
         replicate_ts,
+        on_trouble: spec.on_trouble.clone(),
     };
     MysqlSink::open(settings::read(spec)?, feed).await
 }

@@ -12,9 +12,11 @@ use super::applier::Applier;
 use super::builder::{Builder, Input, Limits};
 use super::config::MysqlConfig;
 use super::ddl::DdlRunner;
+use super::fence::Fence;
 use super::metrics::MysqlMetrics;
 use super::script::{Script, ScriptOptions};
 use super::session;
+use crate::opener::OnTrouble;
 use crate::sink::{BoxFut, EventSink};
 
 /// Batches that may wait in front of the builder; the engine's memory quota bounds their bytes.
@@ -33,8 +35,11 @@ const TEXT_BYTES_MIN: usize = 512;
 pub(crate) struct Feed {
     pub(crate) changefeed: tidegate_model::ChangefeedId,
     pub(crate) cluster_id: String,
+    /// Names the history that is replayed: see [`crate::SinkSpec::incarnation`].
+    pub(crate) incarnation: String,
     /// Rows up to here may have been written before.
     pub(crate) replicate_ts: Ts,
+    pub(crate) on_trouble: OnTrouble,
 }
 
 /// Writes rows and schema changes to a MySQL-compatible server.
@@ -68,7 +73,11 @@ impl MysqlSink {
     /// Connects and starts the tasks.
     pub(crate) async fn open(config: MysqlConfig, feed: Feed) -> Result<Self> {
         let metrics = MysqlMetrics::of(&feed.changefeed);
-        let (conn, facts) = session::open(&config).await?;
+        let fence = Fence::new(&feed);
+        let (mut conn, facts) = session::open(&config).await?;
+        fence.clear(&mut conn).await?;
+        // The answer to a farewell is of no interest.
+        drop(conn.disconnect().await);
         let options = ScriptOptions {
             flavour: facts.flavour,
             merge_rows: config.batch_dml,
@@ -86,7 +95,13 @@ impl MysqlSink {
         let (chunks_in, mut chunks) = mpsc::channel(CHUNK_QUEUE);
         let failure = Arc::new(Failure::default());
         let builder = Builder::new(limits, Script::new(options), chunks_in);
-        let applier = Applier::new(config.clone(), conn, Script::new(options), metrics.clone());
+        let applier = Applier::new(
+            config.clone(),
+            fence.clone(),
+            feed.on_trouble.clone(),
+            Script::new(options),
+            metrics.clone(),
+        );
         let mut tasks = JoinSet::new();
         // The receivers outlive the notes, so that whoever finds a queue closed finds the reason too.
         tasks.spawn({
@@ -101,7 +116,7 @@ impl MysqlSink {
             input,
             failure,
             tasks: AsyncMutex::new(tasks),
-            ddl: DdlRunner::new(config, facts, feed, metrics),
+            ddl: DdlRunner::new(config, facts, (feed, fence), metrics),
         })
     }
 

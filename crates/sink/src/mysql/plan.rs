@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidegate_model::{CdcError, Datum, ErrorCode, Generated, Image, Result, TableInfo};
 use tidegate_mysql::Flavour;
-use tidegate_mysql::sql::{push_hex, push_ident, push_literal, push_table};
+use tidegate_mysql::sql::{push_binary, push_ident, push_literal, push_table};
 
 /// Fixed parts of the statements of a table.
 pub(crate) struct TablePlan {
@@ -159,6 +159,11 @@ impl TablePlan {
         if self.key.len() == 1 { b"," } else { b" OR " }
     }
 
+    /// Most bytes that end a statement.
+    pub(crate) fn tail_len(&self) -> usize {
+        self.upsert_tail.len().max(" LIMIT 1".len())
+    }
+
     /// Ends a DELETE.
     pub(crate) fn push_delete_tail(&self, out: &mut Vec<u8>) {
         if !self.keyed {
@@ -200,7 +205,7 @@ impl TablePlan {
                 out.extend_from_slice(b"CAST(CONVERT(");
                 out.extend_from_slice(&self.names[index]);
                 out.extend_from_slice(b" USING utf8mb4) AS BINARY)=");
-                push_hex(out, bytes);
+                push_binary(out, bytes);
             }
             Datum::Json(_) if self.flavour == Flavour::MySql => {
                 out.extend_from_slice(&self.names[index]);
@@ -213,7 +218,7 @@ impl TablePlan {
                 out.extend_from_slice(b"CAST(");
                 out.extend_from_slice(&self.names[index]);
                 out.extend_from_slice(b" AS BINARY)=");
-                push_hex(out, bytes);
+                push_binary(out, bytes);
             }
             _ => self.push_equal(out, index, value),
         }

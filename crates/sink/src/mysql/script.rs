@@ -15,7 +15,7 @@ use super::plan::TablePlan;
 
 /// Rows in one statement at most: long IN lists and value lists gain nothing beyond.
 const STATEMENT_ROWS_MAX: usize = 512;
-/// Bytes after which a statement ends at the next row.
+/// Bytes of a statement of several rows; less when a round trip takes less.
 const STATEMENT_BYTES_MAX: usize = 1 << 20;
 
 /// Tables whose preparations are kept from one transaction to the next.
@@ -99,14 +99,17 @@ impl Script {
     /// `PartialRowImage` when a value that is needed is missing.
     pub(crate) fn push(&mut self, block: &RowBlock, rows: Range<usize>, form: Form) -> Result<()> {
         let index = self.table(block.table());
-        let merge_rows = self.options.merge_rows;
+        let merge = Merge {
+            rows: self.options.merge_rows,
+            bytes_max: STATEMENT_BYTES_MAX.min(self.options.text_bytes_max),
+        };
         let script = &mut self.tables[index];
         if script.text.is_empty() {
             self.touched.push(index);
         }
         let before = script.text.len();
         for row in rows {
-            script.push(block.row(row), form, merge_rows)?;
+            script.push(block.row(row), form, merge)?;
         }
         self.bytes += script.text.len() - before;
         Ok(())
@@ -163,14 +166,21 @@ impl Script {
     }
 }
 
+/// When rows share a statement.
+#[derive(Copy, Clone)]
+struct Merge {
+    rows: bool,
+    bytes_max: usize,
+}
+
 impl TableScript {
-    fn push(&mut self, row: Row<'_>, form: Form, merge: bool) -> Result<()> {
+    fn push(&mut self, row: Row<'_>, form: Form, merge: Merge) -> Result<()> {
         match (row.before(), row.after(), form) {
             (None, Some(after), Form::Plain) => self.values(Kind::Insert, after, merge),
             (None, Some(after), Form::Safe) => self.values(Kind::Replace, after, merge),
             (Some(before), None, _) => self.delete(before, merge),
             (Some(before), Some(after), Form::Plain) => {
-                if merge && self.plan.upserts() && self.plan.same_key(before, after) {
+                if merge.rows && self.plan.upserts() && self.plan.same_key(before, after) {
                     self.values(Kind::Upsert, after, merge)
                 } else {
                     self.update(before, after)
@@ -187,29 +197,52 @@ impl TableScript {
         }
     }
 
-    fn values(&mut self, kind: Kind, image: Image<'_>, merge: bool) -> Result<()> {
-        if self.continues(kind, merge) {
+    fn values(&mut self, kind: Kind, image: Image<'_>, merge: Merge) -> Result<()> {
+        let end = self.text.len();
+        let joins = merge.rows && self.continues(kind);
+        if joins {
             self.text.push(b',');
         } else {
             self.start(kind);
-            let verb = if kind == Kind::Replace {
-                "REPLACE"
-            } else {
-                "INSERT"
-            };
-            self.plan.push_insert_head(&mut self.text, verb);
         }
-        self.plan.push_values(&mut self.text, image)
+        let row = self.text.len();
+        self.plan.push_values(&mut self.text, image)?;
+        if joins {
+            self.split(kind, end, row, merge.bytes_max);
+        }
+        Ok(())
     }
 
-    fn delete(&mut self, before: Image<'_>, merge: bool) -> Result<()> {
-        if self.continues(Kind::Delete, merge && self.plan.keyed()) {
+    fn delete(&mut self, before: Image<'_>, merge: Merge) -> Result<()> {
+        let end = self.text.len();
+        let joins = merge.rows && self.plan.keyed() && self.continues(Kind::Delete);
+        if joins {
             self.text.extend_from_slice(self.plan.delete_separator());
         } else {
             self.start(Kind::Delete);
-            self.plan.push_delete_head(&mut self.text);
         }
-        self.plan.push_delete_row(&mut self.text, before)
+        let row = self.text.len();
+        self.plan.push_delete_row(&mut self.text, before)?;
+        if joins {
+            self.split(Kind::Delete, end, row, merge.bytes_max);
+        }
+        Ok(())
+    }
+
+    /// Moves the row that has just joined the open statement, and stands at `row`, to a statement of its own if it made
+    /// this one too large. The statement ended at `end` before.
+    fn split(&mut self, kind: Kind, end: usize, row: usize, bytes_max: usize) {
+        let Some(open) = &mut self.open else {
+            return;
+        };
+        if self.text.len() - open.start + self.plan.tail_len() <= bytes_max {
+            return;
+        }
+        open.rows -= 1;
+        let moved = self.text.split_off(row);
+        self.text.truncate(end);
+        self.start(kind);
+        self.text.extend_from_slice(&moved);
     }
 
     fn update(&mut self, before: Image<'_>, after: Image<'_>) -> Result<()> {
@@ -223,15 +256,9 @@ impl TableScript {
     }
 
     /// Whether the next row of this kind belongs to the open statement; counts it if so.
-    fn continues(&mut self, kind: Kind, merge: bool) -> bool {
-        let len = self.text.len();
+    fn continues(&mut self, kind: Kind) -> bool {
         match &mut self.open {
-            Some(open)
-                if merge
-                    && open.kind == kind
-                    && open.rows < STATEMENT_ROWS_MAX
-                    && len - open.start < STATEMENT_BYTES_MAX =>
-            {
+            Some(open) if open.kind == kind && open.rows < STATEMENT_ROWS_MAX => {
                 open.rows += 1;
                 true
             }
@@ -246,6 +273,11 @@ impl TableScript {
             start: self.text.len(),
             rows: 1,
         });
+        match kind {
+            Kind::Insert | Kind::Upsert => self.plan.push_insert_head(&mut self.text, "INSERT"),
+            Kind::Replace => self.plan.push_insert_head(&mut self.text, "REPLACE"),
+            Kind::Delete => self.plan.push_delete_head(&mut self.text),
+        }
     }
 
     fn close(&mut self) {

@@ -141,7 +141,7 @@ fn without_a_key_one_identical_row_is_meant() {
         &[&[Datum::Int(1), text("x"), Datum::Int(1), text("y")]],
     );
     let (first, second) = (
-        "DELETE FROM `s`.`t` WHERE (`a` IS NULL AND CAST(CONVERT(`b` USING utf8mb4) AS BINARY)=x'78') LIMIT 1",
+        "DELETE FROM `s`.`t` WHERE (`a` IS NULL AND CAST(CONVERT(`b` USING utf8mb4) AS BINARY)=_binary'x') LIMIT 1",
         "DELETE FROM `s`.`t` WHERE (`a`=1 AND `b` IS NULL) LIMIT 1",
     );
     check(
@@ -154,7 +154,7 @@ fn without_a_key_one_identical_row_is_meant() {
         &[update],
         &[
             "BEGIN",
-            "DELETE FROM `s`.`t` WHERE (`a`=1 AND CAST(CONVERT(`b` USING utf8mb4) AS BINARY)=x'78') LIMIT 1",
+            "DELETE FROM `s`.`t` WHERE (`a`=1 AND CAST(CONVERT(`b` USING utf8mb4) AS BINARY)=_binary'x') LIMIT 1",
             "REPLACE INTO `s`.`t` (`a`,`b`) VALUES (1,'y')",
             "COMMIT",
         ],
@@ -234,6 +234,43 @@ fn a_round_trip_has_a_size() {
     assert!(texts.iter().all(|text| text.len() <= 100), "{texts:?}");
     assert_eq!(texts.join(";").matches("INSERT").count(), 5);
     assert!(texts[0].starts_with("BEGIN;") && texts.last().unwrap().ends_with(";COMMIT"));
+}
+
+/// A statement that two rows made larger than the server takes could never be sent.
+#[test]
+fn a_row_that_makes_a_statement_too_large_gets_one_of_its_own() {
+    let t = pairs("s", "t");
+    let small = ScriptOptions {
+        text_bytes_max: 200,
+        ..OPTIONS
+    };
+    let long = "x".repeat(190);
+    for form in [Form::Plain, Form::Safe] {
+        let rows = [
+            inserted(&t, 1, "a"),
+            inserted(&t, 2, &long),
+            inserted(&t, 3, "c"),
+            deleted(&t, 1, "a"),
+        ];
+        let texts = texts(small, form, &rows);
+        let with_long = texts.iter().find(|text| text.contains(&long)).unwrap();
+        assert_eq!(with_long.matches("),(").count(), 0, "{with_long}");
+        assert_eq!(texts.join(";").matches("INTO").count(), 3);
+    }
+    let keys: Vec<String> = (0..100).map(|_| "y".repeat(40)).collect();
+    let by_text = table(
+        "s",
+        "k",
+        vec![column("k", ColumnType::VarChar { chars: 40 })],
+        &[0],
+    );
+    let rows: Vec<_> = keys
+        .iter()
+        .map(|key| block(&by_text, RowOp::Delete, &[&[text(key)]]))
+        .collect();
+    let texts = texts(small, Form::Plain, &rows);
+    assert!(texts.iter().all(|text| text.len() <= 200), "{texts:?}");
+    assert_eq!(texts.join(";").matches("yyy'").count(), 100);
 }
 
 #[test]

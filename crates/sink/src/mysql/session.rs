@@ -8,7 +8,7 @@ use mysql_async::prelude::{FromValue, Queryable};
 use mysql_async::{Conn, Error, Row};
 use tidegate_model::{CdcError, ErrorCode, Result};
 use tidegate_mysql::{ConnectOptions, Flavour, connect};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
 use super::config::{MysqlConfig, TidbTxnMode};
 use super::errors::{query_error, server_code, timed_out};
@@ -19,9 +19,6 @@ pub(crate) const SQL_MODE: &str =
     "IGNORE_SPACE,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION";
 /// Time allowed for the statements that prepare a session.
 const SETUP_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the statement of a lost session may go on.
-const LOST_SESSION_TIMEOUT: Duration = Duration::from_secs(60);
-const LOST_SESSION_POLL: Duration = Duration::from_millis(100);
 
 /// What the sink needs to know about the downstream server.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,9 +35,8 @@ pub(crate) struct Facts {
 /// `MySQLConnectionError`, `MySQLInvalidConfig` when the server demands or lacks TLS.
 pub(crate) async fn open(config: &MysqlConfig) -> Result<(Conn, Facts)> {
     let mut conn = log_in(&config.connect).await?;
-    let prepared = timeout(SETUP_TIMEOUT, prepare(&mut conn, config)).await;
-    let facts = prepared
-        .unwrap_or_else(|_elapsed| Err(timed_out()))
+    let facts = within(SETUP_TIMEOUT, prepare(&mut conn, config))
+        .await
         .map_err(|error| {
             let message = format!("cannot prepare a session on {}", config.connect.address());
             CdcError::new(ErrorCode::MySQLConnectionError, message).with_source(error)
@@ -124,6 +120,25 @@ async fn prepare(conn: &mut Conn, config: &MysqlConfig) -> Result<Facts, Error> 
     Ok(facts)
 }
 
+/// Runs the statements of one text. Each of them may take as long as `limit`.
+///
+/// # Errors
+/// What the server says, or a time-out: then the session is of no further use.
+pub(crate) async fn run(conn: &mut Conn, text: &[u8], limit: Duration) -> Result<(), Error> {
+    let mut results = within(limit, conn.query_iter(text)).await?;
+    while !results.is_empty() {
+        within(limit, results.for_each(drop)).await?;
+    }
+    // An error of a later statement waits here.
+    within(limit, results.drop_result()).await
+}
+
+async fn within<T>(limit: Duration, step: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(limit, step)
+        .await
+        .unwrap_or_else(|_elapsed| Err(timed_out()))
+}
+
 /// One column of an answer; `None` when it is missing, NULL or of another type.
 pub(crate) fn column<T: FromValue>(row: Option<&Row>, index: usize) -> Option<T> {
     row?.get_opt(index)?.ok()
@@ -145,24 +160,6 @@ async fn prepare_tidb(conn: &mut Conn, mode: TidbTxnMode) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// Waits until the session `id`, which was lost, no longer runs a statement: it must not write after its successor.
-///
-/// # Errors
-/// A time-out when it still runs after a minute, or what the server says.
-pub(crate) async fn wait_for_end(conn: &mut Conn, id: u32) -> Result<(), Error> {
-    let deadline = Instant::now() + LOST_SESSION_TIMEOUT;
-    let query = format!("SELECT COMMAND FROM information_schema.PROCESSLIST WHERE ID = {id}");
-    loop {
-        let row: Option<Row> = conn.query_first(query.as_str()).await?;
-        let command: Option<String> = column(row.as_ref(), 0);
-        match command.as_deref() {
-            None | Some("Sleep") => return Ok(()),
-            Some(_) if Instant::now() >= deadline => return Err(timed_out()),
-            Some(_) => sleep(LOST_SESSION_POLL).await,
-        }
-    }
 }
 
 /// Connects and tries what does no harm.

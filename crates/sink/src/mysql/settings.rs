@@ -7,7 +7,7 @@ use tidegate_api::{MysqlConfig as Members, SinkUri};
 use tidegate_model::{ErrorCode, Result};
 use tidegate_mysql::{ConnectOptions, TlsMode, TlsOptions};
 
-use super::config::{Atomicity, MysqlConfig, TidbTxnMode};
+use super::config::{Atomicity, MysqlConfig, TidbTxnMode, WORKERS_MAX};
 use crate::opener::SinkSpec;
 use crate::settings::{Settings, not_supported};
 
@@ -17,7 +17,7 @@ const DEFAULT_PORT: u16 = 4000;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
 /// What the original adds to the write time-out for a whole statement.
 const STATEMENT_EXTRA: Duration = Duration::from_secs(5);
-const ROUND_TRIP_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+const STATEMENT_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 const PARAMETERS: [&str; 18] = [
     "worker-count",
     "max-txn-row",
@@ -56,7 +56,7 @@ pub(crate) fn read(spec: &SinkSpec) -> Result<MysqlConfig> {
     let absent = Members::default();
     let members = spec.config.sink.mysql_config.as_ref().unwrap_or(&absent);
     settings.only(&PARAMETERS)?;
-    settings.number("worker-count", members.worker_count, 16, 1..=1024)?;
+    settings.number("worker-count", members.worker_count, 16, 1..=WORKERS_MAX.into())?;
     settings.number(
         "max-multi-update-row",
         members.max_multi_update_row_count,
@@ -90,9 +90,9 @@ pub(crate) fn read(spec: &SinkSpec) -> Result<MysqlConfig> {
             "transaction-atomicity",
             spec.config.sink.transaction_atomicity.as_deref(),
         )),
-        round_trip_timeout: read_timeout
+        statement_timeout: read_timeout
             .min(write_timeout + STATEMENT_EXTRA)
-            .max(ROUND_TRIP_TIMEOUT_MIN),
+            .max(STATEMENT_TIMEOUT_MIN),
         tidb_txn_mode: match settings.text("tidb-txn-mode", members.tidb_txn_mode.as_deref()) {
             // Any other value means the default, as in the original.
             Some("pessimistic") => TidbTxnMode::Pessimistic,
@@ -193,10 +193,12 @@ mod tests {
         SinkSpec {
             changefeed: ChangefeedId::new("default", "settings"),
             cluster_id: "default".to_owned(),
+            incarnation: "1".to_owned(),
             uri: SinkUri::parse(uri).unwrap(),
             config: ReplicaConfig::default(),
             replicate_ts: Ts::ZERO,
             time_zone: TimeZone::UTC,
+            on_trouble: crate::OnTrouble::default(),
         }
     }
 
@@ -210,7 +212,7 @@ mod tests {
         assert_eq!(config.connect.tls.mode, TlsMode::Preferred);
         assert_eq!(config.max_txn_row, 256);
         assert!(config.batch_dml && config.multi_stmt && !config.safe_mode);
-        assert_eq!(config.round_trip_timeout, Duration::from_secs(120));
+        assert_eq!(config.statement_timeout, Duration::from_secs(120));
         assert_eq!(config.ddl_zone.as_deref(), Some("UTC"));
         assert_eq!(config.atomicity, Atomicity::None);
     }
@@ -231,7 +233,7 @@ mod tests {
         assert!(config.safe_mode && !config.batch_dml);
         assert_eq!(config.connect.password, "p@w");
         assert_eq!(config.connect.tls.mode, TlsMode::VerifyIdentity);
-        assert_eq!(config.round_trip_timeout, Duration::from_secs(10));
+        assert_eq!(config.statement_timeout, Duration::from_secs(10));
         assert_eq!(config.ddl_zone, None);
     }
 

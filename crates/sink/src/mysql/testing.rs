@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 
 use super::config::{Atomicity, MysqlConfig, TidbTxnMode};
 use super::mysql_sink::{Feed, MysqlSink};
+use crate::OnTrouble;
 
 pub(crate) fn column(name: &str, ty: ColumnType) -> ColumnInfo {
     ColumnInfo {
@@ -163,7 +164,7 @@ pub(crate) fn config(server: &Server) -> MysqlConfig {
         batch_dml: true,
         multi_stmt: true,
         atomicity: Atomicity::None,
-        round_trip_timeout: Duration::from_secs(60),
+        statement_timeout: Duration::from_secs(60),
         tidb_txn_mode: TidbTxnMode::Optimistic,
         ddl_zone: None,
     }
@@ -174,7 +175,9 @@ pub(crate) fn feed(name: &str, replicate_ts: Ts) -> Feed {
     Feed {
         changefeed: ChangefeedId::new("default", name),
         cluster_id: "tests".to_owned(),
+        incarnation: "1".to_owned(),
         replicate_ts,
+        on_trouble: OnTrouble::default(),
     }
 }
 

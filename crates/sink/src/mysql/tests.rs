@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_mariadb::{Server, ServerOptions};
-use tidegate_model::{ColumnType, Datum, ErrorCode, RowBlock, RowOp, TableInfo, Ts, TxnEvent};
+use tidegate_model::{ColumnType, Datum, DdlKind, ErrorCode, RowBlock, RowOp, TableInfo, Ts, TxnEvent};
 
 use super::config::{Atomicity, MysqlConfig};
+use super::errors::server_code;
 use super::metrics::MysqlMetrics;
 use super::mysql_sink::MysqlSink;
 use super::session;
 use super::testing::{
-    Heard, batch, block, column, config, deleted, feed, inserted, open, pairs, part, schema, table, text,
-    txn, updated,
+    Heard, batch, block, column, config, deleted, feed, inserted, open, pairs, part, schema, server, table,
+    text, txn, updated,
 };
+use crate::OnTrouble;
 use crate::sink::EventSink;
 
 const PAIRS: &str = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(50) UNIQUE)";
@@ -197,6 +199,56 @@ async fn a_downstream_that_comes_back_gets_what_it_missed() {
     assert_eq!(rows(&server, "back").await, "1\tc\n2\tb\n");
 }
 
+/// Tries inside the sink once went on for most of an hour while the changefeed looked healthy.
+#[tokio::test]
+async fn what_is_tried_again_is_told() {
+    let mut server = Server::start(ServerOptions::default()).await.unwrap();
+    server
+        .sql(&format!("CREATE DATABASE told; USE told; {PAIRS}"))
+        .await
+        .unwrap();
+    let t = pairs("told", "t");
+    let troubles = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let mut feed = feed("told", Ts::ZERO);
+    feed.on_trouble = OnTrouble::new({
+        let troubles = Arc::clone(&troubles);
+        move |error| troubles.lock().unwrap().push(error.code())
+    });
+    let told = async |code: ErrorCode| {
+        let heard = async {
+            while !troubles.lock().unwrap().contains(&code) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), heard)
+            .await
+            .unwrap();
+    };
+    let sink = MysqlSink::open(config(&server), feed).await.unwrap();
+    write(&sink, vec![txn(10, vec![inserted(&t, 1, "a")])]).await;
+    server.kill().await.unwrap();
+    let heard = Arc::new(Heard::default());
+    let missed = vec![txn(12, vec![inserted(&t, 2, "b")])];
+    sink.write(batch(&heard, 1, missed)).await.unwrap();
+    told(ErrorCode::MySQLTxnError).await;
+    troubles.lock().unwrap().clear();
+    let ddl = super::ddl_tests::ddl(
+        14,
+        DdlKind::AddColumn,
+        "told",
+        &["t"],
+        "ALTER TABLE t ADD COLUMN n INT",
+    );
+    let back = async {
+        told(ErrorCode::MySQLConnectionError).await;
+        server.restart().await.unwrap();
+    };
+    let (applied, ()) = tokio::join!(sink.write_ddl(ddl), back);
+    applied.unwrap();
+    sink.flush().await.unwrap();
+    assert_eq!(heard.all(), [(1, true)]);
+}
+
 #[tokio::test]
 async fn a_missing_table_fails_at_once_and_loses_the_batch() {
     let server = schema("missing", "").await;
@@ -315,9 +367,9 @@ async fn an_unfinished_whole_transaction_leaves_nothing() {
             .await
             .unwrap();
     }
-    heard.until(2).await;
+    // The parts are with the server, but the transaction counts only with its last part.
+    heard.until(3).await;
     sink.close(Duration::from_secs(1)).await.ok();
-    assert_eq!(heard.all().last(), Some(&(2, false)));
     assert_eq!(rows(server, "unfinished").await, "");
 }
 
@@ -405,6 +457,82 @@ async fn a_check_names_what_is_wrong() {
     elsewhere.connect.port = 1;
     let unreachable = session::check(&elsewhere).await.unwrap_err();
     assert_eq!(unreachable.code(), ErrorCode::MySQLConnectionError);
+}
+
+/// A time limit for a whole text once kept a table without a key, where each row is a statement that reads all of it,
+/// from ever getting on.
+#[tokio::test]
+async fn the_time_limit_is_for_each_statement() {
+    let server = server().await;
+    let (mut conn, _) = session::open(&config(server)).await.unwrap();
+    let limit = Duration::from_secs(2);
+    session::run(
+        &mut conn,
+        b"DO SLEEP(1); SELECT SLEEP(1); DO SLEEP(1); SELECT 1",
+        limit,
+    )
+    .await
+    .unwrap();
+    session::run(
+        &mut conn,
+        b"SELECT 1; SELECT 2 FROM DUAL WHERE 1 = 0; DO 1",
+        limit,
+    )
+    .await
+    .unwrap();
+    let refused = session::run(&mut conn, b"DO 1; nonsense; DO 1", limit)
+        .await
+        .unwrap_err();
+    assert_eq!(server_code(&refused), Some(1064));
+    session::run(&mut conn, b"DO 1; DO SLEEP(9)", limit)
+        .await
+        .unwrap_err();
+}
+
+/// Binary values once took twice their size in hexadecimal digits, and what was then too large was tried for ever.
+#[tokio::test]
+async fn large_binary_values_fit_and_too_large_ones_say_so() {
+    let server = schema("blobs", "CREATE TABLE t (id INT PRIMARY KEY, v LONGBLOB)").await;
+    let columns = vec![column("id", ColumnType::Int), column("v", ColumnType::LongBlob)];
+    let t = table("blobs", "t", columns, &[0]);
+    let sink = open(server, "blobs").await;
+    let packet: usize = server
+        .sql("SELECT @@max_allowed_packet")
+        .await
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    let every_byte: Vec<u8> = (0..=255).collect();
+    // Quotes and backslashes stand twice.
+    let fits = every_byte.repeat((packet - 1024) / 258);
+    let insert = |id, v: &[u8]| {
+        vec![txn(
+            10,
+            vec![block(&t, RowOp::Insert, &[&[Datum::Int(id), Datum::Bytes(v)]])],
+        )]
+    };
+    assert!(fits.len() > packet / 2);
+    assert_eq!(write(&sink, insert(1, &fits)).await, [(1, true)]);
+    assert_eq!(write(&sink, insert(2, &every_byte)).await, [(1, true)]);
+    let found = server.sql("SELECT LENGTH(v), MD5(v) = MD5(REPEAT((SELECT v FROM blobs.t WHERE id = 2), LENGTH(v)/256)) FROM blobs.t WHERE id = 1").await.unwrap();
+    assert_eq!(found, format!("{}\t1\n", fits.len()));
+    let hex = server
+        .sql("SELECT HEX(v) FROM blobs.t WHERE id = 2")
+        .await
+        .unwrap();
+    let expect: String = every_byte.iter().map(|byte| format!("{byte:02X}")).collect();
+    assert_eq!(hex.trim(), expect);
+
+    let heard = Arc::new(Heard::default());
+    sink.write(batch(&heard, 1, insert(3, &vec![b'x'; packet])))
+        .await
+        .unwrap();
+    let error = sink.flush().await.unwrap_err();
+    assert!(
+        error.message().contains("SET GLOBAL max_allowed_packet"),
+        "{error}"
+    );
 }
 
 /// Enough rows that chunks fill while others run.

@@ -232,10 +232,12 @@ mod tests {
         SinkSpec {
             changefeed: ChangefeedId::new("default", "settings"),
             cluster_id: "default".to_owned(),
+            incarnation: "1".to_owned(),
             uri: SinkUri::parse(uri).unwrap(),
             config,
             replicate_ts: Ts::ZERO,
             time_zone: TimeZone::UTC,
+            on_trouble: crate::OnTrouble::default(),
         }
     }
 

@@ -36,13 +36,15 @@ pub(crate) fn logged_ddl(
         .unwrap_or(text);
     let status = &query.status;
     let by_id = |id: Option<u16>| id.and_then(|id| collations.get(u32::from(id)));
+    let name = |id: Option<u16>| by_id(id).map(|collation| Arc::clone(&collation.name));
     LoggedDdl {
         query: text.trim_end().into(),
         schema: String::from_utf8_lossy(&query.schema).into(),
         session: DdlSession {
             sql_mode: status.sql_mode.map(|bits| sql_mode_names(bits).into()),
             charset: by_id(status.client_collation).map(|collation| Arc::clone(&collation.charset_name)),
-            collation: by_id(status.connection_collation).map(|collation| Arc::clone(&collation.name)),
+            collation: name(status.connection_collation),
+            server_collation: name(status.server_collation),
             time_zone: status
                 .time_zone
                 .as_ref()
@@ -104,6 +106,7 @@ fn sql_mode_names(bits: u64) -> String {
 mod tests {
     use bytes::Bytes;
     use tidegate_mysql::binlog::QueryStatus;
+    use tidegate_mysql::ddl::{Classified, classify};
 
     use super::*;
 
@@ -126,6 +129,30 @@ mod tests {
         assert_eq!(text(8, b"caf\xe9"), "caf\u{e9}");
         assert_eq!(text(45, "café".as_bytes()), "caf\u{e9}");
         assert_eq!(text(9999, b"a\xff"), "a\u{fffd}");
+    }
+
+    #[test]
+    fn the_session_keeps_the_collations_of_connection_and_server() {
+        let query = Query {
+            thread_id: 1,
+            error_code: 0,
+            schema: Bytes::new(),
+            text: Bytes::from_static(b"CREATE DATABASE d"),
+            status: QueryStatus {
+                connection_collation: Some(45),
+                server_collation: Some(8),
+                ..QueryStatus::default()
+            },
+        };
+        let Classified::Ddl(ddl) = classify("CREATE DATABASE d", "", false) else {
+            panic!("a schema change");
+        };
+        let logged = logged_ddl(ddl, "CREATE DATABASE d", &query, &CollationTable::builtin(), 0);
+        assert_eq!(logged.session.collation.as_deref(), Some("utf8mb4_general_ci"));
+        assert_eq!(
+            logged.session.server_collation.as_deref(),
+            Some("latin1_swedish_ci")
+        );
     }
 
     #[test]
