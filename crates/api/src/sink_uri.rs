@@ -187,7 +187,7 @@ impl SinkUri {
     pub fn has_mask(&self) -> bool {
         let in_params = self
             .params()
-            .any(|(name, value)| value == MASK && is_secret_name(name));
+            .any(|(name, value)| name == MASK || (value == MASK && is_secret_name(name)));
         self.password() == Some(MASK) || in_params
     }
 }
@@ -442,6 +442,7 @@ mod tests {
     fn a_mask_in_place_of_a_secret_is_noticed() {
         assert!(parse("mysql://root:xxxxx@h/").has_mask());
         assert!(parse("s3://b/p?secret-access-key=xxxxx").has_mask());
+        assert!(parse(&mask_uri("blackhole://?note=a@b&password=p")).has_mask());
         assert!(!parse("s3://xxxxx/p?prefix=xxxxx").has_mask());
     }
 }
