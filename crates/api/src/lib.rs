@@ -36,4 +36,4 @@ pub use response::{
     Processor, ProcessorDetail, RunningError, ServerStatus, SyncedStatus, TaskStatus, Tso, VerifiedTable,
     VerifyTableResult,
 };
-pub use sink_uri::{Scheme, SinkUri};
+pub use sink_uri::{DATABASE_PORT_DEFAULT, Scheme, SinkUri};
