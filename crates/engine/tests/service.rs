@@ -452,6 +452,29 @@ async fn only_a_stopped_changefeed_is_updated_and_the_change_takes_effect() {
     bench.until("a", "finished").await;
 }
 
+/// An update once blamed the request for faults of the upstream.
+#[tokio::test(start_paused = true)]
+async fn an_update_blames_the_request_for_its_own_faults_only() {
+    let bench = Bench::start(FaultPlan::default()).await;
+    bench.create("a").await.unwrap();
+    bench.service.pause_changefeed(&feed("a")).await.unwrap();
+    for (fault, expect) in [
+        (ErrorCode::UpstreamConnection, ErrorCode::UpstreamConnection),
+        (
+            ErrorCode::MySQLConnectionError,
+            ErrorCode::ChangefeedUpdateRefused,
+        ),
+    ] {
+        *bench.sinks.refusal.lock().unwrap() = Some(CdcError::new(fault, "no answer"));
+        let update = UpdateChangefeed {
+            sink_uri: "blackhole://?x=1".to_owned(),
+            ..UpdateChangefeed::default()
+        };
+        let refused = bench.service.update_changefeed(&feed("a"), update).await;
+        assert_eq!(code(refused), Some(expect));
+    }
+}
+
 /// TLS files in the config once could be taken away while the password in the URI stayed.
 #[tokio::test(start_paused = true)]
 async fn a_stored_secret_keeps_its_tls_settings() {

@@ -24,7 +24,8 @@ impl ReplicationService {
     /// stored value, and so does a secret that comes back as its mask. Takes effect with the next resume.
     ///
     /// # Errors
-    /// `ChangeFeedNotExists`, `ChangefeedUpdateRefused` with the reason, `TableIneligible`, `MetaOpFailed` on a race.
+    /// `ChangeFeedNotExists`, `ChangefeedUpdateRefused` with the reason, `TableIneligible`, `MetaOpFailed` on a race, and
+    /// faults of upstream, destination and store that no other request would mend.
     pub async fn update_changefeed(
         &self,
         id: &ChangefeedId,
@@ -51,6 +52,8 @@ impl ReplicationService {
         let checked = self.updated_settings(&mut info, request, view.checkpoint).await;
         checked.map_err(|error| match error.code() {
             ErrorCode::TableIneligible | ErrorCode::ChangefeedUpdateRefused => error,
+            // A fault of ours or of the upstream is none that another request would mend.
+            code if code.http_status() >= 500 => error,
             _ => refused("changefeed update error").with_source(error),
         })?;
         if is_same(&info, &view.info) {
