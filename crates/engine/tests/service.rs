@@ -15,7 +15,7 @@ use tidegate_api::{
 };
 use tidegate_engine::{Capture, ReplicationService, ServiceParts};
 use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, Ts};
-use tidegate_sink::{BoxFut, EventSink, SinkOpener, SinkSpec};
+use tidegate_sink::{BoxFut, Destination, EventSink, SinkOpener, SinkSpec};
 use tidegate_testkit::{Downstream, FaultPlan, Faults, History, MemStore, ModelSink, SimClock, SimUpstream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -26,6 +26,7 @@ struct TestSinks {
     downstream: Arc<Downstream>,
     faults: Arc<Faults>,
     refusal: Mutex<Option<CdcError>>,
+    server_name: Mutex<Option<String>>,
 }
 
 impl SinkOpener for TestSinks {
@@ -36,9 +37,10 @@ impl SinkOpener for TestSinks {
         })
     }
 
-    fn check(&self, _spec: SinkSpec) -> BoxFut<'_, ()> {
+    fn check(&self, _spec: SinkSpec) -> BoxFut<'_, Destination> {
         let refusal = self.refusal.lock().unwrap().clone();
-        Box::pin(async move { refusal.map_or(Ok(()), Err) })
+        let server_name = self.server_name.lock().unwrap().clone();
+        Box::pin(async move { refusal.map_or(Ok(Destination { server_name }), Err) })
     }
 }
 
@@ -79,6 +81,7 @@ impl Bench {
             downstream,
             faults: Arc::clone(&faults),
             refusal: Mutex::new(None),
+            server_name: Mutex::new(None),
         });
         let service = ReplicationService::new(ServiceParts {
             upstream: Arc::clone(&upstream) as _,
@@ -450,6 +453,27 @@ async fn only_a_stopped_changefeed_is_updated_and_the_change_takes_effect() {
         .await
         .unwrap();
     bench.until("a", "finished").await;
+}
+
+/// The upstream was known by its address only: under another name of the same server a changefeed read what it wrote.
+#[tokio::test(start_paused = true)]
+async fn the_upstream_is_no_destination_under_any_name() {
+    let bench = Bench::start(FaultPlan::default()).await;
+    let other = |name: &str| *bench.sinks.server_name.lock().unwrap() = Some(name.to_owned());
+    for (uri, name) in [("mysql://sim:1/", "another"), ("mysql://alias:5/", "sim")] {
+        other(name);
+        let mut request = request("a");
+        request.sink_uri = uri.to_owned();
+        assert_eq!(
+            code(bench.service.create_changefeed(request).await),
+            Some(ErrorCode::SameUpstreamDownstream),
+            "{uri}"
+        );
+    }
+    other("another");
+    let mut request = request("a");
+    request.sink_uri = "mysql://sim:2/".to_owned();
+    bench.service.create_changefeed(request).await.unwrap();
 }
 
 /// An update once blamed the request for faults of the upstream.
