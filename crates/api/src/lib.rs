@@ -28,8 +28,8 @@ pub use extension::{
 };
 pub use json::read_json;
 pub use request::{
-    CreateChangefeed, LogLevelRequest, PdBlock, ResumeChangefeed, SyncedRequest, TsoRequest,
-    UpdateChangefeed, VerifyTable,
+    CreateChangefeed, LogLevelRequest, PdBlock, ResumeChangefeed, SyncedRequest, SyncedRequestConfig,
+    SyncedRequestStatus, TsoRequest, UpdateChangefeed, VerifyTable,
 };
 pub use response::{
     ApiError, Capture, ChangefeedDetail, ChangefeedStatus, ChangefeedSummary, DetailError, Empty, List,
