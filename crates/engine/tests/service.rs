@@ -653,6 +653,10 @@ async fn tables_are_sorted_by_whether_they_can_be_replicated() {
         ["items", "orders", "skipped", "users"]
     );
     assert_eq!(names(&verified.ineligible_tables), ["keyless"]);
+    let mut unbuilt = VerifyTable::default();
+    unbuilt.replica_config.bdr_mode = Some(true);
+    let refused = bench.service.verify_table(unbuilt).await;
+    assert_eq!(code(refused), Some(ErrorCode::NotSupported));
     bench.create("a").await.unwrap();
     let detail = bench.service.get_changefeed(&feed("a")).await.unwrap();
     assert_eq!(detail.task_status[0].table_ids.len(), 4);
