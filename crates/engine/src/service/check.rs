@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use tidegate_api::{ReplicaConfig, SinkUri};
 use tidegate_filter::TableFilter;
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
-use tidegate_upstream::TableSummary;
+use tidegate_upstream::{TableSummary, UpstreamInfo};
 
 use super::ReplicationService;
 use crate::owner::FeedInfo;
@@ -29,7 +29,11 @@ impl ReplicationService {
         let filter = selector::filter(&info.config)?;
         let tables = self.read_tables().await?;
         refuse_ineligible(&filter, &info.config, &tables)?;
-        let upstream = self.env.upstream.probe().await?;
+        let upstream = if uri.kind().is_database() {
+            self.env.upstream.probe().await?
+        } else {
+            UpstreamInfo::default()
+        };
         if uri.kind().is_database() && is_same_address(&upstream.address, uri) {
             return Err(same_server());
         }
