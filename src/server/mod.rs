@@ -10,6 +10,7 @@ mod config;
 mod document;
 mod extension;
 mod extract;
+mod host;
 mod live;
 mod log;
 mod middleware;

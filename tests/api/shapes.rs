@@ -340,7 +340,7 @@ async fn the_live_stream_sends_snapshots() {
         .await
         .unwrap();
     stream
-        .write_all(b"GET /ui/live HTTP/1.1\r\nHost: h\r\n\r\n")
+        .write_all(b"GET /ui/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await
         .unwrap();
     let read = async {
