@@ -19,6 +19,7 @@ mod respond;
 mod router;
 mod run;
 mod serve;
+mod stall;
 mod state;
 mod tls;
 mod top;
