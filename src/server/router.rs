@@ -54,7 +54,10 @@ fn console(app: &App) -> Router<App> {
         .leptos_routes_with_context(
             app,
             generate_route_list(app::App),
-            move || provide_context(for_pages.clone()),
+            move || {
+                provide_context(for_pages.clone());
+                middleware::allow_scripts_of_page();
+            },
             move || app::shell(options.clone()),
         )
 }

@@ -313,6 +313,52 @@ async fn what_monitors_and_people_read() {
     assert!(api.get("/swagger").await.body.contains("/api/v2/changefeeds"));
 }
 
+/// Any inline script was let run, and the page of the document could be put into a frame.
+#[tokio::test]
+async fn pages_run_their_own_scripts_only_and_stand_in_no_frame() {
+    let api = api().await;
+    let mut nonces = Vec::new();
+    for path in ["/ui", "/ui/changefeeds/default/nobody", "/ui/nowhere"] {
+        let page = api.get(path).await;
+        let policy = page.header("content-security-policy").to_owned();
+        let scripts = policy
+            .split(';')
+            .find(|part| part.trim().starts_with("script-src"));
+        let scripts = scripts.unwrap_or_else(|| panic!("{path}: {policy}"));
+        assert!(!scripts.contains("unsafe-inline"), "{path}: {scripts}");
+        let nonce = scripts
+            .split("'nonce-")
+            .nth(1)
+            .unwrap()
+            .split('\'')
+            .next()
+            .unwrap();
+        assert!(page.body.contains("<script"), "{path}");
+        for script in page.body.split("<script").skip(1) {
+            let tag = script.split('>').next().unwrap();
+            assert!(tag.contains(&format!("nonce=\"{nonce}\"")), "{path}: {tag}");
+        }
+        nonces.push(nonce.to_owned());
+    }
+    nonces.dedup();
+    assert_eq!(nonces.len(), 3, "a nonce is used once");
+    for path in ["/ui", "/swagger"] {
+        let page = api.get(path).await;
+        assert!(
+            page.header("content-security-policy")
+                .contains("frame-ancestors 'none'"),
+            "{page:?}"
+        );
+        assert_eq!(page.header("x-frame-options"), "DENY");
+    }
+    let policy = api.get("/swagger").await;
+    assert!(
+        policy
+            .header("content-security-policy")
+            .contains("script-src 'none'")
+    );
+}
+
 #[tokio::test]
 async fn every_documented_endpoint_exists() {
     let api = api().await;
