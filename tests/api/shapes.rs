@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::client::send;
-use crate::server::api;
+use crate::server::{LOG_LEVEL, api};
 
 /// Names of an object's members in the order in which they came.
 fn keys(value: &Value) -> Vec<&str> {
@@ -252,12 +252,17 @@ async fn tso_and_verify_table() {
 #[tokio::test]
 async fn the_log_level_can_be_changed() {
     let api = api().await;
+    let _level = LOG_LEVEL.lock().await;
+    let check = async |path: &str, body: &str, level: &str| {
+        assert_eq!(api.call("POST", path, body).await.body, "{}", "{path} {body}");
+        assert_eq!(api.get("/config").await.ok()["log-level"], level, "{path} {body}");
+    };
     for level in ["debug", "info", "WARN", "error", "dpanic", "panic", "fatal"] {
         let body = json!({"log_level": level}).to_string();
-        assert_eq!(api.call("POST", "/api/v2/log", &body).await.body, "{}", "{level}");
+        check("/api/v2/log", &body, &level.to_lowercase()).await;
     }
-    assert_eq!(api.call("POST", "/admin/log", "\"info\"").await.body, "{}");
-    assert_eq!(api.call("POST", "/api/v2/log", "{}").await.body, "{}");
+    check("/admin/log", "\"debug\"", "debug").await;
+    check("/api/v2/log", "{}", "info").await;
 }
 
 #[tokio::test]
