@@ -10,14 +10,12 @@ use tidegate_engine::ReplicationService;
 use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, SystemClock};
 
 use crate::fns::create::{CreateForm, Draft};
-use crate::fns::data::{CaptureRow, Captures, FeedDetail, FeedList, FeedState, RulePreview};
+use crate::fns::data::{CaptureRow, Captures, FeedDetail, FeedPage, Overview, RulePreview};
 use crate::fns::drafts::Drafts;
 use crate::fns::error::{ConsoleError, FieldError};
+use crate::fns::list::{Feeds, Wanted};
 use crate::fns::{form, view};
 use crate::server::LogControl;
-
-/// Points of the sparklines in a list: the overview shows five minutes of lag.
-const LIST_POINTS_MAX: usize = 300;
 
 /// The console's side of the server. Cheap to clone.
 #[derive(Clone)]
@@ -84,19 +82,20 @@ impl Console {
         }
     }
 
-    /// Every changefeed of every namespace, trouble first.
-    pub async fn feed_list(&self) -> Result<FeedList, ConsoleError> {
-        let live = self.service.live().borrow().clone();
-        let now_ms = SystemClock.unix_ms();
-        let mut feeds = Vec::with_capacity(live.changefeeds.len());
-        for id in self.service.changefeed_ids() {
-            // One that was removed meanwhile is simply not shown.
-            if let Ok(detail) = self.service.get_changefeed(&id).await {
-                feeds.push(view::row(&detail, &live, now_ms, LIST_POINTS_MAX));
-            }
-        }
-        feeds.sort_by_key(|row| (trouble(row.vitals.state), std::cmp::Reverse(row.vitals.lag_ms)));
-        Ok(FeedList { now_ms, feeds })
+    /// One page of the changefeeds of every namespace.
+    pub fn feed_page(&self, states: &str, text: &str, page: usize) -> FeedPage {
+        self.feeds(|feeds| feeds.page(&Wanted::new(states, text, page)))
+    }
+
+    /// What deserves a look.
+    pub fn overview(&self) -> Overview {
+        self.feeds(|feeds| feeds.overview(self.service.is_upstream_connected()))
+    }
+
+    fn feeds<T>(&self, answer: impl FnOnce(Feeds<'_>) -> T) -> T {
+        let snapshot = self.service.live().borrow().clone();
+        let briefs = self.service.changefeed_briefs();
+        answer(Feeds::new(&briefs, &snapshot, SystemClock.unix_ms()))
     }
 
     /// One changefeed.
@@ -219,17 +218,6 @@ impl Console {
         let address = format!("/ui/changefeeds/new?draft={key}");
         self.drafts.keep(key, Draft { form, error, preview });
         address
-    }
-}
-
-/// Failed first, then what is being retried, then the rest.
-fn trouble(state: FeedState) -> u8 {
-    match state {
-        FeedState::Failed => 0,
-        FeedState::Warning => 1,
-        FeedState::Normal => 2,
-        FeedState::Stopped => 3,
-        FeedState::Finished | FeedState::Removed => 4,
     }
 }
 

@@ -660,6 +660,10 @@ async fn tables_are_sorted_by_whether_they_can_be_replicated() {
     bench.create("a").await.unwrap();
     let detail = bench.service.get_changefeed(&feed("a")).await.unwrap();
     assert_eq!(detail.task_status[0].table_ids.len(), 4);
+    let brief = bench.service.changefeed_briefs().remove(0);
+    assert_eq!((brief.config, brief.task_status.len()), (None, 0));
+    assert_eq!((brief.id, brief.sink_uri), (detail.id, detail.sink_uri));
+    assert!(bench.service.is_upstream_connected());
     let processor = bench.service.processor(&feed("a"), "c1").await.unwrap();
     assert_eq!(processor.table_ids.map(|ids| ids.len()), Some(4));
     assert_eq!(

@@ -48,6 +48,18 @@ impl ReplicationService {
             .collect()
     }
 
+    /// All changefeeds of all namespaces, in order, without `config` and `task_status`: those cost a look at every table
+    /// of the upstream.
+    pub fn changefeed_briefs(&self) -> Vec<ChangefeedDetail> {
+        let all = self.registry.all();
+        all.iter().map(|handle| self.brief(&handle.view())).collect()
+    }
+
+    /// Whether the upstream's log is being read right now.
+    pub fn is_upstream_connected(&self) -> bool {
+        self.env.upstream.watermark().borrow().connected
+    }
+
     /// One changefeed.
     ///
     /// # Errors
