@@ -31,6 +31,7 @@ fn holds(href: &str, path: &str) -> bool {
 pub(crate) fn Layout() -> impl IntoView {
     provide_context(LastPath(StoredValue::new(None)));
     let live = use_live();
+    let announced = live.announced();
     let main_class = move || {
         if live.is_stale() {
             "stale min-w-0 flex-1 px-4 pt-5 pb-16 md:px-6"
@@ -56,6 +57,9 @@ pub(crate) fn Layout() -> impl IntoView {
                 <ThemeSwitch/>
             </div>
         </header>
+        <p role="status" class="sr-only">
+            {announced}
+        </p>
         <div class="md:flex">
             <Navigation/>
             <main id="main" tabindex="-1" class=main_class>

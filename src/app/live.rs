@@ -7,13 +7,19 @@
 
 use crate::app::format;
 use crate::app::ui::chart::WINDOW_MS;
+use crate::app::ui::feed::feed_name;
 use crate::app::ui::icon::{Glyph, Icon};
 use crate::fns::data::{FeedRow, FeedState, Point, StateCounts, Vitals};
 use leptos::prelude::*;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// Points kept of each changefeed: one a second for the window of the charts.
 const POINTS_MAX: usize = (WINDOW_MS / 1_000) as usize;
+
+/// Shortest time between two announcements: listeners are not to be talked down.
+const ANNOUNCE_EVERY_MS: u64 = 5_000;
+/// How many changefeeds one announcement names.
+const ANNOUNCE_NAMED_MAX: usize = 3;
 
 /// State of the connection to the server.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -46,6 +52,10 @@ pub(crate) struct Live {
     /// Grows whenever a changefeed appears or disappears.
     membership: RwSignal<u32>,
     feeds: StoredValue<HashMap<FeedName, LiveFeed>>,
+    /// What a screen reader says: state words, never numbers.
+    announced: RwSignal<String>,
+    /// Changes of state that were not announced yet, and when something was announced last by the server's clock.
+    unannounced: StoredValue<(BTreeMap<FeedName, FeedState>, u64)>,
 }
 
 impl Live {
@@ -57,7 +67,14 @@ impl Live {
             age_s: RwSignal::new(0),
             membership: RwSignal::new(0),
             feeds: StoredValue::new(HashMap::new()),
+            announced: RwSignal::new(String::new()),
+            unannounced: StoredValue::new((BTreeMap::new(), 0)),
         }
+    }
+
+    /// The newest changes of state as a sentence, a new one every five seconds at most.
+    pub(crate) fn announced(self) -> RwSignal<String> {
+        self.announced
     }
 
     /// Changes whenever a list of changefeeds has to be asked for again.
@@ -139,9 +156,16 @@ impl Live {
             known.retain(|id, _| alive.contains(id));
             changed = known.len() != before;
             for (id, vitals) in feeds {
+                let before = known.get(&id).map(|feed| feed.vitals.state);
+                if before.is_some_and(|before| before != vitals.state) {
+                    self.unannounced.update_value(|(changes, _)| {
+                        changes.insert(id.clone(), vitals.state);
+                    });
+                }
                 changed |= record(known, id, at_ms, vitals);
             }
         });
+        self.announce(at_ms);
         self.snapshot_ms.set(Some(at_ms));
         self.age_s.set(0);
         self.link.set(Link::Open);
@@ -150,10 +174,36 @@ impl Live {
         }
     }
 
+    fn announce(self, at_ms: u64) {
+        let sentence = self.unannounced.try_update_value(|(changes, last_ms)| {
+            let is_due = at_ms.saturating_sub(*last_ms) >= ANNOUNCE_EVERY_MS;
+            (is_due && !changes.is_empty()).then(|| {
+                *last_ms = at_ms;
+                sentence(&std::mem::take(changes))
+            })
+        });
+        if let Some(sentence) = sentence.flatten() {
+            self.announced.set(sentence);
+        }
+    }
+
     fn read<R>(self, row: &FeedRow, f: impl FnOnce(&LiveFeed) -> R) -> Option<R> {
         self.feeds
             .with_value(|feeds| feeds.get(&(row.namespace.clone(), row.id.clone())).map(f))
     }
+}
+
+/// `orders is failed, users is normal, and 3 others changed`.
+fn sentence(changes: &BTreeMap<FeedName, FeedState>) -> String {
+    let named = changes.iter().take(ANNOUNCE_NAMED_MAX);
+    let mut parts: Vec<_> = named
+        .map(|((namespace, id), state)| format!("{} is {}", feed_name(namespace, id), state.word()))
+        .collect();
+    if let Some(others) = changes.len().checked_sub(ANNOUNCE_NAMED_MAX + 1) {
+        let others = format::count(others + 1, "other changefeed", "other changefeeds");
+        parts.push(format!("and {others} changed"));
+    }
+    parts.join(", ")
 }
 
 /// Whether somebody has to do something about a changefeed in this state.
@@ -334,6 +384,35 @@ mod tests {
 
     fn named(id: &str, state: FeedState) -> (FeedName, Vitals) {
         (("default".to_owned(), id.to_owned()), vitals(state))
+    }
+
+    #[test]
+    fn changes_of_state_are_announced_and_nothing_else_every_five_seconds() {
+        let owner = Owner::new();
+        owner.set();
+        let live = Live::new();
+        let at = |ms: u64, state| {
+            live.apply(ms, vec![named("a", state), named("b", FeedState::Normal)]);
+            live.announced().get_untracked()
+        };
+        assert_eq!(at(100_000, FeedState::Normal), "", "nothing has changed yet");
+        assert_eq!(at(101_000, FeedState::Failed), "a is failed");
+        assert_eq!(at(102_000, FeedState::Stopped), "a is failed", "too soon");
+        assert_eq!(at(103_000, FeedState::Normal), "a is failed");
+        assert_eq!(at(106_000, FeedState::Normal), "a is normal");
+    }
+
+    #[test]
+    fn an_announcement_names_a_few() {
+        let changes = |count: usize| {
+            let names = (0..count).map(|n| (("ns".to_owned(), n.to_string()), FeedState::Failed));
+            sentence(&names.collect())
+        };
+        assert_eq!(changes(1), "ns/0 is failed");
+        assert_eq!(
+            changes(4),
+            "ns/0 is failed, ns/1 is failed, ns/2 is failed, and 1 other changefeed changed"
+        );
     }
 
     #[test]
