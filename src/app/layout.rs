@@ -211,7 +211,8 @@ pub(crate) fn PageError(error: ConsoleError) -> impl IntoView {
     view! {
         <ErrorNote error/>
         <p class="mt-4 flex gap-3">
-            <a class="btn" href="">
+            // The router takes a link to the page itself for a navigation to where one already is.
+            <a class="btn" href="" rel="external">
                 "Try again"
             </a>
             <a class="btn" href="/ui/changefeeds">
