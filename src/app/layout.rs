@@ -180,7 +180,10 @@ fn focus_after_navigation(heading: NodeRef<html::H1>) {
         let here = path.get_untracked();
         let before = last.0.get_value();
         if before.is_some_and(|before| before != here) {
-            let _not_focusable = heading.focus();
+            // A page that waited for its data is made before it is put into the document, and takes no focus until then.
+            request_animation_frame(move || {
+                let _not_focusable = heading.focus();
+            });
         }
         last.0.set_value(Some(here));
     });
