@@ -5,21 +5,16 @@
     allow(dead_code, reason = "the stream is read in the browser only")
 )]
 
+use crate::app::announce::Announcer;
 use crate::app::format;
 use crate::app::ui::chart::WINDOW_MS;
-use crate::app::ui::feed::feed_name;
 use crate::app::ui::icon::{Glyph, Icon};
 use crate::fns::data::{FeedRow, FeedState, Point, StateCounts, Vitals};
 use leptos::prelude::*;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 /// Points kept of each changefeed: one a second for the window of the charts.
 const POINTS_MAX: usize = (WINDOW_MS / 1_000) as usize;
-
-/// Shortest time between two announcements: listeners are not to be talked down.
-const ANNOUNCE_EVERY_MS: u64 = 5_000;
-/// How many changefeeds one announcement names.
-const ANNOUNCE_NAMED_MAX: usize = 3;
 
 /// State of the connection to the server.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -52,10 +47,7 @@ pub(crate) struct Live {
     /// Grows whenever a changefeed appears or disappears.
     membership: RwSignal<u32>,
     feeds: StoredValue<HashMap<FeedName, LiveFeed>>,
-    /// What a screen reader says: state words, never numbers.
-    announced: RwSignal<String>,
-    /// Changes of state that were not announced yet, and when something was announced last by the server's clock.
-    unannounced: StoredValue<(BTreeMap<FeedName, FeedState>, u64)>,
+    announcer: Announcer,
 }
 
 impl Live {
@@ -67,14 +59,13 @@ impl Live {
             age_s: RwSignal::new(0),
             membership: RwSignal::new(0),
             feeds: StoredValue::new(HashMap::new()),
-            announced: RwSignal::new(String::new()),
-            unannounced: StoredValue::new((BTreeMap::new(), 0)),
+            announcer: Announcer::new(),
         }
     }
 
-    /// The newest changes of state as a sentence, a new one every five seconds at most.
+    /// The newest changes of state as a sentence.
     pub(crate) fn announced(self) -> RwSignal<String> {
-        self.announced
+        self.announcer.sentence()
     }
 
     /// Changes whenever a list of changefeeds has to be asked for again.
@@ -158,14 +149,12 @@ impl Live {
             for (id, vitals) in feeds {
                 let before = known.get(&id).map(|feed| feed.vitals.state);
                 if before.is_some_and(|before| before != vitals.state) {
-                    self.unannounced.update_value(|(changes, _)| {
-                        changes.insert(id.clone(), vitals.state);
-                    });
+                    self.announcer.note(id.clone(), vitals.state);
                 }
                 changed |= record(known, id, at_ms, vitals);
             }
         });
-        self.announce(at_ms);
+        self.announcer.speak(at_ms);
         self.snapshot_ms.set(Some(at_ms));
         self.age_s.set(0);
         self.link.set(Link::Open);
@@ -174,36 +163,10 @@ impl Live {
         }
     }
 
-    fn announce(self, at_ms: u64) {
-        let sentence = self.unannounced.try_update_value(|(changes, last_ms)| {
-            let is_due = at_ms.saturating_sub(*last_ms) >= ANNOUNCE_EVERY_MS;
-            (is_due && !changes.is_empty()).then(|| {
-                *last_ms = at_ms;
-                sentence(&std::mem::take(changes))
-            })
-        });
-        if let Some(sentence) = sentence.flatten() {
-            self.announced.set(sentence);
-        }
-    }
-
     fn read<R>(self, row: &FeedRow, f: impl FnOnce(&LiveFeed) -> R) -> Option<R> {
         self.feeds
             .with_value(|feeds| feeds.get(&(row.namespace.clone(), row.id.clone())).map(f))
     }
-}
-
-/// `orders is failed, users is normal, and 3 others changed`.
-fn sentence(changes: &BTreeMap<FeedName, FeedState>) -> String {
-    let named = changes.iter().take(ANNOUNCE_NAMED_MAX);
-    let mut parts: Vec<_> = named
-        .map(|((namespace, id), state)| format!("{} is {}", feed_name(namespace, id), state.word()))
-        .collect();
-    if let Some(others) = changes.len().checked_sub(ANNOUNCE_NAMED_MAX + 1) {
-        let others = format::count(others + 1, "other changefeed", "other changefeeds");
-        parts.push(format!("and {others} changed"));
-    }
-    parts.join(", ")
 }
 
 /// Whether somebody has to do something about a changefeed in this state.
@@ -387,32 +350,21 @@ mod tests {
     }
 
     #[test]
-    fn changes_of_state_are_announced_and_nothing_else_every_five_seconds() {
+    fn a_change_of_state_is_announced_a_new_changefeed_is_not() {
         let owner = Owner::new();
         owner.set();
         let live = Live::new();
-        let at = |ms: u64, state| {
-            live.apply(ms, vec![named("a", state), named("b", FeedState::Normal)]);
-            live.announced().get_untracked()
-        };
-        assert_eq!(at(100_000, FeedState::Normal), "", "nothing has changed yet");
-        assert_eq!(at(101_000, FeedState::Failed), "a is failed");
-        assert_eq!(at(102_000, FeedState::Stopped), "a is failed", "too soon");
-        assert_eq!(at(103_000, FeedState::Normal), "a is failed");
-        assert_eq!(at(106_000, FeedState::Normal), "a is normal");
-    }
-
-    #[test]
-    fn an_announcement_names_a_few() {
-        let changes = |count: usize| {
-            let names = (0..count).map(|n| (("ns".to_owned(), n.to_string()), FeedState::Failed));
-            sentence(&names.collect())
-        };
-        assert_eq!(changes(1), "ns/0 is failed");
-        assert_eq!(
-            changes(4),
-            "ns/0 is failed, ns/1 is failed, ns/2 is failed, and 1 other changefeed changed"
+        live.apply(100_000, vec![named("a", FeedState::Normal)]);
+        live.apply(
+            106_000,
+            vec![named("a", FeedState::Normal), named("b", FeedState::Failed)],
         );
+        assert_eq!(live.announced().get_untracked(), "");
+        live.apply(
+            107_000,
+            vec![named("a", FeedState::Failed), named("b", FeedState::Failed)],
+        );
+        assert_eq!(live.announced().get_untracked(), "a is failed");
     }
 
     #[test]
