@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { expect, expectAccessible, expectNoSidewaysScroll, freshId, hydrated, open, test } from "../support/test";
 
 const PAGES = [
@@ -89,11 +91,60 @@ test("the keyboard reaches the content past the navigation", async ({ page }) =>
     await expect(page.getByText("owner", { exact: true })).toBeVisible();
 });
 
-test("another page cannot write through the browser of a reader", async ({ server, request }) => {
-    const answer = await request.post("/ui/fn/set_log_level", {
+test("another page cannot write through the browser of a reader", async ({ emptyServer, request }) => {
+    const answer = await request.post(`${emptyServer.url}/ui/fn/set_log_level`, {
         headers: { Origin: "http://evil.example", "Sec-Fetch-Site": "cross-site" },
         form: { level: "debug" },
     });
     expect(answer.status()).toBe(403);
-    expect(server.logText()).not.toContain("log level set");
+    expect(emptyServer.logText()).not.toContain("log level set");
+});
+
+test("a page that could not be made is asked for again", async ({ page, expectedMessages }) => {
+    expectedMessages.push(/status of 500/);
+    await open(page, "/ui");
+    await page.route("**/ui/fn/captures*", (route) => route.fulfill({ status: 500, body: "broken" }));
+    await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Captures" }).click();
+    await expect(page.getByRole("alert")).toBeVisible();
+    await page.unroute("**/ui/fn/captures*");
+    await page.getByRole("link", { name: "Try again" }).click();
+    await expect(page.getByText("owner", { exact: true })).toBeVisible();
+    await expect(page.getByRole("alert")).toHaveCount(0);
+});
+
+test("copying says so when it worked, and only then", async ({ page, context }) => {
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    await open(page, "/ui/captures");
+    const copied = page.getByRole("status").filter({ hasText: "Copied" });
+    const button = page.getByRole("button", { name: "Copy capture id" });
+    await button.click();
+    await expect(copied).toHaveCount(1);
+    const id = await page.getByRole("row").last().locator(".font-mono").textContent();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(id);
+
+    await page.evaluate(() => {
+        navigator.clipboard.writeText = () => Promise.reject(new Error("forbidden"));
+    });
+    await expect(copied).toHaveCount(0);
+    await button.click();
+    await page.getByRole("heading", { level: 1 }).click();
+    await expect(copied).toHaveCount(0);
+});
+
+test("a browser without a clipboard offers no copying", async ({ page }) => {
+    // As on a page from another machine over plain HTTP.
+    await page.addInitScript(() => Object.defineProperty(Navigator.prototype, "clipboard", { get: () => undefined }));
+    await open(page, "/ui/captures");
+    await expect(page.getByText("owner", { exact: true })).toBeVisible();
+    await expect(page.getByRole("button", { name: "Copy capture id" })).toHaveCount(0);
+});
+
+test("the command for the log level works on this server", async ({ page, emptyServer }) => {
+    await page.goto(`${emptyServer.url}/ui/logs`);
+    await hydrated(page);
+    const command = (await page.getByRole("region", { name: "curl command" }).textContent()) ?? "";
+    const run = promisify(execFile);
+    await run("sh", ["-c", `${command.trim()} --fail --silent`], { env: { ...process.env, TIDEGATE: emptyServer.url } });
+    await page.reload();
+    await expect(page.getByRole("radio", { name: "debug" })).toBeChecked();
 });

@@ -8,7 +8,7 @@ use crate::app::ui::chart::Sparkline;
 use crate::app::ui::feed::{CheckpointTime, Lag, SinkName, feed_address, feed_name};
 use crate::app::ui::icon::{Glyph, Icon};
 use crate::fns::changefeeds::list_changefeeds;
-use crate::fns::data::{FeedList, FeedRow, FeedState};
+use crate::fns::data::{FeedPage, FeedRow, FeedState, StateCounts};
 use leptos::ev::SubmitEvent;
 use leptos::html;
 use leptos::prelude::*;
@@ -20,34 +20,19 @@ use leptos_router::hooks::{use_navigate, use_query_map};
 struct Filter {
     /// States to show; empty for all.
     states: Vec<FeedState>,
-    /// Lower-case text that id, sink or error code must hold.
+    /// Lower-case text that id, namespace, sink or error code must hold.
     text: String,
+    /// From 1 on; 0 means 1.
+    page: usize,
 }
 
 impl Filter {
-    fn new(states: Option<&str>, text: Option<&str>) -> Self {
-        let states = states.unwrap_or_default();
+    fn new(states: Option<&str>, text: Option<&str>, page: Option<&str>) -> Self {
         Filter {
-            states: FeedState::ALL
-                .into_iter()
-                .filter(|state| states.split(',').any(|word| word == state.word()))
-                .collect(),
+            states: FeedState::list(states.unwrap_or_default()),
             text: text.unwrap_or_default().trim().to_lowercase(),
+            page: page.and_then(|page| page.parse().ok()).unwrap_or(1),
         }
-    }
-
-    fn accepts(&self, row: &FeedRow) -> bool {
-        let code = row
-            .vitals
-            .problem
-            .as_ref()
-            .map_or("", |problem| problem.code.as_str());
-        let state = self.states.is_empty() || self.states.contains(&row.vitals.state);
-        state
-            && (self.text.is_empty()
-                || [&row.id, &row.namespace, &row.sink, code]
-                    .iter()
-                    .any(|field| field.to_lowercase().contains(&self.text)))
     }
 
     /// The address with `state` switched on or off.
@@ -72,6 +57,17 @@ impl Filter {
         }
     }
 
+    /// The address of another page of the same choice.
+    fn page_address(&self, page: usize) -> String {
+        let address = self.address(&self.state_words());
+        let joint = if address.contains('?') { '&' } else { '?' };
+        match page {
+            0 | 1 => address,
+            page => format!("{address}{joint}page={page}"),
+        }
+    }
+
+    /// The first page of another choice.
     fn address(&self, states: &str) -> String {
         let mut parameters = Vec::new();
         if !states.is_empty() {
@@ -92,9 +88,13 @@ impl Filter {
 pub(crate) fn Changefeeds() -> impl IntoView {
     let live = use_live();
     let query = use_query_map();
-    let filter =
-        Memo::new(move |_| query.with(|query| Filter::new(query.get_str("state"), query.get_str("q"))));
-    let list = Resource::new_blocking(move || live.membership(), |_| list_changefeeds());
+    let filter = Memo::new(move |_| {
+        query.with(|query| Filter::new(query.get_str("state"), query.get_str("q"), query.get_str("page")))
+    });
+    let list = Resource::new_blocking(
+        move || (live.membership(), filter.get()),
+        |(_, filter)| list_changefeeds(filter.state_words(), filter.text, filter.page),
+    );
     view! {
         <PageHead title="Changefeeds">
             <a class="btn btn-primary ml-auto" href="/ui/changefeeds/new">
@@ -106,7 +106,7 @@ pub(crate) fn Changefeeds() -> impl IntoView {
         <Transition fallback=loading>
             {move || Suspend::new(async move {
                 match list.await {
-                    Ok(list) => view! { <FilteredList list filter/> }.into_any(),
+                    Ok(page) => view! { <List page filter/> }.into_any(),
                     Err(error) => view! { <PageError error/> }.into_any(),
                 }
             })}
@@ -116,54 +116,74 @@ pub(crate) fn Changefeeds() -> impl IntoView {
 }
 
 #[component]
-fn FilteredList(list: FeedList, filter: Memo<Filter>) -> impl IntoView {
-    let list = StoredValue::new(list);
-    let shown = Memo::new(move |_| {
-        list.with_value(|list| {
-            filter.with(|f| {
-                list.feeds
-                    .iter()
-                    .filter(|row| f.accepts(row))
-                    .cloned()
-                    .collect::<Vec<_>>()
-            })
-        })
-    });
-    let total = list.with_value(|list| list.feeds.len());
+fn List(page: FeedPage, filter: Memo<Filter>) -> impl IntoView {
+    let total = page.counts.total();
     if total == 0 {
         return view! { <NoFeeds/> }.into_any();
     }
+    let counts = page.counts;
+    if page.feeds.is_empty() {
+        return view! {
+            <FilterBar counts filter/>
+            <NoMatch/>
+        }
+        .into_any();
+    }
+    let (number, pages, matching) = (page.page, page.pages(), page.matching);
+    let rows = page
+        .feeds
+        .into_iter()
+        .map(|row| view! { <Row row/> })
+        .collect_view();
     view! {
-        <FilterBar list filter/>
-        <Show when=move || !shown.with(Vec::is_empty) fallback=|| view! { <NoMatch/> }>
-            <div class="card overflow-x-auto">
-                <table class="table table-cards">
-                    <caption class="sr-only">"Changefeeds"</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">"Changefeed"</th>
-                            <th scope="col">"State"</th>
-                            <th scope="col" class="text-right">
-                                "Lag"
-                            </th>
-                            <th scope="col">"Checkpoint (UTC)"</th>
-                            <th scope="col" class="text-right">
-                                "Rows/s"
-                            </th>
-                            <th scope="col">"Sink"</th>
-                        </tr>
-                    </thead>
-                    <tbody>
-                        <For each=move || shown.get() key=|row| (row.namespace.clone(), row.id.clone()) let(row)>
-                            <Row row/>
-                        </For>
-                    </tbody>
-                </table>
-            </div>
-            <p class="mt-2 text-xs text-ink-3">
-                {move || format!("{} of {}", shown.with(Vec::len), format::count(total, "changefeed", "changefeeds"))}
-            </p>
-        </Show>
+        <FilterBar counts filter/>
+        <div class="card overflow-x-auto">
+            <table class="table table-cards">
+                <caption class="sr-only">"Changefeeds"</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">"Changefeed"</th>
+                        <th scope="col">"State"</th>
+                        <th scope="col" class="text-right">
+                            "Lag"
+                        </th>
+                        <th scope="col">"Checkpoint (UTC)"</th>
+                        <th scope="col" class="text-right">
+                            "Rows/s"
+                        </th>
+                        <th scope="col">"Sink"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+        <div class="mt-2 flex flex-wrap items-center gap-x-4 gap-y-2 text-xs text-ink-3">
+            <p>{format!("{matching} of {}", format::count(total, "changefeed", "changefeeds"))}</p>
+            {(pages > 1).then(|| view! { <Pager filter number pages/> })}
+        </div>
+    }
+    .into_any()
+}
+
+/// Links to the pages before and after.
+#[component]
+fn Pager(filter: Memo<Filter>, number: usize, pages: usize) -> impl IntoView {
+    let link = move |name: &'static str, page: usize| {
+        let there = (1..=pages).contains(&page);
+        there.then(|| {
+            view! {
+                <a class="btn" href=move || filter.with(|f| f.page_address(page))>
+                    {name}
+                </a>
+            }
+        })
+    };
+    view! {
+        <nav aria-label="Pages" class="flex items-center gap-3">
+            {link("Previous", number.saturating_sub(1))}
+            <span aria-current="page">{format!("Page {number} of {pages}")}</span>
+            {link("Next", number + 1)}
+        </nav>
     }
     .into_any()
 }
@@ -215,16 +235,10 @@ fn SearchBox(filter: Memo<Filter>) -> impl IntoView {
 }
 
 #[component]
-fn FilterBar(list: StoredValue<FeedList>, filter: Memo<Filter>) -> impl IntoView {
+fn FilterBar(counts: StateCounts, filter: Memo<Filter>) -> impl IntoView {
     let live = use_live();
-    let count = move |state| {
-        list.with_value(|list| {
-            list.feeds
-                .iter()
-                .filter(|row| live.vitals(row).state == state)
-                .count()
-        })
-    };
+    let counts = Memo::new(move |_| live.counts(counts));
+    let count = move |state| counts.with(|counts| counts.get(state));
     let chips = FeedState::ALL
         .into_iter()
         .filter(|state| *state != FeedState::Removed)
@@ -344,7 +358,7 @@ mod tests {
 
     #[test]
     fn the_address_is_the_filter() {
-        let filter = Filter::new(Some("failed,bogus,warning"), Some(" Ord & Co "));
+        let filter = Filter::new(Some("failed,bogus,warning"), Some(" Ord & Co "), Some("x"));
         assert_eq!(filter.states, [FeedState::Failed, FeedState::Warning]);
         assert_eq!(
             filter.toggled(FeedState::Failed),
@@ -355,8 +369,14 @@ mod tests {
             "/ui/changefeeds?state=normal"
         );
         assert_eq!(
-            Filter::new(Some("normal"), None).toggled(FeedState::Normal),
+            Filter::new(Some("normal"), None, Some("3")).toggled(FeedState::Normal),
             "/ui/changefeeds"
+        );
+        assert_eq!(filter.page, 1);
+        assert_eq!(Filter::default().page_address(2), "/ui/changefeeds?page=2");
+        assert_eq!(
+            Filter::new(Some("normal"), Some("a"), Some("3")).page_address(2),
+            "/ui/changefeeds?state=normal&q=a&page=2"
         );
     }
 }

@@ -31,6 +31,7 @@ fn holds(href: &str, path: &str) -> bool {
 pub(crate) fn Layout() -> impl IntoView {
     provide_context(LastPath(StoredValue::new(None)));
     let live = use_live();
+    let announced = live.announced();
     let main_class = move || {
         if live.is_stale() {
             "stale min-w-0 flex-1 px-4 pt-5 pb-16 md:px-6"
@@ -56,6 +57,9 @@ pub(crate) fn Layout() -> impl IntoView {
                 <ThemeSwitch/>
             </div>
         </header>
+        <p role="status" class="sr-only">
+            {announced}
+        </p>
         <div class="md:flex">
             <Navigation/>
             <main id="main" tabindex="-1" class=main_class>
@@ -176,7 +180,10 @@ fn focus_after_navigation(heading: NodeRef<html::H1>) {
         let here = path.get_untracked();
         let before = last.0.get_value();
         if before.is_some_and(|before| before != here) {
-            let _not_focusable = heading.focus();
+            // A page that waited for its data is made before it is put into the document, and takes no focus until then.
+            request_animation_frame(move || {
+                let _not_focusable = heading.focus();
+            });
         }
         last.0.set_value(Some(here));
     });
@@ -207,7 +214,8 @@ pub(crate) fn PageError(error: ConsoleError) -> impl IntoView {
     view! {
         <ErrorNote error/>
         <p class="mt-4 flex gap-3">
-            <a class="btn" href="">
+            // The router takes a link to the page itself for a navigation to where one already is.
+            <a class="btn" href="" rel="external">
                 "Try again"
             </a>
             <a class="btn" href="/ui/changefeeds">

@@ -5,10 +5,11 @@
     allow(dead_code, reason = "the stream is read in the browser only")
 )]
 
+use crate::app::announce::Announcer;
 use crate::app::format;
 use crate::app::ui::chart::WINDOW_MS;
 use crate::app::ui::icon::{Glyph, Icon};
-use crate::fns::data::{FeedRow, Point, Vitals};
+use crate::fns::data::{FeedRow, FeedState, Point, StateCounts, Vitals};
 use leptos::prelude::*;
 use std::collections::{HashMap, VecDeque};
 
@@ -26,6 +27,9 @@ enum Link {
     Lost,
 }
 
+/// Namespace and id.
+pub(crate) type FeedName = (String, String);
+
 #[derive(Clone)]
 struct LiveFeed {
     vitals: Vitals,
@@ -42,7 +46,8 @@ pub(crate) struct Live {
     age_s: RwSignal<u64>,
     /// Grows whenever a changefeed appears or disappears.
     membership: RwSignal<u32>,
-    feeds: StoredValue<HashMap<(String, String), LiveFeed>>,
+    feeds: StoredValue<HashMap<FeedName, LiveFeed>>,
+    announcer: Announcer,
 }
 
 impl Live {
@@ -54,7 +59,13 @@ impl Live {
             age_s: RwSignal::new(0),
             membership: RwSignal::new(0),
             feeds: StoredValue::new(HashMap::new()),
+            announcer: Announcer::new(),
         }
+    }
+
+    /// The newest changes of state as a sentence.
+    pub(crate) fn announced(self) -> RwSignal<String> {
+        self.announcer.sentence()
     }
 
     /// Changes whenever a list of changefeeds has to be asked for again.
@@ -80,11 +91,46 @@ impl Live {
             .unwrap_or_else(|| row.vitals.clone())
     }
 
+    /// How many changefeeds are in each state; as the page counted them until something newer arrives.
+    pub(crate) fn counts(self, page: StateCounts) -> StateCounts {
+        match self.snapshot_ms.get() {
+            None => page,
+            Some(_) => self
+                .feeds
+                .with_value(|feeds| StateCounts::of(feeds.values().map(|feed| feed.vitals.state))),
+        }
+    }
+
+    /// Names and values of the changefeeds that need attention, failed ones first; those of the page until something
+    /// newer arrives.
+    pub(crate) fn troubles(self, page: &[FeedRow], max: usize) -> Vec<(FeedName, Vitals)> {
+        if self.snapshot_ms.get().is_none() {
+            let rows = page.iter().take(max);
+            return rows
+                .map(|row| ((row.namespace.clone(), row.id.clone()), row.vitals.clone()))
+                .collect();
+        }
+        let mut found: Vec<_> = self.feeds.with_value(|feeds| {
+            let feeds = feeds
+                .iter()
+                .filter(|(_, feed)| needs_attention(feed.vitals.state));
+            feeds
+                .map(|(name, feed)| (name.clone(), feed.vitals.clone()))
+                .collect()
+        });
+        found.sort_by(|(a, of_a), (b, of_b)| {
+            let rank = |vitals: &Vitals| vitals.state != FeedState::Failed;
+            (rank(of_a), a).cmp(&(rank(of_b), b))
+        });
+        found.truncate(max);
+        found
+    }
+
     /// History of the changefeed of `row`: what came with the page, then what arrived since.
     pub(crate) fn points(self, row: &FeedRow) -> Vec<Point> {
         self.snapshot_ms.track();
-        let newest_ms = row.points.last().map_or(0, |point| point.at_ms);
-        let mut points = row.points.clone();
+        let mut points = row.history.points();
+        let newest_ms = points.last().map_or(0, |point| point.at_ms);
         self.read(row, |feed| {
             points.extend(feed.points.iter().filter(|point| point.at_ms > newest_ms));
         });
@@ -92,7 +138,7 @@ impl Live {
     }
 
     /// Takes in a snapshot of the server.
-    pub(crate) fn apply(self, at_ms: u64, feeds: Vec<((String, String), Vitals)>) {
+    pub(crate) fn apply(self, at_ms: u64, feeds: Vec<(FeedName, Vitals)>) {
         let first = self.snapshot_ms.get_untracked().is_none();
         let mut changed = false;
         self.feeds.update_value(|known| {
@@ -101,9 +147,14 @@ impl Live {
             known.retain(|id, _| alive.contains(id));
             changed = known.len() != before;
             for (id, vitals) in feeds {
+                let before = known.get(&id).map(|feed| feed.vitals.state);
+                if before.is_some_and(|before| before != vitals.state) {
+                    self.announcer.note(id.clone(), vitals.state);
+                }
                 changed |= record(known, id, at_ms, vitals);
             }
         });
+        self.announcer.speak(at_ms);
         self.snapshot_ms.set(Some(at_ms));
         self.age_s.set(0);
         self.link.set(Link::Open);
@@ -118,13 +169,13 @@ impl Live {
     }
 }
 
+/// Whether somebody has to do something about a changefeed in this state.
+pub(crate) fn needs_attention(state: FeedState) -> bool {
+    matches!(state, FeedState::Failed | FeedState::Warning)
+}
+
 /// Notes the values of one changefeed. Whether it is new.
-fn record(
-    known: &mut HashMap<(String, String), LiveFeed>,
-    id: (String, String),
-    at_ms: u64,
-    vitals: Vitals,
-) -> bool {
+fn record(known: &mut HashMap<FeedName, LiveFeed>, id: FeedName, at_ms: u64, vitals: Vitals) -> bool {
     let point = vitals.point(at_ms);
     match known.get_mut(&id) {
         Some(feed) => {
@@ -271,5 +322,69 @@ mod browser {
             time,
         );
         let _never_dropped = woken.await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vitals(state: FeedState) -> Vitals {
+        Vitals {
+            state,
+            checkpoint_ts: 0,
+            resolved_ts: 0,
+            lag_ms: 0,
+            resolved_lag_ms: None,
+            rows_per_s: 0.0,
+            bytes_per_s: 0.0,
+            problem: None,
+            blocked: None,
+            retry_in_ms: None,
+            tables: 0,
+        }
+    }
+
+    fn named(id: &str, state: FeedState) -> (FeedName, Vitals) {
+        (("default".to_owned(), id.to_owned()), vitals(state))
+    }
+
+    #[test]
+    fn a_change_of_state_is_announced_a_new_changefeed_is_not() {
+        let owner = Owner::new();
+        owner.set();
+        let live = Live::new();
+        live.apply(100_000, vec![named("a", FeedState::Normal)]);
+        live.apply(
+            106_000,
+            vec![named("a", FeedState::Normal), named("b", FeedState::Failed)],
+        );
+        assert_eq!(live.announced().get_untracked(), "");
+        live.apply(
+            107_000,
+            vec![named("a", FeedState::Failed), named("b", FeedState::Failed)],
+        );
+        assert_eq!(live.announced().get_untracked(), "a is failed");
+    }
+
+    #[test]
+    fn counts_and_troubles_come_from_the_newest_snapshot() {
+        let owner = Owner::new();
+        owner.set();
+        let live = Live::new();
+        let page = StateCounts::of([FeedState::Normal].into_iter());
+        assert_eq!(live.counts(page), page);
+        live.apply(
+            1,
+            vec![
+                named("a", FeedState::Warning),
+                named("b", FeedState::Failed),
+                named("c", FeedState::Normal),
+            ],
+        );
+        assert_eq!(live.counts(page).total(), 3);
+        let troubles = live.troubles(&[], 5);
+        let ids: Vec<_> = troubles.iter().map(|((_, id), _)| id.as_str()).collect();
+        assert_eq!(ids, ["b", "a"]);
     }
 }

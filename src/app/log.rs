@@ -1,7 +1,7 @@
 //! The level of the server's log.
 
 use crate::app::layout::{ErrorNote, PageError, PageHead, loading};
-use crate::app::ui::copy::CodeBlock;
+use crate::app::ui::copy::{CodeBlock, SHELL_BASE};
 use crate::fns::log::{LEVELS, SetLogLevel, get_log_level};
 use leptos::form::ActionForm;
 use leptos::prelude::*;
@@ -72,8 +72,13 @@ fn LevelForm(set: ServerAction<SetLogLevel>, level: String) -> impl IntoView {
             <h2 class="mb-2 text-sm font-medium">"From a shell"</h2>
             <CodeBlock
                 what="curl command"
-                code="curl -X POST http://127.0.0.1:8300/api/v2/log \\\n  -H 'Content-Type: application/json' -d '{\"log_level\":\"debug\"}'"
+                code=format!(
+                    "curl -X POST {SHELL_BASE}/api/v2/log\" \\\n  -H 'Content-Type: application/json' -d '{{\"log_level\":\"debug\"}}'",
+                )
             />
+            <p class="mt-2 text-xs text-ink-3">
+                "Set " <code>"TIDEGATE"</code> " to the address of this server if it is another one."
+            </p>
         </section>
     }
     .into_any()

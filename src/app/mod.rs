@@ -9,6 +9,7 @@
     reason = "the component macro makes the type of the properties public"
 )]
 
+mod announce;
 mod captures;
 mod changefeed;
 mod changefeed_new;

@@ -3,33 +3,33 @@
 use crate::app::captures::Role;
 use crate::app::format;
 use crate::app::layout::{ErrorNote, PageError, PageHead, loading};
-use crate::app::live::{Live, use_live};
+use crate::app::live::{FeedName, use_live};
 use crate::app::ui::badge::{StateBadge, glyph};
 use crate::app::ui::chart::{Sparkline, WINDOW_MS};
 use crate::app::ui::feed::{Lag, feed_address, feed_name};
 use crate::app::ui::icon::Icon;
 use crate::fns::captures::list_captures;
-use crate::fns::changefeeds::list_changefeeds;
+use crate::fns::changefeeds::get_overview;
 use crate::fns::create::SubmitChangefeed;
-use crate::fns::data::{Captures, FeedList, FeedRow, FeedState, Vitals};
+use crate::fns::data::{self, Captures, FeedRow, FeedState, StateCounts, Vitals};
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 
-/// How many of the slowest changefeeds are shown.
-const WORST_MAX: usize = 5;
+/// How many changefeeds in trouble are named.
+const NAMED_MAX: usize = 5;
 
 /// The page.
 #[component]
 pub(crate) fn Overview() -> impl IntoView {
     let live = use_live();
-    let list = Resource::new_blocking(move || live.membership(), |_| list_changefeeds());
+    let overview = Resource::new_blocking(move || live.membership(), |_| get_overview());
     let captures = Resource::new_blocking(|| (), |()| list_captures());
     view! {
         <PageHead title="Overview"/>
         <Transition fallback=loading>
             {move || Suspend::new(async move {
-                match (list.await, captures.await) {
-                    (Ok(list), Ok(captures)) => view! { <Dashboard list captures/> }.into_any(),
+                match (overview.await, captures.await) {
+                    (Ok(overview), Ok(captures)) => view! { <Dashboard overview captures/> }.into_any(),
                     (Err(error), _) | (_, Err(error)) => view! { <PageError error/> }.into_any(),
                 }
             })}
@@ -39,59 +39,43 @@ pub(crate) fn Overview() -> impl IntoView {
 }
 
 #[component]
-fn Dashboard(list: FeedList, captures: Captures) -> impl IntoView {
-    let empty = list.feeds.is_empty();
-    let list = StoredValue::new(list);
-    if empty {
+fn Dashboard(overview: data::Overview, captures: Captures) -> impl IntoView {
+    let data::Overview {
+        counts,
+        troubles,
+        worst,
+        upstream_connected,
+    } = overview;
+    if counts.total() == 0 {
         return view! {
-            <StartCard/>
+            <StartCard upstream_connected/>
             <CaptureCards captures/>
         }
         .into_any();
     }
+    let live = use_live();
+    let counts = Memo::new(move |_| live.counts(counts));
     view! {
-        <Verdict list/>
-        <Counters list/>
+        <Verdict counts troubles/>
+        <Counters counts/>
         <div class="grid gap-6 xl:grid-cols-[2fr_1fr]">
-            <WorstLag list/>
+            <WorstLag worst/>
             <CaptureCards captures/>
         </div>
     }
     .into_any()
 }
 
-/// Current state of every changefeed.
-fn now(live: Live, list: StoredValue<FeedList>) -> Vec<(FeedRow, Vitals)> {
-    list.with_value(|list| {
-        list.feeds
-            .iter()
-            .map(|row| (row.clone(), live.vitals(row)))
-            .collect()
-    })
-}
-
-fn needs_attention(state: FeedState) -> bool {
-    matches!(state, FeedState::Failed | FeedState::Warning)
-}
-
 /// One sentence that says whether somebody has to do something.
 #[component]
-fn Verdict(list: StoredValue<FeedList>) -> impl IntoView {
+fn Verdict(counts: Memo<StateCounts>, troubles: Vec<FeedRow>) -> impl IntoView {
     let live = use_live();
-    let feeds = Memo::new(move |_| now(live, list));
-    let bad = move || feeds.with(|feeds| feeds.iter().filter(|(_, v)| needs_attention(v.state)).count());
-    let sentence = move || {
-        feeds.with(|feeds| match bad() {
-            0 => healthy_sentence(feeds),
-            n => attention_sentence(n, feeds.len()),
-        })
-    };
+    let sentence = move || counts.with(verdict);
     // The worst state sets the tone.
     let worst = Memo::new(move |_| {
-        let has = |state| feeds.with(|feeds| feeds.iter().any(|(_, v)| v.state == state));
         [FeedState::Failed, FeedState::Warning]
             .into_iter()
-            .find(|state| has(*state))
+            .find(|state| counts.with(|counts| counts.get(*state) > 0))
             .unwrap_or(FeedState::Normal)
     });
     let class = move || match worst.get() {
@@ -101,10 +85,11 @@ fn Verdict(list: StoredValue<FeedList>) -> impl IntoView {
     };
     let glyph = Signal::derive(move || glyph(worst.get()));
     let troubles = move || {
-        feeds.with(|feeds| {
-            let bad = feeds.iter().filter(|(_, v)| needs_attention(v.state));
-            bad.take(WORST_MAX).map(|(row, v)| trouble(row, v)).collect_view()
-        })
+        let named = live.troubles(&troubles, NAMED_MAX);
+        named
+            .iter()
+            .map(|(name, vitals)| trouble(name, vitals))
+            .collect_view()
     };
     view! {
         <section aria-label="Verdict" class=class>
@@ -118,20 +103,19 @@ fn Verdict(list: StoredValue<FeedList>) -> impl IntoView {
     .into_any()
 }
 
-fn attention_sentence(bad: usize, all: usize) -> String {
-    let all = format::count(all, "changefeed", "changefeeds");
-    if bad == 1 {
-        format!("1 of {all} needs attention")
-    } else {
-        format!("{bad} of {all} need attention")
+fn verdict(counts: &StateCounts) -> String {
+    let all = format::count(counts.total(), "changefeed", "changefeeds");
+    match counts.get(FeedState::Failed) + counts.get(FeedState::Warning) {
+        0 => healthy_sentence(counts),
+        1 => format!("1 of {all} needs attention"),
+        bad => format!("{bad} of {all} need attention"),
     }
 }
 
-fn healthy_sentence(feeds: &[(FeedRow, Vitals)]) -> String {
-    let count = |state| feeds.iter().filter(|(_, v)| v.state == state).count();
-    let normal = count(FeedState::Normal);
+fn healthy_sentence(counts: &StateCounts) -> String {
+    let normal = counts.get(FeedState::Normal);
     let healthy = format!("{} healthy", format::count(normal, "changefeed", "changefeeds"));
-    match (count(FeedState::Stopped), count(FeedState::Finished)) {
+    match (counts.get(FeedState::Stopped), counts.get(FeedState::Finished)) {
         (0, 0) => healthy,
         (paused, 0) => format!("{healthy}, {paused} paused"),
         (0, finished) => format!("{healthy}, {finished} finished"),
@@ -139,7 +123,7 @@ fn healthy_sentence(feeds: &[(FeedRow, Vitals)]) -> String {
     }
 }
 
-fn trouble(row: &FeedRow, vitals: &Vitals) -> impl IntoView + use<> {
+fn trouble((namespace, id): &FeedName, vitals: &Vitals) -> impl IntoView + use<> {
     let what = match vitals.state {
         FeedState::Failed => "failed",
         _ => "is trying again",
@@ -147,8 +131,8 @@ fn trouble(row: &FeedRow, vitals: &Vitals) -> impl IntoView + use<> {
     let code = vitals.problem.as_ref().map(|problem| problem.code.clone());
     view! {
         <li class="mt-1">
-            <a class="font-medium underline underline-offset-3" href=feed_address(&row.namespace, &row.id)>
-                {feed_name(&row.namespace, &row.id)}
+            <a class="font-medium underline underline-offset-3" href=feed_address(namespace, id)>
+                {feed_name(namespace, id)}
             </a>
             " "
             {what}
@@ -159,8 +143,7 @@ fn trouble(row: &FeedRow, vitals: &Vitals) -> impl IntoView + use<> {
 }
 
 #[component]
-fn Counters(list: StoredValue<FeedList>) -> impl IntoView {
-    let live = use_live();
+fn Counters(counts: Memo<StateCounts>) -> impl IntoView {
     let counters = [
         FeedState::Normal,
         FeedState::Warning,
@@ -169,14 +152,7 @@ fn Counters(list: StoredValue<FeedList>) -> impl IntoView {
         FeedState::Finished,
     ]
     .map(|state| {
-        let count = move || {
-            list.with_value(|list| {
-                list.feeds
-                    .iter()
-                    .filter(|row| live.vitals(row).state == state)
-                    .count()
-            })
-        };
+        let count = move || counts.with(|counts| counts.get(state));
         view! {
             <li>
                 <a
@@ -201,17 +177,12 @@ fn Counters(list: StoredValue<FeedList>) -> impl IntoView {
 }
 
 #[component]
-fn WorstLag(list: StoredValue<FeedList>) -> impl IntoView {
-    let live = use_live();
+fn WorstLag(worst: Vec<FeedRow>) -> impl IntoView {
     // Ranked when the page is made: rows keep their place while values move.
-    let mut feeds = untrack(|| now(live, list));
-    feeds.retain(|(_, v)| v.state.is_running());
-    feeds.sort_by_key(|(_, v)| std::cmp::Reverse(v.lag_ms));
-    feeds.truncate(WORST_MAX);
-    let none = feeds.is_empty();
-    let rows = feeds
+    let none = worst.is_empty();
+    let rows = worst
         .into_iter()
-        .map(|(row, _)| view! { <WorstRow row/> })
+        .map(|row| view! { <WorstRow row/> })
         .collect_view();
     view! {
         <section class="min-w-0">
@@ -317,7 +288,11 @@ fn CaptureCards(captures: Captures) -> impl IntoView {
 
 /// What an empty server shows: three steps to a first changefeed.
 #[component]
-fn StartCard() -> impl IntoView {
+fn StartCard(
+    /// Whether the server reads the upstream's log now.
+    upstream_connected: bool,
+) -> impl IntoView {
+    let (upstream, upstream_help) = upstream_words(upstream_connected);
     let create = ServerAction::<SubmitChangefeed>::new();
     let value = create.value();
     let error = move || {
@@ -335,8 +310,8 @@ fn StartCard() -> impl IntoView {
                 <li class="flex gap-3">
                     <span class=number>"1"</span>
                     <p class="min-w-0">
-                        <strong class="font-medium">"The upstream is connected."</strong>
-                        <span class="block text-sm text-ink-2">"The server checked its settings when it started."</span>
+                        <strong class="font-medium">{upstream}</strong>
+                        <span class="block text-sm text-ink-2">{upstream_help}</span>
                     </p>
                 </li>
                 <li class="flex gap-3">
@@ -377,4 +352,46 @@ fn StartCard() -> impl IntoView {
         </section>
     }
     .into_any()
+}
+
+/// Whether the upstream is there, and what that means.
+fn upstream_words(connected: bool) -> (&'static str, &'static str) {
+    if connected {
+        (
+            "The upstream is connected.",
+            "The server checked its settings when it started.",
+        )
+    } else {
+        (
+            "The upstream does not answer.",
+            "The server tries to reach it again by itself; its log says what is wrong. Nothing moves until then.",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdict_counts_what_needs_attention() {
+        use FeedState::{Failed, Finished, Normal, Stopped, Warning};
+        let check = |states: &[FeedState], expect: &str| {
+            assert_eq!(verdict(&StateCounts::of(states.iter().copied())), expect);
+        };
+        check(&[Normal], "1 changefeed healthy");
+        check(
+            &[Normal, Normal, Stopped, Finished],
+            "2 changefeeds healthy, 1 paused, 1 finished",
+        );
+        check(&[Normal, Warning], "1 of 2 changefeeds needs attention");
+        check(&[Failed, Warning], "2 of 2 changefeeds need attention");
+    }
+
+    /// The card said "connected" whatever was the case.
+    #[test]
+    fn the_start_card_knows_an_upstream_that_is_away() {
+        assert!(upstream_words(true).0.contains("is connected"));
+        assert!(upstream_words(false).0.contains("does not answer"));
+    }
 }

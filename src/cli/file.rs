@@ -16,6 +16,7 @@ pub(super) struct ServerFile {
     pub(super) upstream_uri: Option<String>,
     pub(super) addr: Option<SocketAddr>,
     pub(super) advertise_addr: Option<String>,
+    pub(super) allowed_host: Vec<String>,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) log_level: Option<String>,
     pub(super) log_format: Option<super::server::LogForm>,
@@ -81,11 +82,12 @@ mod tests {
     fn names_are_those_of_the_flags_and_of_the_original() {
         let file = parse(
             "upstream-uri = 'mysql://u:p@h/'\naddr = '127.0.0.1:8301'\nlog-format = 'json'\nserver-id = 7\n\
-             [security]\ncert-path = 'c.pem'\nmtls = true\n",
+             allowed-host = ['cdc.example', 'cdc']\n[security]\ncert-path = 'c.pem'\nmtls = true\n",
         )
         .unwrap();
         assert_eq!(file.addr, Some("127.0.0.1:8301".parse().unwrap()));
         assert_eq!((file.server_id, file.security.mtls), (Some(7), true));
+        assert_eq!(file.allowed_host, ["cdc.example", "cdc"]);
         assert_eq!(file.security.cert_path.as_deref(), Some(Path::new("c.pem")));
         assert_eq!(parse("").unwrap(), ServerFile::default());
     }

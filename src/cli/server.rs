@@ -15,6 +15,8 @@ use crate::server::{LogControl, LogFormat, ServerConfig, TlsFiles, start};
 
 const ADDR: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8300);
 const DRAIN_TIMEOUT_SECONDS: u64 = 30;
+/// Bytes of the longest name in the DNS.
+const HOST_NAME_MAX: usize = 253;
 
 /// Shown below `--help`.
 pub(super) const EXAMPLES: &str = "\
@@ -51,6 +53,10 @@ pub(super) struct ServerArguments {
     /// Address under which others reach this server, if it differs.
     #[arg(long, value_name = "HOST:PORT")]
     advertise_addr: Option<String>,
+    /// Another name under which browsers and clients address this server, such as cdc.example.com; can be given
+    /// several times. Addresses, localhost and the host of --advertise-addr need not be named.
+    #[arg(long, value_name = "NAME")]
+    allowed_host: Vec<String>,
     /// Directory of everything that must survive a restart: changefeeds, checkpoints, the upstream's timeline
     /// [default: tidegate-data]
     #[arg(long, value_name = "DIR")]
@@ -168,6 +174,16 @@ fn settings(flags: ServerArguments, file: ServerFile) -> Result<ServerConfig> {
     if !tidegate_model::is_valid_id(&cluster_id) {
         return Err(invalid(format_args!("invalid cluster id: {cluster_id}")));
     }
+    let allowed_hosts = if flags.allowed_host.is_empty() {
+        file.allowed_host
+    } else {
+        flags.allowed_host
+    };
+    if let Some(bad) = allowed_hosts.iter().find(|name| !is_host_name(name)) {
+        return Err(invalid(format_args!(
+            "invalid allowed host: {bad:?} is no host name such as cdc.example.com"
+        )));
+    }
     let server_id = flags.server_id.or(file.server_id);
     if server_id == Some(0) {
         return Err(invalid("invalid server id: it must not be 0"));
@@ -179,6 +195,7 @@ fn settings(flags: ServerArguments, file: ServerFile) -> Result<ServerConfig> {
     Ok(ServerConfig {
         addr,
         advertise_addr: flags.advertise_addr.or(file.advertise_addr),
+        allowed_hosts,
         data_dir: flags
             .data_dir
             .or(file.data_dir)
@@ -191,6 +208,12 @@ fn settings(flags: ServerArguments, file: ServerFile) -> Result<ServerConfig> {
         tls,
         ui_dir: flags.ui_dir,
     })
+}
+
+/// A name alone: no scheme, no port, no wildcard.
+fn is_host_name(name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !name.is_empty() && name.len() <= HOST_NAME_MAX && name.chars().all(is_part)
 }
 
 fn tls_files(
@@ -251,6 +274,7 @@ mod tests {
         let file = ServerFile {
             addr: Some("127.0.0.1:1".parse().unwrap()),
             cluster_id: Some("file".to_owned()),
+            allowed_host: vec!["cdc.example".to_owned()],
             ..ServerFile::default()
         };
         let config = settings(
@@ -263,6 +287,7 @@ mod tests {
         .unwrap();
         assert_eq!((config.addr.port(), config.cluster_id.as_str()), (1, "flag"));
         assert_eq!(config.drain_timeout, Duration::from_secs(30));
+        assert_eq!(config.allowed_hosts, ["cdc.example"]);
         assert_eq!(settings(flags(), ServerFile::default()).unwrap().addr, ADDR);
     }
 
@@ -325,6 +350,10 @@ mod tests {
             },
             ServerArguments {
                 server_id: Some(0),
+                ..flags()
+            },
+            ServerArguments {
+                allowed_host: vec!["http://cdc.example:8300".to_owned()],
                 ..flags()
             },
         ] {

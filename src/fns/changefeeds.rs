@@ -1,17 +1,27 @@
 //! Reading, pausing, resuming and removing changefeeds.
 
+#![allow(clippy::unused_async, reason = "server functions are async")]
+
 #[cfg(feature = "ssr")]
 use crate::fns::context;
-use crate::fns::data::{FeedDetail, FeedList};
+use crate::fns::data::{FeedDetail, FeedPage, Overview};
 use crate::fns::error::ConsoleError;
 use leptos::prelude::*;
 use leptos::server_fn::codec::{GetUrl, PostUrl};
 
-/// Every changefeed of every namespace, finished ones too, trouble first.
+/// One page of the changefeeds of every namespace, finished ones too, trouble first. `states` are words separated by
+/// commas, none for all; id, namespace, sink or error code must hold `text`; `page` counts from 1 on.
 #[server(name = ListChangefeeds, endpoint = "changefeeds", input = GetUrl)]
-pub async fn list_changefeeds() -> Result<FeedList, ConsoleError> {
+pub async fn list_changefeeds(states: String, text: String, page: usize) -> Result<FeedPage, ConsoleError> {
     let console = context::console()?;
-    context::answer(console.feed_list().await)
+    Ok(console.feed_page(&states, &text, page))
+}
+
+/// What deserves a look.
+#[server(name = GetOverview, endpoint = "overview", input = GetUrl)]
+pub async fn get_overview() -> Result<Overview, ConsoleError> {
+    let console = context::console()?;
+    Ok(console.overview())
 }
 
 /// One changefeed.

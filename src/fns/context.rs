@@ -10,14 +10,12 @@ use tidegate_engine::ReplicationService;
 use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, SystemClock};
 
 use crate::fns::create::{CreateForm, Draft};
-use crate::fns::data::{CaptureRow, Captures, FeedDetail, FeedList, FeedState, RulePreview};
+use crate::fns::data::{CaptureRow, Captures, FeedDetail, FeedPage, Overview, RulePreview};
 use crate::fns::drafts::Drafts;
 use crate::fns::error::{ConsoleError, FieldError};
+use crate::fns::list::{Feeds, Wanted};
 use crate::fns::{form, view};
 use crate::server::LogControl;
-
-/// Points of the sparklines in a list: the overview shows five minutes of lag.
-const LIST_POINTS_MAX: usize = 300;
 
 /// The console's side of the server. Cheap to clone.
 #[derive(Clone)]
@@ -27,17 +25,21 @@ pub struct Console {
     drafts: Arc<Drafts>,
 }
 
-/// The console of the request.
+/// The console of the request, for pages and server functions alike.
 ///
 /// # Errors
-/// When the server did not provide one.
+/// `ServerIsNotReady` until the changefeeds are loaded: a list without them would look like an empty server. An error
+/// too when the server did not provide a console.
 pub fn console() -> Result<Console, ConsoleError> {
-    use_context::<Console>().ok_or_else(|| {
-        ConsoleError::from(CdcError::new(
-            ErrorCode::InternalServerError,
-            "the console is not connected",
-        ))
-    })
+    let Some(console) = use_context::<Console>() else {
+        let error = CdcError::new(ErrorCode::InternalServerError, "the console is not connected");
+        return answer(Err(error.into()));
+    };
+    if console.service.is_ready() {
+        return Ok(console);
+    }
+    let error = CdcError::new(ErrorCode::ServerIsNotReady, "the server is not ready");
+    answer(Err(error.into()))
 }
 
 /// Whether the request is a form that a browser sent without JavaScript: it wants a page as the answer.
@@ -80,19 +82,20 @@ impl Console {
         }
     }
 
-    /// Every changefeed of every namespace, trouble first.
-    pub async fn feed_list(&self) -> Result<FeedList, ConsoleError> {
-        let live = self.service.live().borrow().clone();
-        let now_ms = SystemClock.unix_ms();
-        let mut feeds = Vec::with_capacity(live.changefeeds.len());
-        for id in self.service.changefeed_ids() {
-            // One that was removed meanwhile is simply not shown.
-            if let Ok(detail) = self.service.get_changefeed(&id).await {
-                feeds.push(view::row(&detail, &live, now_ms, LIST_POINTS_MAX));
-            }
-        }
-        feeds.sort_by_key(|row| (trouble(row.vitals.state), std::cmp::Reverse(row.vitals.lag_ms)));
-        Ok(FeedList { now_ms, feeds })
+    /// One page of the changefeeds of every namespace.
+    pub fn feed_page(&self, states: &str, text: &str, page: usize) -> FeedPage {
+        self.feeds(|feeds| feeds.page(&Wanted::new(states, text, page)))
+    }
+
+    /// What deserves a look.
+    pub fn overview(&self) -> Overview {
+        self.feeds(|feeds| feeds.overview(self.service.is_upstream_connected()))
+    }
+
+    fn feeds<T>(&self, answer: impl FnOnce(Feeds<'_>) -> T) -> T {
+        let snapshot = self.service.live().borrow().clone();
+        let briefs = self.service.changefeed_briefs();
+        answer(Feeds::new(&briefs, &snapshot, SystemClock.unix_ms()))
     }
 
     /// One changefeed.
@@ -218,13 +221,51 @@ impl Console {
     }
 }
 
-/// Failed first, then what is being retried, then the rest.
-fn trouble(state: FeedState) -> u8 {
-    match state {
-        FeedState::Failed => 0,
-        FeedState::Warning => 1,
-        FeedState::Normal => 2,
-        FeedState::Stopped => 3,
-        FeedState::Finished | FeedState::Removed => 4,
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+    use tidegate_engine::{Capture, ServiceParts};
+    use tidegate_sink::Sinks;
+    use tidegate_testkit::{FaultPlan, Faults, History, MemStore, SimClock, SimUpstream};
+
+    use super::*;
+    use crate::server::LogFormat;
+
+    const NOW_MS: u64 = 1_700_000_000_000;
+
+    fn service() -> Arc<ReplicationService> {
+        let clock = SimClock::starting_at(NOW_MS);
+        let faults = Faults::new(1, FaultPlan::default(), None);
+        let history = Arc::new(History::generate(1, 1, NOW_MS));
+        let upstream = SimUpstream::new(history, clock.clone(), Arc::clone(&faults));
+        ReplicationService::new(ServiceParts {
+            upstream: Arc::new(upstream),
+            store: Arc::new(MemStore::new().reopen(faults)),
+            sinks: Arc::new(Sinks),
+            clock: Arc::new(clock),
+            capture: Capture {
+                id: "c1".to_owned(),
+                address: "127.0.0.1:8300".to_owned(),
+                version: "1".to_owned(),
+                git_hash: "none".to_owned(),
+                cluster_id: "default".to_owned(),
+            },
+            zone: TimeZone::UTC,
+        })
+    }
+
+    /// While changefeeds were being loaded, the console showed an empty server and took orders.
+    #[tokio::test]
+    async fn nothing_is_shown_before_the_changefeeds_are_loaded() {
+        let service = service();
+        let log = LogControl::install("info", LogFormat::Text).unwrap();
+        let owner = Owner::new();
+        let code = || owner.with(|| console().err().map(|error| error.code));
+        assert_eq!(code().as_deref(), Some("CDC:ErrInternalServerError"));
+        let console = Console::new(Arc::clone(&service), log);
+        owner.with(|| provide_context(console));
+        assert_eq!(code().as_deref(), Some("CDC:ErrServerIsNotReady"));
+        service.start().await.unwrap();
+        assert_eq!(code(), None);
     }
 }

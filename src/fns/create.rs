@@ -24,6 +24,8 @@ pub struct CreateForm {
     pub id: String,
     /// Sink URI.
     pub sink_uri: String,
+    /// Password for the sink URI, so that it need not stand in clear there.
+    pub sink_password: String,
     /// `now`, `time` or `tso`.
     pub start: String,
     /// UTC time for `start=time`.
@@ -78,6 +80,7 @@ impl Default for CreateForm {
             namespace: String::new(),
             id: String::new(),
             sink_uri: String::new(),
+            sink_password: String::new(),
             start: text("now"),
             start_time: String::new(),
             start_tso: String::new(),
@@ -106,7 +109,7 @@ impl Default for CreateForm {
 /// A form that was sent without JavaScript, kept so that nothing typed is lost.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Draft {
-    /// What was typed, the sink URI masked.
+    /// What was typed, the sink URI masked and its password left out.
     pub form: CreateForm,
     /// Why it was refused.
     pub error: Option<ConsoleError>,

@@ -55,6 +55,13 @@ impl FeedState {
         }
     }
 
+    /// The states that a list of words names, separated by commas; other words are left out.
+    pub fn list(words: &str) -> Vec<FeedState> {
+        let all = FeedState::ALL.into_iter();
+        all.filter(|state| words.split(',').any(|word| word == state.word()))
+            .collect()
+    }
+
     /// Whether rows may flow.
     pub const fn is_running(self) -> bool {
         matches!(self, FeedState::Normal | FeedState::Warning)
@@ -123,6 +130,58 @@ pub struct Point {
     pub rows_per_s: f32,
 }
 
+/// Distance between two values of a history, in milliseconds.
+const STEP_MS: u64 = 1_000;
+
+/// The last seconds of a changefeed, one value a second. Kept in columns: they are most of a page.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct History {
+    /// Unix time of the newest values in milliseconds.
+    pub end_ms: u64,
+    /// Age of the checkpoint in milliseconds, oldest first.
+    pub lag_ms: Vec<u64>,
+    /// Rows written downstream in that second, oldest first.
+    pub rows_per_s: Vec<f32>,
+}
+
+impl History {
+    /// Oldest first.
+    pub fn points(&self) -> Vec<Point> {
+        let count = self.lag_ms.len().min(self.rows_per_s.len());
+        let values = self.lag_ms.iter().zip(&self.rows_per_s).enumerate();
+        values
+            .map(|(n, (lag_ms, rows_per_s))| Point {
+                at_ms: self.end_ms.saturating_sub((count - 1 - n) as u64 * STEP_MS),
+                lag_ms: *lag_ms as f32,
+                rows_per_s: *rows_per_s,
+            })
+            .collect()
+    }
+}
+
+/// Number of changefeeds in each state.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct StateCounts([usize; FeedState::ALL.len()]);
+
+impl StateCounts {
+    /// Counts states.
+    pub fn of(states: impl Iterator<Item = FeedState>) -> Self {
+        let mut counts = StateCounts::default();
+        states.for_each(|state| counts.0[state as usize] += 1);
+        counts
+    }
+
+    /// How many are in `state`.
+    pub fn get(&self, state: FeedState) -> usize {
+        self.0[state as usize]
+    }
+
+    /// How many there are.
+    pub fn total(&self) -> usize {
+        self.0.iter().sum()
+    }
+}
+
 /// A row of the changefeed list.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct FeedRow {
@@ -134,24 +193,49 @@ pub struct FeedRow {
     pub sink: String,
     /// What moves.
     pub vitals: Vitals,
-    /// The last minutes, oldest first.
-    pub points: Vec<Point>,
+    /// The last minutes, as far as the page shows them.
+    pub history: History,
 }
 
-/// The changefeed list, also the base of the overview.
+/// Rows on one page of the list.
+pub const PAGE_ROWS: usize = 50;
+
+/// One page of the changefeed list.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct FeedList {
-    /// The server's clock when it answered, unix milliseconds.
-    pub now_ms: u64,
-    /// Every changefeed, finished ones too.
+pub struct FeedPage {
+    /// The changefeeds of the page, trouble first, with the last minute.
     pub feeds: Vec<FeedRow>,
+    /// Which page it is, from 1 on; the last one when a later one was asked for.
+    pub page: usize,
+    /// How many changefeeds match on all pages.
+    pub matching: usize,
+    /// All changefeeds, also those that do not match.
+    pub counts: StateCounts,
+}
+
+impl FeedPage {
+    /// How many pages there are, at least one.
+    pub fn pages(&self) -> usize {
+        self.matching.div_ceil(PAGE_ROWS).max(1)
+    }
+}
+
+/// What the first page shows.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Overview {
+    /// All changefeeds.
+    pub counts: StateCounts,
+    /// Some of those that need attention, failed ones first, without a history.
+    pub troubles: Vec<FeedRow>,
+    /// The running ones with the largest lag, with five minutes of it.
+    pub worst: Vec<FeedRow>,
+    /// Whether the upstream's log is being read.
+    pub upstream_connected: bool,
 }
 
 /// One changefeed in full.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct FeedDetail {
-    /// The server's clock when it answered, unix milliseconds.
-    pub now_ms: u64,
     /// The row of the list.
     pub row: FeedRow,
     /// First commit-ts to replicate is the one after it; a TSO.
@@ -220,7 +304,34 @@ pub struct RulePreview {
 
 #[cfg(test)]
 mod tests {
-    use super::FeedState;
+    use super::*;
+
+    #[test]
+    fn a_history_ends_at_its_newest_value() {
+        let history = History {
+            end_ms: 10_000,
+            lag_ms: vec![2, 1],
+            rows_per_s: vec![20.0, 10.0],
+        };
+        let points: Vec<_> = history
+            .points()
+            .iter()
+            .map(|p| (p.at_ms, p.lag_ms as u64))
+            .collect();
+        assert_eq!(points, [(9_000, 2), (10_000, 1)]);
+        assert!(History::default().points().is_empty());
+    }
+
+    #[test]
+    fn states_are_counted_and_listed() {
+        let counts = StateCounts::of([FeedState::Failed, FeedState::Normal, FeedState::Failed].into_iter());
+        assert_eq!((counts.get(FeedState::Failed), counts.total()), (2, 3));
+        assert_eq!(
+            FeedState::list("warning,bogus,failed"),
+            [FeedState::Failed, FeedState::Warning]
+        );
+        assert!(FeedState::list("").is_empty());
+    }
 
     #[test]
     fn states_are_read_as_the_api_writes_them() {

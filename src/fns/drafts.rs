@@ -19,12 +19,15 @@ struct Kept {
     /// What the page gets.
     shown: Draft,
     sink_uri: String,
+    sink_password: String,
 }
 
 impl Drafts {
-    /// Keeps `draft` under `key`, which must not be guessable. The sink URI is masked before it can be read again.
+    /// Keeps `draft` under `key`, which must not be guessable. The sink URI is masked, and its password taken out, before
+    /// the draft can be read again.
     pub(crate) fn keep(&self, key: String, mut draft: Draft) {
         let sink_uri = draft.form.sink_uri.clone();
+        let sink_password = std::mem::take(&mut draft.form.sink_password);
         draft.form.sink_uri = mask(&sink_uri);
         draft.form.draft.clone_from(&key);
         let mut drafts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -32,6 +35,7 @@ impl Drafts {
             key,
             shown: draft,
             sink_uri,
+            sink_password,
         });
         while drafts.len() > DRAFTS_MAX {
             drafts.pop_front();
@@ -47,7 +51,8 @@ impl Drafts {
             .map(|kept| kept.shown.clone())
     }
 
-    /// Puts the secret back into a form that was made from a draft, if its sink URI is still the masked one.
+    /// Puts the secrets back into a form that was made from a draft, if its sink URI is still the masked one and no other
+    /// password was typed.
     pub(crate) fn unmask(&self, form: &mut CreateForm) {
         let drafts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = drafts
@@ -57,6 +62,9 @@ impl Drafts {
             && form.sink_uri.trim() == kept.shown.form.sink_uri
         {
             form.sink_uri.clone_from(&kept.sink_uri);
+            if form.sink_password.is_empty() {
+                form.sink_password.clone_from(&kept.sink_password);
+            }
         }
     }
 }
@@ -95,6 +103,28 @@ mod tests {
         assert_eq!(form.sink_uri, "mysql://u:xxxxx@h:1/");
         drafts.unmask(&mut form);
         assert_eq!(form.sink_uri, "mysql://u:secret@h:1/");
+    }
+
+    #[test]
+    fn a_password_of_its_own_field_is_not_shown_again_but_not_lost() {
+        let drafts = Drafts::default();
+        let mut typed = draft("mysql://u@h:1/");
+        typed.form.sink_password = "secret".to_owned();
+        drafts.keep("k".to_owned(), typed);
+        let shown = drafts.read("k").unwrap().form;
+        assert_eq!(shown.sink_password, "");
+        let unmasked = |change: fn(&mut CreateForm)| {
+            let mut form = shown.clone();
+            change(&mut form);
+            drafts.unmask(&mut form);
+            form.sink_password
+        };
+        assert_eq!(unmasked(|_| {}), "secret");
+        assert_eq!(unmasked(|form| form.sink_password = "new".to_owned()), "new");
+        assert_eq!(
+            unmasked(|form| form.sink_uri = "mysql://u@evil:1/".to_owned()),
+            ""
+        );
     }
 
     #[test]

@@ -3,11 +3,8 @@
 use crate::app::format;
 use crate::fns::create::CreateForm;
 use crate::fns::error::{ConsoleError, FieldError};
-use tidegate_api::{CreateChangefeed, ReplicaConfig};
+use tidegate_api::{CreateChangefeed, ReplicaConfig, SinkUri};
 use tidegate_model::{CdcError, ErrorCode, Ts, is_valid_id};
-
-/// The mask of secrets: as a password it would be taken for a real one.
-const MASK: &str = "xxxxx";
 
 /// The rules of the text field: one a line, blank lines left out.
 pub(crate) fn rules(text: &str) -> Vec<String> {
@@ -26,16 +23,7 @@ pub(crate) fn request(form: &CreateForm) -> Result<CreateChangefeed, ConsoleErro
     let mut faults = Vec::new();
     check_name("id", &form.id, &mut faults);
     check_name("namespace", &form.namespace, &mut faults);
-    let sink_uri = form.sink_uri.trim().to_owned();
-    if sink_uri.is_empty() {
-        fault(&mut faults, "sink_uri", "Say where the changes go.");
-    } else if sink_uri.contains(MASK) {
-        fault(
-            &mut faults,
-            "sink_uri",
-            "Type the password again: the address was changed.",
-        );
-    }
+    let sink_uri = sink_uri(form, &mut faults);
     let start_ts = moment(
         &form.start,
         ("start_time", &form.start_time),
@@ -73,6 +61,44 @@ pub(crate) fn request(form: &CreateForm) -> Result<CreateChangefeed, ConsoleErro
         replica_config: config(form, rules),
         ..CreateChangefeed::default()
     })
+}
+
+/// The sink URI with the password of its own field.
+fn sink_uri(form: &CreateForm, faults: &mut Vec<FieldError>) -> String {
+    let typed = form.sink_uri.trim();
+    if typed.is_empty() {
+        fault(faults, "sink_uri", "Say where the changes go.");
+    }
+    // As a password the mask would be taken for a real one. What is no URI at all is the engine's to refuse.
+    if form.sink_password.is_empty() && SinkUri::parse(typed).is_ok_and(|uri| uri.has_mask()) {
+        fault(
+            faults,
+            "sink_uri",
+            "Type the password again: the address was changed.",
+        );
+    }
+    if form.sink_password.is_empty() {
+        return typed.to_owned();
+    }
+    with_password(typed, &form.sink_password).unwrap_or_else(|| {
+        fault(
+            faults,
+            "sink_password",
+            "Name the user in the sink URI, such as mysql://user@host:3306/, or leave this empty.",
+        );
+        typed.to_owned()
+    })
+}
+
+/// `scheme://user@rest` with a password; one that stands there already, or its mask, makes room. Nothing without a user.
+fn with_password(uri: &str, password: &str) -> Option<String> {
+    let (scheme, rest) = uri.split_once("://")?;
+    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    let (user, _) = authority.rsplit_once('@')?;
+    let user = user.split(':').next().filter(|user| !user.is_empty())?;
+    let after = &rest[authority.rfind('@')?..];
+    let password = format::query_escape(password);
+    Some(format!("{scheme}://{user}:{password}{after}"))
 }
 
 /// The engine's refusal, at the field it belongs to where there is one.
@@ -145,6 +171,10 @@ fn check_name(field: &str, typed: &str, faults: &mut Vec<FieldError>) {
 fn moment(choice: &str, time: (&str, &str), tso: (&str, &str), faults: &mut Vec<FieldError>) -> u64 {
     match choice {
         "time" => match format::parse_utc(time.1) {
+            Some(ms) if ms > Ts::PHYSICAL_MS_MAX => {
+                fault(faults, time.0, "Enter a time before the year 4199.");
+                0
+            }
             Some(ms) => Ts::from_physical_ms(ms).as_u64(),
             None => {
                 fault(
@@ -289,6 +319,61 @@ mod tests {
             ..form()
         };
         assert_eq!(faulty(&form), ["sink_uri"]);
+    }
+
+    /// A URI that merely contains the letters of the mask was refused.
+    #[test]
+    fn the_letters_of_the_mask_may_stand_anywhere_else() {
+        for uri in ["file:///data/xxxxx?protocol=csv", "mysql://xxxxx:p@xxxxx/"] {
+            let form = CreateForm {
+                sink_uri: uri.to_owned(),
+                ..form()
+            };
+            assert_eq!(request(&form).unwrap().sink_uri, uri);
+        }
+    }
+
+    #[test]
+    fn a_password_of_its_own_field_goes_into_the_uri() {
+        let with = |uri: &str| {
+            let form = CreateForm {
+                sink_uri: uri.to_owned(),
+                sink_password: "p@s/s %+".to_owned(),
+                ..form()
+            };
+            request(&form).map(|request| SinkUri::parse(&request.sink_uri).unwrap())
+        };
+        for uri in [
+            "mysql://u@h:1/?a=b",
+            "mysql://u:xxxxx@h:1/?a=b",
+            "mysql://u:old@h:1/?a=b",
+        ] {
+            let parsed = with(uri).unwrap();
+            assert_eq!(
+                (parsed.user(), parsed.password()),
+                (Some("u"), Some("p@s/s %+")),
+                "{uri}"
+            );
+            assert_eq!(
+                (parsed.host(), parsed.port(), parsed.param("a")),
+                ("h", Some(1), Some("b"))
+            );
+        }
+        for uri in ["mysql://h/", "blackhole://", "file:///data/a@b"] {
+            let fields: Vec<_> = with(uri).unwrap_err().fields;
+            assert_eq!(fields[0].field, "sink_password", "{uri}");
+        }
+    }
+
+    /// The shift into a TSO wrapped: a far target became one in the past.
+    #[test]
+    fn a_time_beyond_the_timestamps_is_refused_at_its_field() {
+        let form = CreateForm {
+            target: "time".to_owned(),
+            target_time: "4200-01-01T00:00".to_owned(),
+            ..form()
+        };
+        assert_eq!(faulty(&form), ["target_time"]);
     }
 
     #[test]

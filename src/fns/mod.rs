@@ -14,6 +14,8 @@ mod drafts;
 pub mod error;
 #[cfg(feature = "ssr")]
 mod form;
+#[cfg(feature = "ssr")]
+mod list;
 pub mod live;
 pub mod log;
 pub mod theme;

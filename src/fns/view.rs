@@ -1,11 +1,9 @@
 //! From the API's types to what the pages show. Pure.
 
-use crate::fns::data::{FeedDetail, FeedRow, FeedState, Point, Problem, RulePreview, TableVerdict, Vitals};
+use crate::fns::data::{FeedDetail, FeedRow, FeedState, History, Problem, RulePreview, TableVerdict, Vitals};
 use tidegate_api::{ChangefeedDetail, ChangefeedLive, FilterPreview, LiveSnapshot};
 use tidegate_model::{ErrorCode, Ts, mask_uri};
 
-/// Distance between two values of the engine's histories.
-const STEP_MS: u64 = 1_000;
 /// Tables shown of a preview.
 const TABLES_MAX: usize = 500;
 
@@ -31,20 +29,24 @@ pub(crate) fn vitals(live: &ChangefeedLive, now_ms: u64) -> Vitals {
     }
 }
 
-/// A row of the list: the detail for what stays, the snapshot for what moves. A changefeed that is newer than the
-/// snapshot has no figures yet.
+/// The figures of a changefeed and when they were taken; none for one that is newer than the snapshot.
+pub(crate) fn figures<'a>(
+    detail: &ChangefeedDetail,
+    snapshot: &'a LiveSnapshot,
+) -> Option<(&'a ChangefeedLive, u64)> {
+    let mut all = snapshot.changefeeds.iter();
+    let live = all.find(|live| live.namespace == detail.namespace && live.id == detail.id)?;
+    Some((live, snapshot.unix_ms))
+}
+
+/// A row of the list without a history: the detail for what stays, the figures for what moves.
 pub(crate) fn row(
     detail: &ChangefeedDetail,
-    snapshot: &LiveSnapshot,
+    figures: Option<(&ChangefeedLive, u64)>,
     now_ms: u64,
-    points_max: usize,
 ) -> FeedRow {
-    let live = snapshot
-        .changefeeds
-        .iter()
-        .find(|live| live.namespace == detail.namespace && live.id == detail.id);
-    let mut vitals = match live {
-        Some(live) => vitals(live, snapshot.unix_ms),
+    let mut vitals = match figures {
+        Some((live, at_ms)) => vitals(live, at_ms),
         None => first_vitals(detail, now_ms),
     };
     // The detail is the newer of the two: a page after a pause must not say "normal".
@@ -57,9 +59,25 @@ pub(crate) fn row(
         id: detail.id.clone(),
         sink: mask_uri(&detail.sink_uri),
         vitals,
-        points: live
-            .map(|live| points(live, snapshot.unix_ms, points_max))
-            .unwrap_or_default(),
+        history: History::default(),
+    }
+}
+
+/// The last `seconds` of a changefeed.
+pub(crate) fn history(figures: Option<(&ChangefeedLive, u64)>, seconds: usize) -> History {
+    let Some((live, end_ms)) = figures else {
+        return History::default();
+    };
+    let count = live.lag_history.len().min(live.rows_history.len());
+    let last = count.min(seconds);
+    History {
+        end_ms,
+        lag_ms: live.lag_history[count - last..count].to_vec(),
+        // A tenth is more than a line of a chart shows.
+        rows_per_s: live.rows_history[count - last..count]
+            .iter()
+            .map(|rows| ((rows * 10.0).round() / 10.0) as f32)
+            .collect(),
     }
 }
 
@@ -67,9 +85,12 @@ pub(crate) fn row(
 pub(crate) fn detail(detail: &ChangefeedDetail, snapshot: &LiveSnapshot, now_ms: u64) -> FeedDetail {
     let config = detail.config.as_ref().map(|config| config.masked());
     let config_json = config.and_then(|config| serde_json::to_string_pretty(&config).ok());
+    let figures = figures(detail, snapshot);
     FeedDetail {
-        now_ms,
-        row: row(detail, snapshot, now_ms, usize::MAX),
+        row: FeedRow {
+            history: history(figures, usize::MAX),
+            ..row(detail, figures, now_ms)
+        },
         start_ts: detail.start_ts,
         target_ts: (detail.target_ts > 0).then_some(detail.target_ts),
         created: detail.create_time.clone(),
@@ -162,24 +183,6 @@ fn first_vitals(detail: &ChangefeedDetail, now_ms: u64) -> Vitals {
     }
 }
 
-fn points(live: &ChangefeedLive, now_ms: u64, max: usize) -> Vec<Point> {
-    let count = live.lag_history.len().min(live.rows_history.len());
-    let skip = count.saturating_sub(max);
-    let values = live
-        .lag_history
-        .iter()
-        .zip(&live.rows_history)
-        .enumerate()
-        .skip(skip);
-    values
-        .map(|(n, (lag_ms, rows))| Point {
-            at_ms: now_ms.saturating_sub((count - 1 - n) as u64 * STEP_MS),
-            lag_ms: *lag_ms as f32,
-            rows_per_s: *rows as f32,
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,10 +235,11 @@ mod tests {
             unix_ms: 10_000,
             changefeeds: vec![live()],
         };
-        let row = row(&summary(), &snapshot, 10_000, 2);
-        let points: Vec<_> = row.points.iter().map(|p| (p.at_ms, p.lag_ms as u64)).collect();
-        assert_eq!(points, [(9_000, 2), (10_000, 1)]);
-        assert_eq!(row.sink, "mysql://u:xxxxx@h/");
+        let figures = figures(&summary(), &snapshot);
+        let history = history(figures, 2);
+        assert_eq!((history.end_ms, &history.lag_ms[..]), (10_000, &[2, 1][..]));
+        assert_eq!(history.rows_per_s, [20.0, 10.0]);
+        assert_eq!(row(&summary(), figures, 10_000).sink, "mysql://u:xxxxx@h/");
     }
 
     #[test]
@@ -248,7 +252,7 @@ mod tests {
             state: "stopped".to_owned(),
             ..summary()
         };
-        let row = row(&paused, &snapshot, 10_000, 2);
+        let row = row(&paused, figures(&paused, &snapshot), 10_000);
         assert_eq!((row.vitals.state, row.vitals.problem), (FeedState::Stopped, None));
     }
 

@@ -15,6 +15,8 @@ pub struct ServerConfig {
     pub addr: SocketAddr,
     /// `host:port` under which others reach it; `None`: the address it listens on.
     pub advertise_addr: Option<String>,
+    /// Names under which browsers and clients may address it, beside addresses, `localhost` and the advertised one.
+    pub allowed_hosts: Vec<String>,
     /// Directory of everything that must survive a restart.
     pub data_dir: PathBuf,
     /// URI of the database to read from, with its password: never show it.

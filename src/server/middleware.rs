@@ -7,6 +7,9 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use leptos::nonce::use_nonce;
+use leptos::prelude::use_context;
+use leptos_axum::ResponseOptions;
 use tidegate_model::{CdcError, ErrorCode};
 use tokio::time::timeout;
 
@@ -91,30 +94,52 @@ pub(crate) async fn access_log(request: Request, next: Next) -> Response {
     response
 }
 
-/// Headers that make browsers careful.
+/// What a page may load and run. Scripts are those of this server; inline ones need the nonce.
+fn content_policy(nonce: Option<&str>) -> String {
+    // Hydration starts from an inline script and instantiates WebAssembly.
+    let scripts = match nonce {
+        Some(nonce) => format!("'self' 'nonce-{nonce}' 'wasm-unsafe-eval'"),
+        None => "'none'".to_owned(),
+    };
+    format!(
+        "default-src 'self'; script-src {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+         object-src 'none'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
+    )
+}
+
+/// Called while a page of the console is made: lets the inline scripts that Leptos writes run, and no others.
+pub(crate) fn allow_scripts_of_page() {
+    let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) else {
+        return;
+    };
+    if let Ok(policy) = HeaderValue::from_str(&content_policy(Some(&nonce.to_string()))) {
+        response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+    }
+}
+
+/// Headers that make browsers careful. Pages that did not ask for scripts get none.
 pub(crate) async fn browser_headers(request: Request, next: Next) -> Response {
-    let page = request.uri().path().starts_with("/ui");
+    let console = request.uri().path().starts_with("/ui");
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
-    if page {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    if kind.is_some_and(|kind| kind.starts_with("text/html")) {
         headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-        // Hydration starts from an inline script and instantiates WebAssembly.
-        headers.insert(
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(
-                "default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; \
-                 style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'self'; \
-                 form-action 'self'",
-            ),
-        );
-        if !headers.contains_key(header::CACHE_CONTROL) {
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if !headers.contains_key(header::CONTENT_SECURITY_POLICY)
+            && let Ok(policy) = HeaderValue::from_str(&content_policy(None))
+        {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
         }
+    }
+    if console && !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     response
 }

@@ -8,6 +8,7 @@ use leptos::prelude::provide_context;
 use leptos_axum::{LeptosRoutes, generate_route_list, handle_server_fns_with_context};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use super::host::{self, Hosts};
 use super::state::App;
 use super::{assets, document, extension, live, middleware, respond, top, v2};
 use crate::app;
@@ -32,6 +33,7 @@ pub(crate) fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(middleware::panicked))
         .layer(from_fn(middleware::same_origin))
         .layer(from_fn(middleware::trailing_slash))
+        .layer(from_fn_with_state(Hosts::of(&app.config), host::only_known))
         .layer(from_fn(middleware::browser_headers))
         .layer(from_fn(middleware::access_log))
         .with_state(app)
@@ -52,7 +54,10 @@ fn console(app: &App) -> Router<App> {
         .leptos_routes_with_context(
             app,
             generate_route_list(app::App),
-            move || provide_context(for_pages.clone()),
+            move || {
+                provide_context(for_pages.clone());
+                middleware::allow_scripts_of_page();
+            },
             move || app::shell(options.clone()),
         )
 }

@@ -15,6 +15,8 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::stall::WriteLimit;
+
 /// Open connections; further ones wait to be accepted.
 const CONNECTIONS_MAX: usize = 1000;
 /// Longest time for the head of a request, also the longest idle time of a connection.
@@ -23,6 +25,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 const HEAD_BYTES_MAX: usize = 64 << 10;
 /// Longest time for a TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time in which a reader takes nothing of an answer or an event stream.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long accepting rests after it failed, which is when the process has too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -97,7 +101,10 @@ async fn requests(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(
+            TokioIo::new(WriteLimit::new(stream, WRITE_TIMEOUT)),
+            TowerToHyperService::new(router),
+        );
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -101,6 +101,7 @@ async fn config(State(app): State<App>) -> Answer {
     let shown = json!({
         "addr": config.addr.to_string(),
         "advertise-addr": config.advertise_addr,
+        "allowed-host": config.allowed_hosts,
         "log-level": app.log.level(),
         "data-dir": config.data_dir.display().to_string(),
         "tz": config.time_zone.iana_name().unwrap_or("System"),

@@ -83,7 +83,8 @@ pub(crate) async fn exchange_over(mut stream: impl AsyncRead + AsyncWrite + Unpi
         .expect("no answer in time")
 }
 
-fn parse(bytes: &[u8]) -> Answer {
+/// Takes an answer apart.
+pub(crate) fn parse(bytes: &[u8]) -> Answer {
     let text = String::from_utf8_lossy(bytes);
     let (head, body) = text
         .split_once("\r\n\r\n")

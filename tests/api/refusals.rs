@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::client::{exchange, send};
+use crate::client::{exchange, parse, send};
 use crate::server::{Api, api};
 
 const INVALID: &str = "CDC:ErrAPIInvalidParam";
@@ -142,7 +142,7 @@ async fn requests_that_are_too_large_or_broken_end_cleanly() {
         .await
         .refusal(400, INVALID);
     let head = format!(
-        "GET /api/v2/status HTTP/1.1\r\nHost: h\r\nX: {}\r\n\r\n",
+        "GET /api/v2/status HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n",
         "x".repeat(200_000)
     );
     let answer = String::from_utf8_lossy(&exchange(api.port, head.as_bytes()).await).into_owned();
@@ -342,6 +342,41 @@ async fn another_web_page_cannot_write() {
     .await;
     assert_eq!(answer.status, 403, "{answer:?}");
     let own = format!("Origin: http://127.0.0.1:{}", api.port);
-    let answer = send(api.port, "POST", "/api/v2/log", &[&own], "{}").await;
-    assert_eq!(answer.body, "{}");
+    let answer = send(api.port, "POST", "/api/v2/tso", &[&own], "{}").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+/// A page that gave its own name this server's address was answered as if it were the server's own page.
+#[tokio::test]
+async fn another_name_for_the_servers_address_is_refused() {
+    let api = api().await;
+    let own = format!("evil.example:{}", api.port);
+    for (method, path) in [
+        ("GET", "/api/v2/changefeeds"),
+        ("POST", "/api/v2/log"),
+        ("GET", "/ui"),
+        ("GET", "/ui/live"),
+        ("POST", "/ui/fn/pause"),
+        ("GET", "/metrics"),
+        ("GET", "/ui/"),
+    ] {
+        for host in [
+            own.as_str(),
+            "localhost.evil.example",
+            "127.0.0.1\r\nHost: evil.example",
+        ] {
+            let request = format!(
+                "{method} {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{own}\r\nSec-Fetch-Site: same-origin\r\n\
+                 Connection: close\r\nContent-Length: 2\r\n\r\n{{}}"
+            );
+            let answer = parse(&exchange(api.port, request.as_bytes()).await);
+            let message = answer.refusal(403, "CDC:ErrUnauthorized");
+            assert!(message.contains("--allowed-host"), "{host} {message}");
+        }
+    }
+    for host in ["localhost", "LOCALHOST:1", "127.0.0.1", "[::1]:8300"] {
+        let request = format!("GET /api/v2/health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let answer = parse(&exchange(api.port, request.as_bytes()).await);
+        assert_eq!((answer.status, answer.body.as_str()), (200, "{}"), "{host}");
+    }
 }

@@ -1,7 +1,7 @@
 //! The examples of the published API page, sent exactly as its shell commands send them.
 
 use crate::client::send;
-use crate::server::api;
+use crate::server::{LOG_LEVEL, api};
 
 /// The page's commands, one a line, in its order.
 const EXAMPLES: &str = include_str!("seed_examples.sh");
@@ -62,6 +62,7 @@ fn the_broken_header_of_the_page_is_kept() {
 #[tokio::test]
 async fn every_example_of_the_page_is_answered() {
     let api = api().await;
+    let _level = LOG_LEVEL.lock().await;
     // The page works on the whole database; tables without a key would refuse `test5`.
     let mut seen = 0;
     for line in EXAMPLES.lines() {

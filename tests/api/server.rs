@@ -32,6 +32,9 @@ pub(crate) struct Api {
     _watchdog: Watchdog,
 }
 
+/// Held by tests that change the log level of the shared server.
+pub(crate) static LOG_LEVEL: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 static API: OnceCell<Api> = OnceCell::const_new();
 
 /// The shared server. Guards end it, and its database, when this process is gone.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::client::send;
-use crate::server::api;
+use crate::server::{LOG_LEVEL, api};
 
 /// Names of an object's members in the order in which they came.
 fn keys(value: &Value) -> Vec<&str> {
@@ -252,12 +252,17 @@ async fn tso_and_verify_table() {
 #[tokio::test]
 async fn the_log_level_can_be_changed() {
     let api = api().await;
+    let _level = LOG_LEVEL.lock().await;
+    let check = async |path: &str, body: &str, level: &str| {
+        assert_eq!(api.call("POST", path, body).await.body, "{}", "{path} {body}");
+        assert_eq!(api.get("/config").await.ok()["log-level"], level, "{path} {body}");
+    };
     for level in ["debug", "info", "WARN", "error", "dpanic", "panic", "fatal"] {
         let body = json!({"log_level": level}).to_string();
-        assert_eq!(api.call("POST", "/api/v2/log", &body).await.body, "{}", "{level}");
+        check("/api/v2/log", &body, &level.to_lowercase()).await;
     }
-    assert_eq!(api.call("POST", "/admin/log", "\"info\"").await.body, "{}");
-    assert_eq!(api.call("POST", "/api/v2/log", "{}").await.body, "{}");
+    check("/admin/log", "\"debug\"", "debug").await;
+    check("/api/v2/log", "{}", "info").await;
 }
 
 #[tokio::test]
@@ -313,6 +318,52 @@ async fn what_monitors_and_people_read() {
     assert!(api.get("/swagger").await.body.contains("/api/v2/changefeeds"));
 }
 
+/// Any inline script was let run, and the page of the document could be put into a frame.
+#[tokio::test]
+async fn pages_run_their_own_scripts_only_and_stand_in_no_frame() {
+    let api = api().await;
+    let mut nonces = Vec::new();
+    for path in ["/ui", "/ui/changefeeds/default/nobody", "/ui/nowhere"] {
+        let page = api.get(path).await;
+        let policy = page.header("content-security-policy").to_owned();
+        let scripts = policy
+            .split(';')
+            .find(|part| part.trim().starts_with("script-src"));
+        let scripts = scripts.unwrap_or_else(|| panic!("{path}: {policy}"));
+        assert!(!scripts.contains("unsafe-inline"), "{path}: {scripts}");
+        let nonce = scripts
+            .split("'nonce-")
+            .nth(1)
+            .unwrap()
+            .split('\'')
+            .next()
+            .unwrap();
+        assert!(page.body.contains("<script"), "{path}");
+        for script in page.body.split("<script").skip(1) {
+            let tag = script.split('>').next().unwrap();
+            assert!(tag.contains(&format!("nonce=\"{nonce}\"")), "{path}: {tag}");
+        }
+        nonces.push(nonce.to_owned());
+    }
+    nonces.dedup();
+    assert_eq!(nonces.len(), 3, "a nonce is used once");
+    for path in ["/ui", "/swagger"] {
+        let page = api.get(path).await;
+        assert!(
+            page.header("content-security-policy")
+                .contains("frame-ancestors 'none'"),
+            "{page:?}"
+        );
+        assert_eq!(page.header("x-frame-options"), "DENY");
+    }
+    let policy = api.get("/swagger").await;
+    assert!(
+        policy
+            .header("content-security-policy")
+            .contains("script-src 'none'")
+    );
+}
+
 #[tokio::test]
 async fn every_documented_endpoint_exists() {
     let api = api().await;
@@ -340,7 +391,7 @@ async fn the_live_stream_sends_snapshots() {
         .await
         .unwrap();
     stream
-        .write_all(b"GET /ui/live HTTP/1.1\r\nHost: h\r\n\r\n")
+        .write_all(b"GET /ui/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await
         .unwrap();
     let read = async {

@@ -46,10 +46,20 @@ fn connector(with_certificate: bool) -> TlsConnector {
 }
 
 async fn ask(port: u16, with_certificate: bool) -> Option<String> {
+    exchange_tls(port, with_certificate, REQUEST).await
+}
+
+/// Asks under another name than the certificate's.
+async fn ask_as(port: u16, host: &str) -> Option<String> {
+    let request = String::from_utf8_lossy(REQUEST).replace("localhost", host);
+    exchange_tls(port, false, request.as_bytes()).await
+}
+
+async fn exchange_tls(port: u16, with_certificate: bool, request: &[u8]) -> Option<String> {
     let stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
     let name = ServerName::try_from("localhost").unwrap();
     let stream = connector(with_certificate).connect(name, stream).await.ok()?;
-    let answer = exchange_over(stream, REQUEST).await;
+    let answer = exchange_over(stream, request).await;
     Some(String::from_utf8_lossy(&answer).into_owned()).filter(|answer| !answer.is_empty())
 }
 
@@ -103,11 +113,15 @@ async fn stop(mut server: Child) -> Option<i32> {
 #[tokio::test]
 async fn a_certificate_turns_on_https() {
     let dir = TempDir::new().unwrap();
-    let (server, port) = start(dir.path(), &[]).await;
+    let (server, port) = start(dir.path(), &["--allowed-host=cdc.example"]).await;
     let without = ask(port, false).await.unwrap_or_default();
+    let allowed = ask_as(port, "cdc.example").await.unwrap_or_default();
+    let foreign = ask_as(port, "other.example").await.unwrap_or_default();
     let plain = exchange(port, REQUEST).await;
     assert_eq!(stop(server).await, Some(0));
     assert!(without.ends_with("\r\n\r\n{}"), "{without}");
+    assert!(allowed.ends_with("\r\n\r\n{}"), "{allowed}");
+    assert!(foreign.starts_with("HTTP/1.1 403"), "{foreign}");
     assert!(!String::from_utf8_lossy(&plain).contains("200 OK"));
 }
 

@@ -28,12 +28,12 @@ pub use extension::{
 };
 pub use json::read_json;
 pub use request::{
-    CreateChangefeed, LogLevelRequest, PdBlock, ResumeChangefeed, SyncedRequest, TsoRequest,
-    UpdateChangefeed, VerifyTable,
+    CreateChangefeed, LogLevelRequest, PdBlock, ResumeChangefeed, SyncedRequest, SyncedRequestConfig,
+    SyncedRequestStatus, TsoRequest, UpdateChangefeed, VerifyTable,
 };
 pub use response::{
     ApiError, Capture, ChangefeedDetail, ChangefeedStatus, ChangefeedSummary, DetailError, Empty, List,
     Processor, ProcessorDetail, RunningError, ServerStatus, SyncedStatus, TaskStatus, Tso, VerifiedTable,
     VerifyTableResult,
 };
-pub use sink_uri::{Scheme, SinkUri};
+pub use sink_uri::{DATABASE_PORT_DEFAULT, Scheme, SinkUri};

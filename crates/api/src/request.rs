@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ConfigPatch, ReplicaConfig, SyncedStatusConfig};
+use crate::config::{ConfigPatch, ReplicaConfig};
 use crate::json::null_default;
 
 /// Addresses of another upstream than the server's own. Read from every body that may have them; this version serves
@@ -93,7 +93,17 @@ pub struct SyncedRequest {
 #[serde(default)]
 #[allow(missing_docs, reason = "the names are those of the published API")]
 pub struct SyncedRequestConfig {
-    pub synced_status: Option<SyncedStatusConfig>,
+    pub synced_status: Option<SyncedRequestStatus>,
+}
+
+/// Intervals of one question; a member that is left out, or `null`, has the default of a new changefeed.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct SyncedRequestStatus {
+    /// Seconds since the last row after which everything counts as delivered. 0 is taken as it is.
+    pub synced_check_interval: Option<i64>,
+    /// Seconds by which the checkpoint may lag behind. 0 is taken as it is: nothing lags less.
+    pub checkpoint_interval: Option<i64>,
 }
 
 /// `POST /verify_table`
@@ -161,6 +171,30 @@ mod tests {
         assert_eq!(request.pd.pd_addrs, ["h:1"]);
         let request: CreateChangefeed = read_json(br#"{"replica_config":null}"#).unwrap();
         assert_eq!(request.replica_config, ReplicaConfig::default());
+    }
+
+    #[test]
+    fn nulls_of_a_question_for_synced_mean_absent() {
+        for body in [
+            r#"{"replica_config":null,"pd_addrs":null}"#,
+            r#"{"replica_config":{"synced_status":null}}"#,
+            r#"{"replica_config":{"synced_status":{"synced_check_interval":null,"checkpoint_interval":null}}}"#,
+        ] {
+            let request: SyncedRequest = read_json(body.as_bytes()).unwrap();
+            let status = request.replica_config.and_then(|config| config.synced_status);
+            assert_eq!(
+                status.unwrap_or_default(),
+                SyncedRequestStatus::default(),
+                "{body}"
+            );
+        }
+        let body = br#"{"replica_config":{"synced_status":{"checkpoint_interval":0}}}"#;
+        let request: SyncedRequest = read_json(body).unwrap();
+        let status = request.replica_config.unwrap().synced_status.unwrap();
+        assert_eq!(
+            (status.synced_check_interval, status.checkpoint_interval),
+            (None, Some(0))
+        );
     }
 
     #[test]

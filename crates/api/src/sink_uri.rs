@@ -6,6 +6,20 @@ use tidegate_model::{CdcError, ErrorCode, Result, mask_uri};
 
 /// The text that stands in for a secret of a URI.
 pub(crate) const MASK: &str = "xxxxx";
+/// Parameters that say how a connection is protected.
+const TLS_PARAMETERS: [&str; 8] = [
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ca",
+    "cert",
+    "key",
+    "enable-tls",
+    "insecure-skip-verify",
+];
+
+/// Port of a database whose URI names none: TiDB's, as in the original, also for MySQL and MariaDB.
+pub const DATABASE_PORT_DEFAULT: u16 = 4000;
 
 /// A parsed sink URI: `scheme://[user[:password]@]host[:port][/path][?parameters]`.
 ///
@@ -136,6 +150,11 @@ impl SinkUri {
         self.port
     }
 
+    /// Port of a database: the one given, else [`DATABASE_PORT_DEFAULT`].
+    pub fn database_port(&self) -> u16 {
+        self.port.unwrap_or(DATABASE_PORT_DEFAULT)
+    }
+
     /// User, if given.
     pub fn user(&self) -> Option<&str> {
         self.user.as_deref()
@@ -169,25 +188,50 @@ impl SinkUri {
     ///
     /// # Errors
     /// `SinkURIInvalid` as [`SinkUri::parse`], and when a secret would go to another host or user than it was given
-    /// for.
+    /// for, or over a connection that is protected in another way.
     pub fn parse_update(text: &str, stored: &SinkUri) -> Result<SinkUri> {
         let whole = SinkUri::parse(&unmask_uri(text, stored.as_str()))?;
-        let same_target = (whole.kind, &whole.host, whole.port, &whole.user)
-            == (stored.kind, &stored.host, stored.port, &stored.user);
-        if whole.text != text && !same_target {
+        if whole.text != text && !whole.reaches_like(stored) {
             return Err(CdcError::new(
                 ErrorCode::SinkURIInvalid,
-                "sink uri invalid: the stored secret is kept only for the same scheme, host, port and user; give it again",
+                "sink uri invalid: the stored secret is kept only for the same scheme, host, port, user and TLS \
+                 settings; give it again",
             ));
         }
         Ok(whole)
+    }
+
+    /// Whether both lead the same user to the same place in the same way.
+    fn reaches_like(&self, other: &SinkUri) -> bool {
+        let place = |uri: &SinkUri| {
+            (
+                uri.scheme.clone(),
+                uri.host.to_ascii_lowercase(),
+                uri.port,
+                uri.user.clone(),
+            )
+        };
+        place(self) == place(other)
+            && TLS_PARAMETERS
+                .iter()
+                .all(|name| self.param(name) == other.param(name))
+    }
+
+    /// Whether it holds a password, or a parameter that is as secret as one.
+    pub fn has_secret(&self) -> bool {
+        self.password
+            .as_deref()
+            .is_some_and(|password| !password.is_empty())
+            || self
+                .params()
+                .any(|(name, value)| !value.is_empty() && is_secret_name(name))
     }
 
     /// Whether a mask stands where a secret should be.
     pub fn has_mask(&self) -> bool {
         let in_params = self
             .params()
-            .any(|(name, value)| value == MASK && is_secret_name(name));
+            .any(|(name, value)| name == MASK || (value == MASK && is_secret_name(name)));
         self.password() == Some(MASK) || in_params
     }
 }
@@ -438,10 +482,50 @@ mod tests {
         }
     }
 
+    /// `mysql` and `mysql+ssl` once counted as the same place: whoever could write, but not read the password, had it
+    /// sent in clear.
+    #[test]
+    fn a_stored_secret_does_not_travel_with_less_protection() {
+        let check = |stored: &str, new: &str, expect: bool| {
+            let result = SinkUri::parse_update(new, &parse(stored));
+            assert_eq!(result.is_ok(), expect, "{stored} {new} {result:?}");
+        };
+        check("mysql+ssl://u:p@h/", "mysql://u:xxxxx@h/", false);
+        check(
+            "mysql+ssl://u:p@h/",
+            "MySQL+SSL://u:xxxxx@H/?safe-mode=true",
+            true,
+        );
+        check("mysql://u:p@h/?ssl-ca=/a", "mysql://u:xxxxx@h/", false);
+        check("mysql://u:p@h/?ssl-ca=/a", "mysql://u:xxxxx@h/?ssl-ca=/b", false);
+        check(
+            "mysql://u:p@h/?ssl-ca=/a",
+            "mysql://u:xxxxx@h/?x=1&ssl-ca=%2Fa",
+            true,
+        );
+        check("mysql://u:p@h/?ssl-ca=/a", "mysql://u:new@h/", true);
+        let files = "mysql://u:p@h/?ssl-ca=/a&ssl-cert=/c&ssl-key=/k";
+        check(files, &mask_uri(files), true);
+        check(
+            files,
+            "mysql://u:xxxxx@h/?ssl-ca=/a&ssl-cert=/c&ssl-key=/other",
+            false,
+        );
+    }
+
+    #[test]
+    fn secrets_and_default_ports_are_known() {
+        assert!(parse("mysql://u:p@h/").has_secret() && parse("s3://b/?access-key=k").has_secret());
+        assert!(!parse("mysql://u@h/?safe-mode=true").has_secret());
+        assert_eq!(parse("mysql://h/").database_port(), 4000);
+        assert_eq!(parse("mysql://h:3306/").database_port(), 3306);
+    }
+
     #[test]
     fn a_mask_in_place_of_a_secret_is_noticed() {
         assert!(parse("mysql://root:xxxxx@h/").has_mask());
         assert!(parse("s3://b/p?secret-access-key=xxxxx").has_mask());
+        assert!(parse(&mask_uri("blackhole://?note=a@b&password=p")).has_mask());
         assert!(!parse("s3://xxxxx/p?prefix=xxxxx").has_mask());
     }
 }

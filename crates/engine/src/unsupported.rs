@@ -2,25 +2,23 @@
 //!
 //! What belongs to one kind of sink is refused by that sink's own check; shapes and ranges by `api`.
 
-use tidegate_api::{ReplicaConfig, SinkUri};
+use tidegate_api::{ReplicaConfig, SinkConfig, SinkUri};
 use tidegate_model::{CdcError, ErrorCode, Result};
 
-/// Refuses the first setting that would have no effect.
+/// Refuses the first setting that would have no effect. `uri` is `None` where no destination is named.
 ///
 /// # Errors
 /// `NotSupported` naming the setting.
-pub(crate) fn check(uri: &SinkUri, config: &ReplicaConfig) -> Result<()> {
-    let refused = refusals(config).into_iter().find(|(is_set, _, _)| *is_set);
-    match refused {
-        Some((_, setting, reason)) => Err(CdcError::new(
-            ErrorCode::NotSupported,
-            format_args!(
-                "replica_config.{setting} is not supported with a {} sink: {reason}",
-                uri.scheme()
-            ),
-        )),
-        None => Ok(()),
-    }
+pub(crate) fn check(uri: Option<&SinkUri>, config: &ReplicaConfig) -> Result<()> {
+    let mut all = refusals(config).into_iter().chain(format_refusals(&config.sink));
+    let Some((_, setting, reason)) = all.find(|(is_set, _, _)| *is_set) else {
+        return Ok(());
+    };
+    let sink = uri.map_or_else(String::new, |uri| format!(" with a {} sink", uri.scheme()));
+    Err(CdcError::new(
+        ErrorCode::NotSupported,
+        format_args!("replica_config.{setting} is not supported{sink}: {reason}"),
+    ))
 }
 
 /// Each setting: whether it is used, its name, and why that is refused.
@@ -81,6 +79,67 @@ fn refusals(config: &ReplicaConfig) -> [(bool, &'static str, &'static str); 14] 
     ]
 }
 
+/// As [`refusals`], for members of message formats that are not built. What is left out means the default.
+fn format_refusals(sink: &SinkConfig) -> [(bool, &'static str, &'static str); 7] {
+    const DEBEZIUM: &str = "it is for the protocol debezium, which this version does not write";
+    const OPEN: &str = "it is for the protocol open-protocol, which this version does not write";
+    const SIMPLE: &str = "it is for the protocol simple, which this version does not write";
+    let default = SinkConfig::default();
+    [
+        (
+            differs(&sink.debezium_disable_schema, &default.debezium_disable_schema),
+            "sink.debezium_disable_schema",
+            DEBEZIUM,
+        ),
+        (
+            differs(&sink.debezium, &default.debezium),
+            "sink.debezium.output_old_value",
+            DEBEZIUM,
+        ),
+        (
+            differs(&sink.open, &default.open),
+            "sink.open.output_old_value",
+            OPEN,
+        ),
+        (
+            differs(
+                &sink.send_bootstrap_interval_in_sec,
+                &default.send_bootstrap_interval_in_sec,
+            ),
+            "sink.send_bootstrap_interval_in_sec",
+            SIMPLE,
+        ),
+        (
+            differs(
+                &sink.send_bootstrap_in_msg_count,
+                &default.send_bootstrap_in_msg_count,
+            ),
+            "sink.send_bootstrap_in_msg_count",
+            SIMPLE,
+        ),
+        (
+            differs(
+                &sink.send_bootstrap_to_all_partition,
+                &default.send_bootstrap_to_all_partition,
+            ),
+            "sink.send_bootstrap_to_all_partition",
+            SIMPLE,
+        ),
+        (
+            differs(
+                &sink.send_all_bootstrap_at_start,
+                &default.send_all_bootstrap_at_start,
+            ),
+            "sink.send-all-bootstrap-at-start",
+            SIMPLE,
+        ),
+    ]
+}
+
+fn differs<T: PartialEq>(value: &Option<T>, default: &Option<T>) -> bool {
+    value.is_some() && value != default
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -92,7 +151,7 @@ mod tests {
         let patch: ConfigPatch = serde_json::from_value(patch).expect("a patch");
         let config = patch.apply(&ReplicaConfig::default()).expect("it fits");
         let uri = SinkUri::parse("blackhole://").expect("a URI");
-        check(&uri, &config).err().map(|error| {
+        check(Some(&uri), &config).err().map(|error| {
             assert_eq!(error.code(), ErrorCode::NotSupported);
             error.message().to_owned()
         })
@@ -148,11 +207,58 @@ mod tests {
             ),
             ("sink.pulsar_config", json!({"sink": {"pulsar_config": {}}})),
         ] {
-            let text = refused(patch).unwrap_or_else(|| panic!("{setting} must be refused"));
-            assert!(
-                text.starts_with(&format!("replica_config.{setting} is not supported")),
-                "{text}"
-            );
+            is_named(setting, patch);
         }
+    }
+
+    /// These were accepted and had no effect.
+    #[test]
+    fn members_of_formats_that_are_not_built_are_named() {
+        let complete = serde_json::to_value(ReplicaConfig::default()).expect("JSON");
+        assert_eq!(refused(complete), None);
+        assert_eq!(
+            refused(json!({"sink": {"debezium": null, "open": null, "send_bootstrap_in_msg_count": null}})),
+            None
+        );
+        for (setting, patch) in [
+            (
+                "sink.debezium_disable_schema",
+                json!({"sink": {"debezium_disable_schema": true}}),
+            ),
+            (
+                "sink.debezium.output_old_value",
+                json!({"sink": {"debezium": {"output_old_value": false}}}),
+            ),
+            (
+                "sink.open.output_old_value",
+                json!({"sink": {"open": {"output_old_value": false}}}),
+            ),
+            (
+                "sink.send_bootstrap_interval_in_sec",
+                json!({"sink": {"send_bootstrap_interval_in_sec": 60}}),
+            ),
+            (
+                "sink.send_bootstrap_in_msg_count",
+                json!({"sink": {"send_bootstrap_in_msg_count": 1}}),
+            ),
+            (
+                "sink.send_bootstrap_to_all_partition",
+                json!({"sink": {"send_bootstrap_to_all_partition": false}}),
+            ),
+            (
+                "sink.send-all-bootstrap-at-start",
+                json!({"sink": {"send-all-bootstrap-at-start": true}}),
+            ),
+        ] {
+            is_named(setting, patch);
+        }
+    }
+
+    fn is_named(setting: &str, patch: serde_json::Value) {
+        let text = refused(patch).unwrap_or_else(|| panic!("{setting} must be refused"));
+        assert!(
+            text.starts_with(&format!("replica_config.{setting} is not supported")),
+            "{text}"
+        );
     }
 }

@@ -206,6 +206,11 @@ async fn the_upstream_as_its_own_downstream_is_refused() {
     by_name.sink_uri = by_name.sink_uri.replace("127.0.0.1", "localhost");
     let error = process.service.create_changefeed(by_name).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::SameUpstreamDownstream);
+    // Another spelling of the address: only the server itself can tell.
+    let mut by_alias = request(&upstream);
+    by_alias.sink_uri = by_alias.sink_uri.replace("127.0.0.1", "127.1");
+    let error = process.service.create_changefeed(by_alias).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::SameUpstreamDownstream);
     process
         .service
         .create_changefeed(request(&downstream))

@@ -8,12 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use serde_json::json;
 use tidegate_api::{
-    ChangefeedDetail, CreateChangefeed, ReplicaConfig, ResumeChangefeed, UpdateChangefeed, VerifyTable,
+    ChangefeedDetail, CreateChangefeed, MysqlConfig, ReplicaConfig, ResumeChangefeed, UpdateChangefeed,
+    VerifyTable,
 };
 use tidegate_engine::{Capture, ReplicationService, ServiceParts};
 use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, Ts};
-use tidegate_sink::{BoxFut, EventSink, SinkOpener, SinkSpec};
+use tidegate_sink::{BoxFut, Destination, EventSink, SinkOpener, SinkSpec};
 use tidegate_testkit::{Downstream, FaultPlan, Faults, History, MemStore, ModelSink, SimClock, SimUpstream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -24,6 +26,7 @@ struct TestSinks {
     downstream: Arc<Downstream>,
     faults: Arc<Faults>,
     refusal: Mutex<Option<CdcError>>,
+    server_name: Mutex<Option<String>>,
 }
 
 impl SinkOpener for TestSinks {
@@ -34,9 +37,10 @@ impl SinkOpener for TestSinks {
         })
     }
 
-    fn check(&self, _spec: SinkSpec) -> BoxFut<'_, ()> {
+    fn check(&self, _spec: SinkSpec) -> BoxFut<'_, Destination> {
         let refusal = self.refusal.lock().unwrap().clone();
-        Box::pin(async move { refusal.map_or(Ok(()), Err) })
+        let server_name = self.server_name.lock().unwrap().clone();
+        Box::pin(async move { refusal.map_or(Ok(Destination { server_name }), Err) })
     }
 }
 
@@ -77,6 +81,7 @@ impl Bench {
             downstream,
             faults: Arc::clone(&faults),
             refusal: Mutex::new(None),
+            server_name: Mutex::new(None),
         });
         let service = ReplicationService::new(ServiceParts {
             upstream: Arc::clone(&upstream) as _,
@@ -450,6 +455,89 @@ async fn only_a_stopped_changefeed_is_updated_and_the_change_takes_effect() {
     bench.until("a", "finished").await;
 }
 
+/// The upstream was known by its address only: under another name of the same server a changefeed read what it wrote.
+#[tokio::test(start_paused = true)]
+async fn the_upstream_is_no_destination_under_any_name() {
+    let bench = Bench::start(FaultPlan::default()).await;
+    let other = |name: &str| *bench.sinks.server_name.lock().unwrap() = Some(name.to_owned());
+    for (uri, name) in [("mysql://sim:1/", "another"), ("mysql://alias:5/", "sim")] {
+        other(name);
+        let mut request = request("a");
+        request.sink_uri = uri.to_owned();
+        assert_eq!(
+            code(bench.service.create_changefeed(request).await),
+            Some(ErrorCode::SameUpstreamDownstream),
+            "{uri}"
+        );
+    }
+    other("another");
+    let mut request = request("a");
+    request.sink_uri = "mysql://sim:2/".to_owned();
+    bench.service.create_changefeed(request).await.unwrap();
+}
+
+/// An update once blamed the request for faults of the upstream.
+#[tokio::test(start_paused = true)]
+async fn an_update_blames_the_request_for_its_own_faults_only() {
+    let bench = Bench::start(FaultPlan::default()).await;
+    bench.create("a").await.unwrap();
+    bench.service.pause_changefeed(&feed("a")).await.unwrap();
+    for (fault, expect) in [
+        (ErrorCode::UpstreamConnection, ErrorCode::UpstreamConnection),
+        (
+            ErrorCode::MySQLConnectionError,
+            ErrorCode::ChangefeedUpdateRefused,
+        ),
+    ] {
+        *bench.sinks.refusal.lock().unwrap() = Some(CdcError::new(fault, "no answer"));
+        let update = UpdateChangefeed {
+            sink_uri: "blackhole://?x=1".to_owned(),
+            ..UpdateChangefeed::default()
+        };
+        let refused = bench.service.update_changefeed(&feed("a"), update).await;
+        assert_eq!(code(refused), Some(expect));
+    }
+}
+
+/// TLS files in the config once could be taken away while the password in the URI stayed.
+#[tokio::test(start_paused = true)]
+async fn a_stored_secret_keeps_its_tls_settings() {
+    let bench = Bench::start(FaultPlan::default()).await;
+    let mut created = request("a");
+    created.sink_uri = "mysql://u:p@h:1/".to_owned();
+    created.replica_config.sink.mysql_config = Some(MysqlConfig {
+        ssl_ca: Some("/ca.pem".to_owned()),
+        ..MysqlConfig::default()
+    });
+    bench.service.create_changefeed(created).await.unwrap();
+    bench.service.pause_changefeed(&feed("a")).await.unwrap();
+    let update = |sink_uri: &str, patch: serde_json::Value| UpdateChangefeed {
+        sink_uri: sink_uri.to_owned(),
+        replica_config: Some(serde_json::from_value(patch).unwrap()),
+        ..UpdateChangefeed::default()
+    };
+    let without = json!({"sink": {"mysql_config": {"ssl_ca": null}}});
+    for uri in ["", "mysql://u:xxxxx@h:1/"] {
+        let refused = bench
+            .service
+            .update_changefeed(&feed("a"), update(uri, without.clone()))
+            .await;
+        let error = refused.unwrap_err();
+        assert!(
+            error.wire_message().contains("same TLS settings"),
+            "{uri}: {error:?}"
+        );
+    }
+    let other = json!({"sink": {"mysql_config": {"worker_count": 2}}});
+    bench
+        .service
+        .update_changefeed(&feed("a"), update("", other))
+        .await
+        .unwrap();
+    let own = update("mysql://u:p@h:1/?safe-mode=true", without);
+    bench.service.update_changefeed(&feed("a"), own).await.unwrap();
+}
+
 /// What a request leaves out keeps its stored value, and what it cannot change is refused rather than ignored.
 #[tokio::test(start_paused = true)]
 async fn an_update_of_the_config_merges_into_the_stored_one() {
@@ -565,9 +653,17 @@ async fn tables_are_sorted_by_whether_they_can_be_replicated() {
         ["items", "orders", "skipped", "users"]
     );
     assert_eq!(names(&verified.ineligible_tables), ["keyless"]);
+    let mut unbuilt = VerifyTable::default();
+    unbuilt.replica_config.bdr_mode = Some(true);
+    let refused = bench.service.verify_table(unbuilt).await;
+    assert_eq!(code(refused), Some(ErrorCode::NotSupported));
     bench.create("a").await.unwrap();
     let detail = bench.service.get_changefeed(&feed("a")).await.unwrap();
     assert_eq!(detail.task_status[0].table_ids.len(), 4);
+    let brief = bench.service.changefeed_briefs().remove(0);
+    assert_eq!((brief.config, brief.task_status.len()), (None, 0));
+    assert_eq!((brief.id, brief.sink_uri), (detail.id, detail.sink_uri));
+    assert!(bench.service.is_upstream_connected());
     let processor = bench.service.processor(&feed("a"), "c1").await.unwrap();
     assert_eq!(processor.table_ids.map(|ids| ids.len()), Some(4));
     assert_eq!(

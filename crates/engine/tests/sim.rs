@@ -14,7 +14,7 @@ use tidegate_api::{CreateChangefeed, ReplicaConfig, ResumeChangefeed};
 use tidegate_engine::{Capture, ReplicationService, ServiceParts};
 use tidegate_meta::keys;
 use tidegate_model::{ChangefeedId, ErrorCode, Ts};
-use tidegate_sink::{BoxFut, EventSink, SinkOpener, SinkSpec};
+use tidegate_sink::{BoxFut, Destination, EventSink, SinkOpener, SinkSpec};
 use tidegate_testkit::{
     Downstream, FaultPlan, Faults, History, MemStore, ModelSink, SimClock, SimUpstream, SinkBug,
 };
@@ -44,8 +44,8 @@ impl SinkOpener for SimSinks {
         })
     }
 
-    fn check(&self, _spec: SinkSpec) -> BoxFut<'_, ()> {
-        Box::pin(async { Ok(()) })
+    fn check(&self, _spec: SinkSpec) -> BoxFut<'_, Destination> {
+        Box::pin(async { Ok(Destination::default()) })
     }
 }
 

@@ -222,7 +222,7 @@ impl<T, E: Error + Send + Sync + 'static> ResultExt<T> for std::result::Result<T
 /// The text that stands in for a secret of a URI.
 const MASK: &str = "xxxxx";
 /// A query parameter whose lower-cased name contains one of these holds a secret.
-const SECRET_WORDS: [&str; 10] = [
+const SECRET_WORDS: [&str; 11] = [
     "password",
     "passwd",
     "pwd",
@@ -233,6 +233,7 @@ const SECRET_WORDS: [&str; 10] = [
     "signature",
     "credential",
     "private",
+    "client",
 ];
 
 /// `uri` with the password of its user part and the values of secret-looking query parameters replaced by `xxxxx`.
@@ -243,44 +244,60 @@ pub fn mask_uri(uri: &str) -> String {
 
 /// As [`mask_uri`], `None` for a text that is no URI.
 ///
-/// Works on the text, not on a parsed URI: a password with unescaped `@`, `#` or `/` must not slip through. The
-/// user part is taken to reach to the last `@` before the query.
+/// Works on the text, not on a parsed URI: a password with unescaped `@`, `#`, `/` or `?` must not slip through, and
+/// neither may a parameter behind an unescaped `@`. Where the text can be read both ways, whatever is secret in one
+/// of them is hidden.
 pub fn mask_uri_strict(uri: &str) -> Option<String> {
     let (scheme, rest) = uri.split_once("://")?;
-    let (before_query, query) = match rest
-        .rfind('@')
-        .map_or_else(|| rest.find('?'), |at| rest[at..].find('?').map(|q| at + q))
-    {
-        Some(q) => (&rest[..q], Some(&rest[q + 1..])),
-        None => (rest, None),
+    let first_question = rest.find('?').unwrap_or(rest.len());
+    let masked = match rest.rfind('@') {
+        Some(at) if at > first_question => mask_ambiguous(rest, first_question, at),
+        Some(at) => format!("{}{}", mask_user(&rest[..at]), mask_query(&rest[at..])),
+        None => mask_query(rest),
     };
-    let mut out = format!("{scheme}://");
-    match before_query.rsplit_once('@') {
-        Some((user, host)) => {
-            // A `?` here means that the `@` stands inside a query: hide all of it rather than guess.
-            match user.find([':', '?']) {
-                Some(end) => out.extend([&user[..=end], MASK]),
-                None => out.push_str(user),
-            }
-            out.push('@');
-            out.push_str(host);
-        }
-        None => out.push_str(before_query),
-    }
-    if let Some(query) = query {
-        out.push('?');
-        let masked: Vec<String> = query.split('&').map(mask_parameter).collect();
-        out.push_str(&masked.join("&"));
-    }
-    Some(out)
+    Some(format!("{scheme}://{masked}"))
 }
 
+/// The last `@` stands behind a `?`: the `?` is part of a password, or the `@` part of a parameter. The first is taken
+/// for granted only if nothing on either side of the `@` looks like parameters; else all of it is hidden.
+fn mask_ambiguous(rest: &str, first_question: usize, at: usize) -> String {
+    let host = rest[at..].split('?').next().unwrap_or_default();
+    let looks_like_parameters = rest[first_question..at].contains('=') || host.contains(['=', '&']);
+    if looks_like_parameters {
+        return mask_from(rest, &[':', '@', '?']);
+    }
+    format!("{}{}", mask_user(&rest[..at]), mask_query(&rest[at..]))
+}
+
+/// A user part without its password.
+fn mask_user(user: &str) -> String {
+    mask_from(user, &[':', '?'])
+}
+
+/// `text` up to the first of `ends`, the rest hidden; all of it if there is none.
+fn mask_from(text: &str, ends: &[char]) -> String {
+    match text.find(ends) {
+        Some(end) => format!("{}{MASK}", &text[..=end]),
+        None => text.to_owned(),
+    }
+}
+
+/// A text whose secret-looking parameters behind the first `?` are hidden.
+fn mask_query(text: &str) -> String {
+    let Some((before, query)) = text.split_once('?') else {
+        return text.to_owned();
+    };
+    let masked: Vec<String> = query.split('&').map(mask_parameter).collect();
+    format!("{before}?{}", masked.join("&"))
+}
+
+/// An escaped name may spell a secret one, so its value is hidden too.
 fn mask_parameter(parameter: &str) -> String {
     let Some((name, _)) = parameter.split_once('=') else {
         return parameter.to_owned();
     };
     let lower = name.to_lowercase();
-    if SECRET_WORDS.iter().any(|word| lower.contains(word)) || lower.contains("client") {
+    if SECRET_WORDS.iter().any(|word| lower.contains(word)) || lower.contains('%') {
         format!("{name}={MASK}")
     } else {
         parameter.to_owned()
@@ -330,7 +347,44 @@ mod tests {
             "kafka://h/t?sasl-password=a%26b",
             "kafka://h/t?sasl-password=xxxxx",
         );
-        check("mysql://h/?password=x&mail=a@b", "mysql://h/?xxxxx@b");
+        check("s3://b/p?access%2Dkey=AK", "s3://b/p?access%2Dkey=xxxxx");
         check("root:pw@h", "<invalid uri>");
+    }
+
+    /// An `@` in a parameter once made the parameters behind it pass for a host, and their secrets were shown.
+    #[test]
+    fn parameters_behind_an_at_sign_are_hidden() {
+        let check = |uri: &str, expect: &str| assert_eq!(mask_uri(uri), expect, "{uri}");
+        check("blackhole://?note=a@b&password=hunter2", "blackhole://?xxxxx");
+        check(
+            "kafka://b:9092/t?sasl-user=me@corp.example&sasl-password=hunter2",
+            "kafka://b:xxxxx",
+        );
+        check("mysql://h/?password=x&mail=a@b", "mysql://h/?xxxxx");
+        check("mysql://h/?mail=a&password=hunt@er2", "mysql://h/?xxxxx");
+        check("mysql://h/?hunter2@b&token=x", "mysql://h/?xxxxx");
+        check(
+            "mysql://root:p?w@h/?token=t&x=1",
+            "mysql://root:xxxxx@h/?token=xxxxx&x=1",
+        );
+        check("mysql://root:a?b=c@h/", "mysql://root:xxxxx");
+        check("mysql://root:a@b?c=d@h/", "mysql://root:xxxxx");
+    }
+
+    proptest::proptest! {
+        /// Whatever stands around it, a secret with characters that ought to be escaped is never shown.
+        #[test]
+        fn no_secret_is_shown(
+            before in "[a-z?&=@/:]{0,8}", odd in "[@?/#:]{0,2}", after in "[a-z?&=@/:]{0,8}",
+        ) {
+            let secret = format!("HUNT{odd}ER2");
+            for uri in [
+                format!("mysql://h/{before}?x=y&password={secret}"),
+                format!("mysql://root:{secret}@h/{after}"),
+            ] {
+                let masked = mask_uri(&uri);
+                proptest::prop_assert!(!masked.contains("HUNT"), "{} -> {}", uri, masked);
+            }
+        }
     }
 }

@@ -24,8 +24,14 @@ impl Ts {
         Ts(raw)
     }
 
-    /// The first timestamp of a millisecond of unix time.
+    /// The latest millisecond of unix time that a timestamp can hold: in the year 4199.
+    pub const PHYSICAL_MS_MAX: u64 = u64::MAX >> LOGICAL_BITS;
+
+    /// The first timestamp of a millisecond of unix time; `MAX` for one beyond [`Ts::PHYSICAL_MS_MAX`].
     pub const fn from_physical_ms(ms: u64) -> Self {
+        if ms > Self::PHYSICAL_MS_MAX {
+            return Ts::MAX;
+        }
         Ts(ms << LOGICAL_BITS)
     }
 
@@ -107,5 +113,10 @@ mod tests {
     fn the_ends_saturate() {
         assert_eq!(Ts::ZERO.prev(), Ts::ZERO);
         assert_eq!(Ts::MAX.next(), Ts::MAX);
+        assert_eq!(
+            Ts::from_physical_ms(Ts::PHYSICAL_MS_MAX).physical_ms(),
+            Ts::PHYSICAL_MS_MAX
+        );
+        assert_eq!(Ts::from_physical_ms(Ts::PHYSICAL_MS_MAX + 1), Ts::MAX);
     }
 }

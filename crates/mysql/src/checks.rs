@@ -170,6 +170,18 @@ impl ServerFacts {
         )
     }
 
+    /// A text that two servers do not share, and that does not depend on the address at which this one was reached;
+    /// empty when the server shows too little of itself. Stricter than [`ServerFacts::identity`], which may be equal on
+    /// machines copied from one image.
+    pub fn server_name(&self) -> String {
+        let parts =
+            ["server_uuid", "server_uid", "hostname", "port", "server_id"].map(|name| self.variable(name));
+        if parts[..3].iter().all(|part| part.is_empty()) {
+            return String::new();
+        }
+        parts.join("/")
+    }
+
     /// Compares everything with what reading the binlog needs. `our_server_id` is ours as a replica.
     pub fn check(&self, our_server_id: Option<u32>) -> Findings {
         let mut findings = Findings::default();

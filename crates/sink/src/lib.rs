@@ -12,5 +12,5 @@ mod settings;
 mod sink;
 mod storage;
 
-pub use opener::{OnTrouble, SinkOpener, SinkSpec, Sinks, check, forget, open};
+pub use opener::{Destination, OnTrouble, SinkOpener, SinkSpec, Sinks, check, forget, open};
 pub use sink::{BoxFut, EventSink};

@@ -64,6 +64,13 @@ impl fmt::Debug for OnTrouble {
     }
 }
 
+/// What a check found at the destination.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Destination {
+    /// Names the database server, whatever address it was reached at; `None`: it is no database.
+    pub server_name: Option<String>,
+}
+
 /// Opens sinks. The engine holds it as an object, so that simulations can bring their own.
 pub trait SinkOpener: Send + Sync + 'static {
     /// Connects to the destination and starts the sink's tasks. May be dropped while it runs.
@@ -72,11 +79,11 @@ pub trait SinkOpener: Send + Sync + 'static {
     /// As [`open`].
     fn open(&self, spec: SinkSpec) -> BoxFut<'_, Arc<dyn EventSink>>;
 
-    /// Checks settings and destination without leaving anything behind.
+    /// Checks settings and destination without leaving anything behind. Answers as [`check`].
     ///
     /// # Errors
     /// As [`check`].
-    fn check(&self, spec: SinkSpec) -> BoxFut<'_, ()>;
+    fn check(&self, spec: SinkSpec) -> BoxFut<'_, Destination>;
 }
 
 /// The sinks of this crate.
@@ -88,7 +95,7 @@ impl SinkOpener for Sinks {
         Box::pin(open(spec))
     }
 
-    fn check(&self, spec: SinkSpec) -> BoxFut<'_, ()> {
+    fn check(&self, spec: SinkSpec) -> BoxFut<'_, Destination> {
         Box::pin(check(spec))
     }
 }
@@ -112,17 +119,22 @@ pub async fn open(spec: SinkSpec) -> Result<Arc<dyn EventSink>> {
     })
 }
 
-/// Checks what [`open`] would open: settings, login and privileges, or that files can be written.
+/// Checks what [`open`] would open: settings, login and privileges, or that files can be written. Answers what it
+/// found there.
 ///
 /// # Errors
 /// As [`open`].
-pub async fn check(spec: SinkSpec) -> Result<()> {
+pub async fn check(spec: SinkSpec) -> Result<Destination> {
     match spec.uri.kind() {
-        Scheme::Blackhole => Ok(()),
-        Scheme::Mysql => mysql::check(&spec).await,
-        Scheme::File => storage::check(&spec).await,
-        _ => Err(unsupported(&spec.uri)),
+        Scheme::Blackhole => {}
+        Scheme::Mysql => {
+            let server_name = Some(mysql::check(&spec).await?);
+            return Ok(Destination { server_name });
+        }
+        Scheme::File => storage::check(&spec).await?,
+        _ => return Err(unsupported(&spec.uri)),
     }
+    Ok(Destination::default())
 }
 
 /// Drops the figures of a removed changefeed.

@@ -159,6 +159,7 @@ impl Upstream for SimUpstream {
                 flavour: "Simulation".to_owned(),
                 version: "1".to_owned(),
                 address: "sim:1".to_owned(),
+                server_name: "sim".to_owned(),
                 warnings: Vec::new(),
             })
         })

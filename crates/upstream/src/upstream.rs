@@ -157,6 +157,8 @@ pub struct UpstreamInfo {
     pub version: String,
     /// `host:port`, without credentials.
     pub address: String,
+    /// Names the server whatever its address; a database sink says the same of its own. Empty when not known.
+    pub server_name: String,
     /// Things that work but should be looked at, one sentence each.
     pub warnings: Vec<String>,
 }

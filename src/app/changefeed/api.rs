@@ -1,15 +1,12 @@
 //! The same actions as HTTP requests.
 
-use crate::app::ui::copy::CodeBlock;
+use crate::app::ui::copy::{CodeBlock, SHELL_BASE};
 use crate::fns::data::FeedDetail;
 use leptos::prelude::*;
 
-/// Start of every command; the shell fills in the address.
-const BASE: &str = "\"${TIDEGATE:-http://127.0.0.1:8300}";
-
 /// Title and command of each request.
 fn commands(namespace: &str, id: &str) -> Vec<(&'static str, String)> {
-    let feed = format!("{BASE}/api/v2/changefeeds/{id}");
+    let feed = format!("{SHELL_BASE}/api/v2/changefeeds/{id}");
     let query = format!("?namespace={namespace}\"");
     vec![
         ("Show", format!("curl {feed}{query}")),

@@ -79,6 +79,7 @@ fn Page(tab: Tab) -> impl IntoView {
         pause: ServerAction::new(),
         resume: ServerAction::new(),
     };
+    forget_older_errors(writes);
     // Live values follow the writes by themselves; the page is asked for again only when the changefeed has gone.
     let presence = Memo::new(move |before: Option<&Presence>| Presence::next(before, id.get(), live));
     let detail = Resource::new_blocking(
@@ -117,6 +118,20 @@ impl Presence {
             gone: seen && !here,
         }
     }
+}
+
+/// An error of one action says nothing any more once the other one is asked for.
+fn forget_older_errors(writes: Writes) {
+    Effect::new(move |_| {
+        if writes.pause.pending().get() {
+            writes.resume.value().set(None);
+        }
+    });
+    Effect::new(move |_| {
+        if writes.resume.pending().get() {
+            writes.pause.value().set(None);
+        }
+    });
 }
 
 #[component]

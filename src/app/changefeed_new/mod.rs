@@ -16,10 +16,11 @@ use leptos::wasm_bindgen::JsCast;
 use leptos_router::hooks::use_query_map;
 
 /// Fields of the form and how their faults are introduced in the summary.
-const LABELS: [(&str, &str); 15] = [
+const LABELS: [(&str, &str); 16] = [
     ("id", "Changefeed id"),
     ("namespace", "Namespace"),
     ("sink_uri", "Sink URI"),
+    ("sink_password", "Password"),
     ("start_time", "Start time"),
     ("start_tso", "Start TSO"),
     ("target_time", "Target time"),

@@ -2,7 +2,8 @@
 
 use crate::app::changefeed_new::preview::Preview;
 use crate::app::ui::field::{
-    CheckField, FaultLine, Faults, FieldLabel, SelectField, TextField, described_by, fault, fault_id, help_id,
+    CheckField, FaultLine, Faults, FieldLabel, PasswordField, SelectField, TextField, described_by, fault,
+    fault_id, help_id,
 };
 use crate::fns::create::CreateForm;
 use crate::fns::data::RulePreview;
@@ -185,15 +186,25 @@ pub(super) fn SinkSection(form: CreateForm, faults: Faults) -> impl IntoView {
                 name="sink_uri"
                 label="Sink URI"
                 key="sink_uri"
-                help="A password in it is kept secret: it is never shown again."
-                placeholder="mysql://user:password@host:3306/"
+                help="Leave the password to the field below: here it can be read while you type."
+                placeholder="mysql://user@host:3306/"
                 value=form.sink_uri
+                faults
+            />
+            <PasswordField
+                name="sink_password"
+                label="Password"
+                help=if form.draft.is_empty() {
+                    "Of the user in the sink URI. It is never shown again."
+                } else {
+                    "Of the user in the sink URI. Empty: the one you typed before."
+                }
                 faults
             />
             <details class="text-sm">
                 <summary class="link w-fit cursor-pointer">"Examples"</summary>
                 <dl class="mt-2 grid gap-x-4 gap-y-1.5 text-xs sm:grid-cols-[10rem_1fr]">
-                    <Example name="MySQL or MariaDB" uri="mysql://user:password@host:3306/?worker-count=16"/>
+                    <Example name="MySQL or MariaDB" uri="mysql://user@host:3306/?safe-mode=true"/>
                     <Example name="CSV files" uri="file:///var/lib/changes?protocol=csv"/>
                     <Example name="Canal-JSON files" uri="file:///var/lib/changes?protocol=canal-json"/>
                     <Example name="Nowhere, to try out" uri="blackhole://"/>

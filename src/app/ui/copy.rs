@@ -2,8 +2,16 @@
 
 use crate::app::ui::icon::{Glyph, Icon};
 use leptos::prelude::*;
+use leptos::task::spawn_local;
+use std::time::Duration;
 
-/// Copies `text` to the clipboard. Invisible until the page is hydrated: it needs the browser.
+/// How long the check mark stays.
+const SHOWN: Duration = Duration::from_secs(2);
+/// Start of every command line with a request; the shell fills in the address.
+pub(crate) const SHELL_BASE: &str = "\"${TIDEGATE:-http://127.0.0.1:8300}";
+
+/// Copies `text` to the clipboard. Invisible until the page is hydrated, and where the browser offers no clipboard:
+/// it does so on HTTPS and on this machine only.
 #[component]
 pub(crate) fn CopyButton(
     #[prop(into)] text: Signal<String>,
@@ -11,6 +19,8 @@ pub(crate) fn CopyButton(
     #[prop(into)]
     what: String,
 ) -> impl IntoView {
+    let available = RwSignal::new(true);
+    Effect::new(move |_| available.set(clipboard::is_available()));
     let done = RwSignal::new(false);
     let glyph = Signal::derive(move || if done.get() { Glyph::Check } else { Glyph::Copy });
     let label = format!("Copy {what}");
@@ -18,12 +28,17 @@ pub(crate) fn CopyButton(
         <button
             type="button"
             class="scripted grid size-6 flex-none place-items-center rounded-[5px] text-ink-3 hover:bg-surface hover:text-ink"
+            hidden=move || !available.get()
             aria-label=label.clone()
             title=label
             on:click=move |_| {
-                copy(&text.get_untracked());
-                done.set(true);
-                set_timeout(move || done.set(false), std::time::Duration::from_secs(2));
+                let text = text.get_untracked();
+                spawn_local(async move {
+                    if clipboard::copy(&text).await {
+                        done.set(true);
+                        set_timeout(move || done.set(false), SHOWN);
+                    }
+                });
             }
         >
             <Icon glyph/>
@@ -58,9 +73,34 @@ pub(crate) fn CodeBlock(
 }
 
 #[cfg(target_arch = "wasm32")]
-fn copy(text: &str) {
-    let _promise = window().navigator().clipboard().write_text(text);
+mod clipboard {
+    use leptos::prelude::window;
+    use wasm_bindgen::JsValue;
+    use wasm_bindgen_futures::JsFuture;
+
+    /// Pages from another machine over plain HTTP have none.
+    pub(super) fn is_available() -> bool {
+        let clipboard = window().navigator().clipboard();
+        let value: &JsValue = clipboard.as_ref();
+        !value.is_undefined()
+    }
+
+    /// Whether the browser took the text: the user may have forbidden it.
+    pub(super) async fn copy(text: &str) -> bool {
+        is_available()
+            && JsFuture::from(window().navigator().clipboard().write_text(text))
+                .await
+                .is_ok()
+    }
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-fn copy(_: &str) {}
+mod clipboard {
+    pub(super) fn is_available() -> bool {
+        false
+    }
+
+    pub(super) fn copy(_: &str) -> std::future::Ready<bool> {
+        std::future::ready(false)
+    }
+}

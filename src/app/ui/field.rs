@@ -76,6 +76,54 @@ pub(crate) fn TextField(
     .into_any()
 }
 
+/// An input for a secret: never filled in by the server, readable only while its owner wants to.
+#[component]
+pub(crate) fn PasswordField(
+    /// Name of the field in the form.
+    name: &'static str,
+    /// What it is, for people.
+    label: &'static str,
+    /// One line of help.
+    help: &'static str,
+    /// Where faults come from.
+    faults: Faults,
+) -> impl IntoView {
+    let fault = fault(faults, name);
+    let shown = RwSignal::new(false);
+    view! {
+        <div class="min-w-0">
+            <FieldLabel name label key=""/>
+            <div class="flex max-w-96 gap-2">
+                <input
+                    class="input"
+                    type=move || if shown.get() { "text" } else { "password" }
+                    id=name
+                    name=format!("form[{name}]")
+                    autocomplete="new-password"
+                    autocapitalize="none"
+                    spellcheck="false"
+                    aria-describedby=described_by(name)
+                    aria-invalid=move || fault.with(Option::is_some).then_some("true")
+                />
+                <button
+                    type="button"
+                    class="btn scripted"
+                    aria-pressed=move || shown.get().to_string()
+                    aria-controls=name
+                    on:click=move |_| shown.update(|shown| *shown = !*shown)
+                >
+                    "Show"
+                </button>
+            </div>
+            <FaultLine id=fault_id(name) fault/>
+            <p id=help_id(name) class="mt-1 text-xs text-ink-3">
+                {help}
+            </p>
+        </div>
+    }
+    .into_any()
+}
+
 /// A choice among a few words; the first is the default.
 #[component]
 pub(crate) fn SelectField(

@@ -179,6 +179,7 @@ fn config(addr: SocketAddr, dir: &Path, upstream: &Server) -> ServerConfig {
     ServerConfig {
         addr,
         advertise_addr: None,
+        allowed_hosts: Vec::new(),
         data_dir: dir.join("tidegate"),
         upstream_uri: upstream.uri(User::Replication),
         server_id: None,

@@ -153,20 +153,33 @@ impl Owner {
         self.shutting_down || self.feed.state == State::Removed
     }
 
-    async fn obey(&mut self, command: Command) {
+    pub(super) async fn obey(&mut self, command: Command) {
         match command {
-            Command::Pause(reply) => answer(reply, self.apply(FeedEvent::Pause).await),
+            Command::Pause(reply) => {
+                let result = self.apply(FeedEvent::Pause).await;
+                self.publish_and_answer(reply, result);
+            }
             Command::Resume(overwrite, reply) => {
-                answer(reply, self.apply(FeedEvent::Resume { overwrite }).await);
+                let result = self.apply(FeedEvent::Resume { overwrite }).await;
+                self.publish_and_answer(reply, result);
             }
             Command::Remove(reply) => match self.apply(FeedEvent::Remove).await {
                 Ok(()) => self.removals.push(reply),
                 Err(error) => answer(reply, Err(error)),
             },
-            Command::Update(info, reply) => answer(reply, self.update(*info).await),
+            Command::Update(info, reply) => {
+                let result = self.update(*info).await;
+                self.publish_and_answer(reply, result);
+            }
             Command::LogLost(error) => self.decide(FeedEvent::Error(error)).await,
             Command::Shutdown => self.shut_down(),
         }
+    }
+
+    /// Whoever has the answer reads the view next: it must not be older than the answer.
+    fn publish_and_answer(&self, reply: oneshot::Sender<Result<()>>, result: Result<()>) {
+        self.publish();
+        answer(reply, result);
     }
 
     fn shut_down(&mut self) {

@@ -9,6 +9,9 @@ mod run;
 mod store;
 mod view;
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use tidegate_api::ReplicaConfig;

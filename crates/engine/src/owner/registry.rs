@@ -81,8 +81,10 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if !self.used {
-            self.registry.remove(&self.id);
+        let mut feeds = self.registry.lock();
+        // Only what was reserved here is given back, never a changefeed that came to be under the id.
+        if !self.used && matches!(feeds.get(&self.id), Some(None)) {
+            feeds.remove(&self.id);
         }
     }
 }

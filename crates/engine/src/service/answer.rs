@@ -63,6 +63,15 @@ impl ReplicationService {
     }
 
     fn detail_with(&self, view: &FeedView, config: ReplicaConfig) -> ChangefeedDetail {
+        ChangefeedDetail {
+            config: Some(config.masked()),
+            task_status: self.task_status(view),
+            ..self.brief(view)
+        }
+    }
+
+    /// Everything but the config and the tables.
+    pub(super) fn brief(&self, view: &FeedView) -> ChangefeedDetail {
         let error = match view.state {
             State::Warning | State::Pending | State::Failed => view.error.as_ref(),
             State::Normal | State::Stopped | State::Finished | State::Removed => None,
@@ -76,7 +85,7 @@ impl ReplicationService {
             start_ts: view.info.start_ts.as_u64(),
             target_ts: view.info.target_ts.as_u64(),
             admin_job_type: view.state.admin_job_type(),
-            config: Some(config.masked()),
+            config: None,
             state: view.state.as_str().to_owned(),
             error: error.map(|error| DetailError {
                 addr: self.env.address.clone(),
@@ -87,7 +96,7 @@ impl ReplicationService {
             resolved_ts: view.resolved.as_u64(),
             checkpoint_ts: view.checkpoint.as_u64(),
             checkpoint_time: self.time(view.checkpoint),
-            task_status: self.task_status(view),
+            task_status: Vec::new(),
         }
     }
 

@@ -1,16 +1,15 @@
 //! Checks of a changefeed's settings against the upstream and the sink, in the order clients know.
 
+use std::net::IpAddr;
+
 use tidegate_api::{ReplicaConfig, SinkUri};
 use tidegate_filter::TableFilter;
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
-use tidegate_upstream::TableSummary;
+use tidegate_upstream::{TableSummary, UpstreamInfo};
 
 use super::ReplicationService;
 use crate::owner::FeedInfo;
 use crate::{selector, unsupported};
-
-/// Names of this machine; the upstream may be known by another one than the sink.
-const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 impl ReplicationService {
     /// The URI and the adjusted config of a changefeed, if both are well-formed and everything in them is built.
@@ -20,14 +19,8 @@ impl ReplicationService {
         mut config: ReplicaConfig,
     ) -> Result<(SinkUri, ReplicaConfig)> {
         let uri = SinkUri::parse(sink_uri)?;
-        if uri.password() == Some("xxxxx") || uri.params().any(|(_, value)| value == "xxxxx") {
-            return Err(CdcError::new(
-                ErrorCode::SinkURIInvalid,
-                "sink uri invalid: a secret in it is only a mask: give the secret itself",
-            ));
-        }
         config.adjust(&uri)?;
-        unsupported::check(&uri, &config)?;
+        unsupported::check(Some(&uri), &config)?;
         Ok((uri, config))
     }
 
@@ -36,39 +29,43 @@ impl ReplicationService {
         let filter = selector::filter(&info.config)?;
         let tables = self.read_tables().await?;
         refuse_ineligible(&filter, &info.config, &tables)?;
-        self.refuse_same_server(uri).await?;
-        self.env.sinks.check(self.env.sink_spec(info, at)?).await
-    }
-
-    /// A changefeed into the database it reads from would read what it wrote, for ever.
-    async fn refuse_same_server(&self, uri: &SinkUri) -> Result<()> {
-        if !uri.kind().is_database() {
-            return Ok(());
+        let upstream = if uri.kind().is_database() {
+            self.env.upstream.probe().await?
+        } else {
+            UpstreamInfo::default()
+        };
+        if uri.kind().is_database() && is_same_address(&upstream.address, uri) {
+            return Err(same_server());
         }
-        let upstream = self.env.upstream.probe().await?;
-        let sink = address(uri.host(), uri.port().unwrap_or(3306));
-        let same = upstream
-            .address
-            .rsplit_once(':')
-            .is_some_and(|(host, port)| port.parse().is_ok_and(|port: u16| address(host, port) == sink));
-        if same {
-            return Err(CdcError::new(
-                ErrorCode::SameUpstreamDownstream,
-                "the sink is the upstream database itself: what is written there would be read again",
-            ));
+        let destination = self.env.sinks.check(self.env.sink_spec(info, at)?).await?;
+        let server_name = destination.server_name.filter(|name| !name.is_empty());
+        if server_name.is_some_and(|name| name == upstream.server_name) {
+            return Err(same_server());
         }
         Ok(())
     }
 }
 
-fn address(host: &str, port: u16) -> (String, u16) {
-    let host = host.to_lowercase();
-    let host = if LOCAL_NAMES.contains(&host.as_str()) {
-        "localhost".to_owned()
-    } else {
-        host
-    };
-    (host, port)
+/// A changefeed into the database it reads from would read what it wrote, for ever.
+fn same_server() -> CdcError {
+    CdcError::new(
+        ErrorCode::SameUpstreamDownstream,
+        "the sink is the upstream database itself: what is written there would be read again",
+    )
+}
+
+/// Whether the sink's URI leads to `upstream`, a `host:port`. Says so before anybody logs in there.
+fn is_same_address(upstream: &str, sink: &SinkUri) -> bool {
+    upstream.rsplit_once(':').is_some_and(|(host, port)| {
+        port.parse() == Ok(sink.database_port()) && host_name(host) == host_name(sink.host())
+    })
+}
+
+/// One name for all names of this machine.
+fn host_name(host: &str) -> String {
+    let host = host.trim_matches(['[', ']']).to_lowercase();
+    let is_local = host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    if is_local { "localhost".to_owned() } else { host }
 }
 
 /// Refuses tables inside the filter that have no key, unless the config says what to do with them.
@@ -99,4 +96,24 @@ fn refuse_ineligible(filter: &TableFilter, config: &ReplicaConfig, tables: &[Tab
 /// Whether rows of the table reach the sink.
 pub(super) fn is_replicated(table: &TableSummary, config: &ReplicaConfig) -> bool {
     table.unsupported.is_none() && (table.eligible || config.force_replicate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A URI without a port once counted as port 3306, while the sink connects to 4000.
+    #[test]
+    fn the_upstream_is_known_by_all_its_local_names() {
+        let check = |upstream: &str, sink: &str, expect: bool| {
+            let uri = SinkUri::parse(sink).expect("a URI");
+            assert_eq!(is_same_address(upstream, &uri), expect, "{upstream} {sink}");
+        };
+        check("127.0.0.1:3306", "mysql://localhost:3306/", true);
+        check("LOCALHOST:3306", "mysql://[::1]:3306/", true);
+        check("[::1]:3306", "mysql://127.0.0.2:3306/", true);
+        check("db:4000", "tidb://DB/", true);
+        check("db:3306", "mysql://db/", false);
+        check("db:3306", "mysql://db2:3306/", false);
+    }
 }

@@ -1,6 +1,6 @@
 //! Updating, pausing, resuming and removing a changefeed.
 
-use tidegate_api::{ChangefeedDetail, ResumeChangefeed, SinkUri, UpdateChangefeed};
+use tidegate_api::{ChangefeedDetail, ReplicaConfig, ResumeChangefeed, SinkUri, UpdateChangefeed};
 use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, Ts};
 use tokio::sync::oneshot;
 
@@ -24,7 +24,8 @@ impl ReplicationService {
     /// stored value, and so does a secret that comes back as its mask. Takes effect with the next resume.
     ///
     /// # Errors
-    /// `ChangeFeedNotExists`, `ChangefeedUpdateRefused` with the reason, `TableIneligible`, `MetaOpFailed` on a race.
+    /// `ChangeFeedNotExists`, `ChangefeedUpdateRefused` with the reason, `TableIneligible`, `MetaOpFailed` on a race, and
+    /// faults of upstream, destination and store that no other request would mend.
     pub async fn update_changefeed(
         &self,
         id: &ChangefeedId,
@@ -51,6 +52,8 @@ impl ReplicationService {
         let checked = self.updated_settings(&mut info, request, view.checkpoint).await;
         checked.map_err(|error| match error.code() {
             ErrorCode::TableIneligible | ErrorCode::ChangefeedUpdateRefused => error,
+            // A fault of ours or of the upstream is none that another request would mend.
+            code if code.http_status() >= 500 => error,
             _ => refused("changefeed update error").with_source(error),
         })?;
         if is_same(&info, &view.info) {
@@ -135,8 +138,9 @@ impl ReplicationService {
         if !uri_changes && request.replica_config.is_none() {
             return Ok(());
         }
+        let stored = SinkUri::parse(&info.sink_uri)?;
+        let stored_files = tls_files(&info.config);
         if uri_changes {
-            let stored = SinkUri::parse(&info.sink_uri)?;
             info.sink_uri = SinkUri::parse_update(&request.sink_uri, &stored)?
                 .as_str()
                 .to_owned();
@@ -147,9 +151,24 @@ impl ReplicationService {
         if !uri_changes {
             refuse_conflict(info)?;
         }
+        let is_stored_secret = stored.has_secret() && info.sink_uri != request.sink_uri;
+        if is_stored_secret && tls_files(&info.config) != stored_files {
+            return Err(refused(
+                "changefeed update error: the stored secret is kept only for the same TLS settings; give sink_uri with \
+                 its secret too",
+            ));
+        }
         let (uri, config) = self.check_settings(&info.sink_uri, info.config.clone())?;
         info.config = config;
         self.check_targets(info, &uri, checkpoint).await
+    }
+}
+
+/// The members of a config that say how a connection is protected.
+fn tls_files(config: &ReplicaConfig) -> [Option<String>; 3] {
+    match &config.sink.mysql_config {
+        Some(mysql) => [&mysql.ssl_ca, &mysql.ssl_cert, &mysql.ssl_key].map(Clone::clone),
+        None => [None, None, None],
     }
 }
 

@@ -2,7 +2,7 @@
 
 use tidegate_api::{
     Capture, ChangefeedDetail, ChangefeedStatus, ChangefeedSummary, Processor, ProcessorDetail, ServerStatus,
-    SyncedRequest, SyncedStatus, Tso,
+    SyncedRequest, SyncedRequestStatus, SyncedStatus, SyncedStatusConfig, Tso,
 };
 use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, Ts, is_valid_id};
 
@@ -48,6 +48,18 @@ impl ReplicationService {
             .collect()
     }
 
+    /// All changefeeds of all namespaces, in order, without `config` and `task_status`: those cost a look at every table
+    /// of the upstream.
+    pub fn changefeed_briefs(&self) -> Vec<ChangefeedDetail> {
+        let all = self.registry.all();
+        all.iter().map(|handle| self.brief(&handle.view())).collect()
+    }
+
+    /// Whether the upstream's log is being read right now.
+    pub fn is_upstream_connected(&self) -> bool {
+        self.env.upstream.watermark().borrow().connected
+    }
+
     /// One changefeed.
     ///
     /// # Errors
@@ -81,7 +93,11 @@ impl ReplicationService {
     /// `ChangeFeedNotExists`.
     pub async fn synced(&self, id: &ChangefeedId, request: Option<SyncedRequest>) -> Result<SyncedStatus> {
         let view = self.registry.get(id)?.view();
-        let (synced_check, checkpoint_interval) = synced_intervals(&view, request);
+        let asked = request
+            .and_then(|request| request.replica_config)
+            .and_then(|config| config.synced_status);
+        let (synced_check, checkpoint_interval) =
+            synced_intervals(asked, view.info.config.synced_status.as_ref());
         let now = self.env.upstream.now().await;
         let now_ts = now.as_ref().map_or(EPOCH, |now| *now);
         let last_synced = self.last_synced(&view);
@@ -273,15 +289,44 @@ fn is_listed(state: State, wanted: Option<&str>) -> bool {
     }
 }
 
-fn synced_intervals(view: &FeedView, request: Option<SyncedRequest>) -> (i64, i64) {
-    let asked = request
-        .and_then(|request| request.replica_config)
-        .and_then(|config| config.synced_status);
-    let stored = view.info.config.synced_status.as_ref();
-    asked
-        .as_ref()
-        .or(stored)
+/// Of the question, else of the changefeed unless one of the two is zero there, else the defaults.
+fn synced_intervals(asked: Option<SyncedRequestStatus>, stored: Option<&SyncedStatusConfig>) -> (i64, i64) {
+    if let Some(asked) = asked {
+        return (
+            asked.synced_check_interval.unwrap_or(SYNCED_DEFAULTS.0),
+            asked.checkpoint_interval.unwrap_or(SYNCED_DEFAULTS.1),
+        );
+    }
+    stored
         .map(|status| (status.synced_check_interval, status.checkpoint_interval))
         .filter(|(synced_check, checkpoint)| *synced_check != 0 && *checkpoint != 0)
         .unwrap_or(SYNCED_DEFAULTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A zero in the question once meant the defaults.
+    #[test]
+    fn a_question_for_synced_brings_its_own_intervals() {
+        let asked = |synced_check_interval, checkpoint_interval| {
+            Some(SyncedRequestStatus {
+                synced_check_interval,
+                checkpoint_interval,
+            })
+        };
+        let stored = |synced_check_interval, checkpoint_interval| SyncedStatusConfig {
+            synced_check_interval,
+            checkpoint_interval,
+        };
+        assert_eq!(synced_intervals(None, None), (300, 15));
+        assert_eq!(synced_intervals(None, Some(&stored(100, 5))), (100, 5));
+        assert_eq!(synced_intervals(None, Some(&stored(100, 0))), (300, 15));
+        assert_eq!(
+            synced_intervals(asked(None, Some(1)), Some(&stored(100, 5))),
+            (300, 1)
+        );
+        assert_eq!(synced_intervals(asked(Some(0), Some(0)), None), (0, 0));
+    }
 }

@@ -12,17 +12,20 @@ use tidegate_upstream::TableSummary;
 
 use super::ReplicationService;
 use super::check::is_replicated;
-use crate::selector;
+use crate::{selector, unsupported};
 
 impl ReplicationService {
     /// Which of the upstream's tables inside the filter can be replicated and which cannot. Connects to no sink.
     ///
     /// # Errors
-    /// `SinkURIInvalid` for a URI that cannot be read, `FilterRuleInvalid`, and those of the upstream.
+    /// `SinkURIInvalid` for a URI that cannot be read, `NotSupported` for a setting that a creation would refuse,
+    /// `FilterRuleInvalid`, and those of the upstream.
     pub async fn verify_table(&self, request: VerifyTable) -> Result<VerifyTableResult> {
-        if !request.sink_uri.is_empty() {
-            SinkUri::parse(&request.sink_uri)?;
-        }
+        let uri = match request.sink_uri.as_str() {
+            "" => None,
+            text => Some(SinkUri::parse(text)?),
+        };
+        unsupported::check(uri.as_ref(), &request.replica_config)?;
         let filter = selector::filter(&request.replica_config)?;
         if request.start_ts != 0 {
             self.env

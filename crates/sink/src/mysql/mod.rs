@@ -13,6 +13,7 @@ mod ddl;
 mod errors;
 mod fence;
 mod fingerprint;
+mod identity;
 mod metrics;
 mod mysql_sink;
 mod plan;
@@ -38,9 +39,11 @@ pub(crate) async fn open(spec: &SinkSpec, replicate_ts: Ts) -> Result<MysqlSink>
     MysqlSink::open(settings::read(spec)?, feed).await
 }
 
-/// Checks settings, login and privileges.
-pub(crate) async fn check(spec: &SinkSpec) -> Result<()> {
-    session::check(&settings::read(spec)?).await
+/// Checks settings, login and privileges; answers what names the server, however it was reached.
+pub(crate) async fn check(spec: &SinkSpec) -> Result<String> {
+    let config = settings::read(spec)?;
+    session::check(&config).await?;
+    identity::read(&config).await
 }
 
 #[cfg(test)]

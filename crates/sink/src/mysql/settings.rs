@@ -11,9 +11,8 @@ use super::config::{Atomicity, MysqlConfig, TidbTxnMode, WORKERS_MAX};
 use crate::opener::SinkSpec;
 use crate::settings::{Settings, not_supported};
 
-/// The original's defaults; its port is TiDB's.
+/// The original's defaults.
 const DEFAULT_USER: &str = "root";
-const DEFAULT_PORT: u16 = 4000;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
 /// What the original adds to the write time-out for a whole statement.
 const STATEMENT_EXTRA: Duration = Duration::from_secs(5);
@@ -143,7 +142,7 @@ fn connect_options(
     };
     let mut options = ConnectOptions::new(
         uri.host(),
-        uri.port().unwrap_or(DEFAULT_PORT),
+        uri.database_port(),
         uri.user().filter(|user| !user.is_empty()).unwrap_or(DEFAULT_USER),
         uri.password().unwrap_or_default(),
     );

@@ -43,7 +43,7 @@ pub(crate) fn read(spec: &SinkSpec) -> Result<StorageConfig> {
     let absent = CloudStorageConfig::default();
     let members = sink.cloud_storage_config.as_ref().unwrap_or(&absent);
     settings.only(&PARAMETERS)?;
-    refuse_unbuilt(&settings, members)?;
+    refuse_unbuilt(&settings, sink, members)?;
     let flush_interval = settings
         .duration(
             "flush-interval",
@@ -75,7 +75,23 @@ pub(crate) fn read(spec: &SinkSpec) -> Result<StorageConfig> {
     })
 }
 
-fn refuse_unbuilt(settings: &Settings<'_>, members: &CloudStorageConfig) -> Result<()> {
+fn refuse_unbuilt(settings: &Settings<'_>, sink: &SinkConfig, members: &CloudStorageConfig) -> Result<()> {
+    if sink.enable_partition_separator == Some(false) {
+        return Err(not_supported(
+            "sink.enable_partition_separator=false is not supported: a binlog does not tell partitions apart, so they \
+             have no folders to leave out",
+        ));
+    }
+    if settings.text("transaction-atomicity", sink.transaction_atomicity.as_deref()) == Some("table") {
+        return Err(not_supported(
+            "sink.transaction_atomicity=table is not supported with a file sink: a large transaction may go on in the \
+             next file",
+        ));
+    }
+    refuse_expiry(settings, members)
+}
+
+fn refuse_expiry(settings: &Settings<'_>, members: &CloudStorageConfig) -> Result<()> {
     let days = members.file_expiration_days.unwrap_or(0);
     if days < 0 {
         return Err(settings.error(format_args!(
@@ -126,7 +142,10 @@ fn format(spec: &SinkSpec, settings: &Settings<'_>) -> Result<Format> {
         .unwrap_or_default()
         .to_lowercase();
     match protocol.as_str() {
-        "csv" => csv(spec, sink),
+        "csv" => {
+            refuse_canal_settings(settings, sink)?;
+            csv(spec, sink)
+        }
         "canal-json" => canal_json(spec, settings, sink),
         other => Err(CdcError::new(
             ErrorCode::SinkUnknownProtocol,
@@ -152,6 +171,22 @@ fn canal_json(spec: &SinkSpec, settings: &Settings<'_>, sink: &SinkConfig) -> Re
         terminator: terminator(sink),
         time_zone: spec.time_zone.clone(),
     }))
+}
+
+/// Switches of canal-json that would change nothing in a csv file.
+fn refuse_canal_settings(settings: &Settings<'_>, sink: &SinkConfig) -> Result<()> {
+    for (name, member) in [
+        ("enable-tidb-extension", None),
+        ("content-compatible", sink.content_compatible),
+        ("only-output-updated-columns", sink.only_output_updated_columns),
+    ] {
+        if settings.switch(name, member, false)? {
+            return Err(not_supported(format_args!(
+                "{name} is not supported with the protocol csv: it is for canal-json"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn csv(spec: &SinkSpec, sink: &SinkConfig) -> Result<Format> {
@@ -344,5 +379,46 @@ mod tests {
             });
         };
         check(csv, expiry, ErrorCode::NotSupported, "file_expiration_days");
+    }
+
+    /// These were accepted and had no effect.
+    #[test]
+    fn settings_without_an_effect_are_refused() {
+        let csv = "file:///d?protocol=csv";
+        let not_built = ErrorCode::NotSupported;
+        check(
+            csv,
+            |sink| sink.enable_partition_separator = Some(false),
+            not_built,
+            "enable_partition_separator",
+        );
+        check(
+            csv,
+            |sink| sink.transaction_atomicity = Some("table".to_owned()),
+            not_built,
+            "transaction_atomicity",
+        );
+        check(
+            "file:///d?protocol=canal-json&transaction-atomicity=table",
+            |_| {},
+            not_built,
+            "transaction_atomicity",
+        );
+        check(
+            csv,
+            |sink| sink.content_compatible = Some(true),
+            not_built,
+            "content-compatible",
+        );
+        for (query, code) in [
+            ("enable-tidb-extension=true", not_built),
+            ("only-output-updated-columns=1", not_built),
+            ("content-compatible=banana", ErrorCode::StorageSinkInvalidConfig),
+        ] {
+            let name = query.split('=').next().unwrap();
+            check(&format!("{csv}&{query}"), |_| {}, code, name);
+        }
+        let uri = format!("{csv}&enable-tidb-extension=false&transaction-atomicity=none");
+        assert!(read(&spec(&uri, |_| {})).is_ok());
     }
 }

@@ -89,6 +89,7 @@ impl MysqlUpstream {
             flavour: facts.flavour().as_str().to_owned(),
             version: facts.version.clone(),
             address: self.shared.options.connect.address(),
+            server_name: facts.server_name(),
             warnings: warnings.clone(),
         };
         *self.shared.warnings() = warnings;
