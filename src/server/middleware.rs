@@ -13,6 +13,7 @@ use leptos_axum::ResponseOptions;
 use tidegate_model::{CdcError, ErrorCode};
 use tokio::time::timeout;
 
+use super::console::is_watched;
 use super::respond::Failure;
 
 /// Longest time for one answer; removing a changefeed may wait about a minute.
@@ -101,8 +102,10 @@ fn content_policy(nonce: Option<&str>) -> String {
         Some(nonce) => format!("'self' 'nonce-{nonce}' 'wasm-unsafe-eval'"),
         None => "'none'".to_owned(),
     };
+    // The page reloads itself over a port of cargo-leptos.
+    let connections = if is_watched() { "'self' ws:" } else { "'self'" };
     format!(
-        "default-src 'self'; script-src {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+        "default-src 'self'; connect-src {connections}; script-src {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
          object-src 'none'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
     )
 }

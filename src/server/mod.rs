@@ -7,6 +7,7 @@
 
 mod assets;
 mod config;
+mod console;
 mod document;
 mod extension;
 mod extract;

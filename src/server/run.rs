@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use leptos::config::LeptosOptions;
 use tidegate_engine::{Capture, ReplicationService, ServiceParts};
 use tidegate_meta::{MetaStore, RedbStore};
 use tidegate_model::{Clock, ErrorCode, Result, ResultExt, SystemClock};
@@ -19,6 +18,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::config::ServerConfig;
+use super::console::leptos_options;
 use super::live::VIEWERS_MAX;
 use super::log::LogControl;
 use super::router::router;
@@ -83,11 +83,7 @@ pub async fn start(config: ServerConfig, log: LogControl) -> Result<RunningServe
         service,
         upstream,
         log,
-        leptos: LeptosOptions::builder()
-            .output_name("tidegate")
-            .site_pkg_dir("pkg")
-            .site_addr(addr)
-            .build(),
+        leptos: leptos_options(addr)?,
         config: Arc::new(config),
         stop: CancellationToken::new(),
         started: Instant::now(),

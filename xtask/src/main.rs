@@ -20,6 +20,7 @@ const HELP: &str = "\
 Usage: cargo xtask <command>
 
   run [--upstream-uri URI] [...]   build the release server with the console and start it: the demo, or that database
+  watch [--upstream-uri URI] [...] the same as a debug build that follows every change of a file (cargo leptos watch)
   test                             everything: set-up, static checks, unit and end-to-end tests
   browser                          journeys through the console in a real browser
   check                            static checks only: format, layering, file sizes, wasm, clippy
@@ -52,6 +53,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
     let done = |()| ExitCode::SUCCESS;
     match command {
         "run" => run::run(rest),
+        "watch" => run::watch(rest),
         "test" => takes_none(rest).and_then(|()| test::test()),
         "browser" => takes_none(rest).and_then(|()| test::browser()),
         "check" => takes_none(rest).and_then(|()| check::check()),
