@@ -87,7 +87,7 @@ impl Questions {
         {
             return Ok(Lease { conn, slot });
         }
-        let conn = control::open(&self.connect).await?;
+        let conn = within(control::open(&self.connect)).await?;
         Ok(Lease { conn, slot })
     }
 }
