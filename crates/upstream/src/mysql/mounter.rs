@@ -226,7 +226,6 @@ impl Mounter {
                 self.statement(query, parts.group)?;
                 Ok(true)
             }
-            EventBody::LoadData => Err(statement_error(parts.group, "LOAD DATA")),
             _ => Ok(true),
         }
     }

@@ -185,6 +185,28 @@ async fn statements_and_partial_images_stop_who_wants_the_table() {
         .await
         .unwrap();
     stream.until_row("1,fine").await;
+    let file = folder.path().join("rows");
+    std::fs::write(&file, "7\tx\n").unwrap();
+    let load = |table: &str| {
+        format!(
+            "SET SESSION binlog_format=STATEMENT; LOAD DATA LOCAL INFILE '{}' INTO TABLE {table}",
+            file.display()
+        )
+    };
+    server.sql(&load("other.t (id)")).await.unwrap();
+    server
+        .sql("INSERT INTO shop.item VALUES (2,'fine too')")
+        .await
+        .unwrap();
+    stream.until_row("2,fine too").await;
+    let loading = Stream::open(&source, source.now().await);
+    server.sql(&load("shop.item")).await.unwrap();
+    let error = loading.error().await;
+    assert_eq!(error.code(), ErrorCode::StatementBinlog);
+    assert!(error.message().contains("LOAD DATA"), "{}", error.message());
+    assert_eq!(stream.error().await.code(), ErrorCode::StatementBinlog);
+
+    let stream = Stream::open(&source, source.now().await);
     server
         .sql("SET SESSION binlog_format=STATEMENT; UPDATE shop.item SET name='?' WHERE id=1")
         .await
