@@ -16,6 +16,7 @@ mod finish;
 mod group;
 mod hints;
 mod kept;
+mod left_out;
 mod logged;
 mod maintenance;
 mod metrics;

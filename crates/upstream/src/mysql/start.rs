@@ -220,6 +220,9 @@ async fn load_schema(store: &dyn MetaStore, id: u64, timeline: &Timeline) -> Res
     for (key, stored) in store.list(&SchemaLog::prefix(id)).await? {
         log.restore(&stored.value).ok_or_else(|| damaged(&key))?;
     }
+    for (key, stored) in store.list(&SchemaLog::keyless_prefix(id)).await? {
+        log.restore_keyless(&stored.value).ok_or_else(|| damaged(&key))?;
+    }
     Ok(log)
 }
 
