@@ -116,11 +116,11 @@ impl ConnectOptions {
         if host.is_empty() {
             return Err(invalid("upstream URI names no host"));
         }
+        refuse_torn_password(&url)?;
         if !matches!(url.path(), "" | "/") {
-            return Err(invalid(format!(
-                "upstream URI must not name a database: {}",
-                url.path()
-            )));
+            return Err(invalid(
+                "upstream URI must not name a database behind the address",
+            ));
         }
         let mut options = ConnectOptions::new(
             host,
@@ -230,6 +230,19 @@ impl fmt::Debug for TlsOptions {
     }
 }
 
+/// A `/`, `?` or `#` in a password ends what the parser takes for the address, and the rest of the password stands
+/// where messages would show it.
+fn refuse_torn_password(url: &Url) -> Result<()> {
+    let behind = [Some(url.path()), url.query(), url.fragment()];
+    if url.fragment().is_some() || behind.into_iter().flatten().any(|part| part.contains('@')) {
+        return Err(invalid(
+            "upstream URI has an @ or # behind the address: percent-encode the password (/ is %2F, ? is %3F, # is \
+             %23, @ is %40), and @ and # in parameters",
+        ));
+    }
+    Ok(())
+}
+
 /// Generic because the driver does not export its `PathOrBuf`.
 fn path_or_pem<T: From<std::path::PathBuf> + From<Vec<u8>>>(text: &str) -> T {
     if text.contains("-----BEGIN") {
@@ -328,6 +341,14 @@ mod tests {
         check("mysql://u:hunter2@h/?ssl-mode=maybe", "ssl-mode");
         check("mysql://u:hunter2@h/?ssl-cert=a", "together");
         check("mysql://u:hunter2@h/?connect-timeout=0", "connect-timeout");
+        // The parser takes 12 for the port, and what follows for a path, a parameter, nothing.
+        check("mysql://u:12/hunter2@h/", "percent-encode");
+        check("mysql://u:12?hunter2@h/", "percent-encode");
+        check("mysql://u:12?hunter2=x@h/", "percent-encode");
+        check("mysql://u:12#hunter2@h/", "percent-encode");
+        check("mysql://a@b:12/hunter2@h/", "percent-encode");
+        check("mysql://u:x/hunter2@h/", "invalid");
+        check("mysql://u:12/hunter2", "database");
     }
 
     #[test]

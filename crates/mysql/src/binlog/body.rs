@@ -54,13 +54,27 @@ pub(crate) fn rotate(body: &[u8]) -> Parse<Rotate> {
     })
 }
 
-pub(crate) fn query(body: &Bytes, compressed: bool) -> Parse<Query> {
+/// How a statement is packed.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub(crate) enum QueryForm {
+    Plain,
+    /// The text is compressed.
+    Compressed,
+    /// LOAD DATA: the numbers of the file and of the places in the text that name it stand before the settings.
+    Load,
+}
+
+pub(crate) fn query(body: &Bytes, form: QueryForm) -> Parse<Query> {
+    const LOAD_BYTES: usize = 13;
     let mut reader = Reader::new(body);
     let thread_id = reader.u32()?;
     let _run_seconds = reader.u32()?;
     let schema_len = usize::from(reader.u8()?);
     let error_code = reader.u16()?;
     let status_len = usize::from(reader.u16()?);
+    if form == QueryForm::Load {
+        reader.take(LOAD_BYTES)?;
+    }
     let status = query_status(body, reader.skip(status_len)?, status_len)?;
     let schema_at = reader.skip(schema_len)?;
     if reader.u8()? != 0 {
@@ -71,7 +85,10 @@ pub(crate) fn query(body: &Bytes, compressed: bool) -> Parse<Query> {
         thread_id,
         error_code,
         schema: body.slice(schema_at..schema_at + schema_len),
-        text: if compressed { inflate(&text)?.into() } else { text },
+        text: match form {
+            QueryForm::Compressed => inflate(&text)?.into(),
+            QueryForm::Plain | QueryForm::Load => text,
+        },
         status,
     })
 }

@@ -27,7 +27,7 @@ pub enum EventBody {
     FormatDescription(Arc<FormatDescription>),
     /// The log goes on in another file. Made-up ones ([`EventHeader::is_artificial`]) only tell the current name.
     Rotate(Rotate),
-    /// A statement: transaction control, DDL, or statement-based content.
+    /// A statement: transaction control, DDL, or statement-based content, LOAD DATA included.
     Query(Query),
     /// Commit of a transaction, with the server's internal number.
     Xid(u64),
@@ -53,10 +53,8 @@ pub enum EventBody {
     XaPrepare(XaPrepare),
     /// Context of a statement-based event behind it: INTVAR, RAND, USER_VAR.
     StatementContext,
-    /// LOAD DATA logged as a statement: parts of the file and the statement itself.
-    LoadData,
     /// Known and without meaning here: STOP, ROWS_QUERY, ANNOTATE_ROWS, BINLOG_CHECKPOINT, START_ENCRYPTION,
-    /// IGNORABLE and the events of group replication.
+    /// IGNORABLE, the events of group replication, and the parts of a file that LOAD DATA read.
     Skip,
     /// A type that we do not know. Skip it if it is ignorable, else stop: never guess.
     Unknown {

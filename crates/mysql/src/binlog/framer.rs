@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tidegate_model::{CdcError, ErrorCode, Result};
 
-use super::body;
+use super::body::{self, QueryForm};
 use super::event::{Event, EventBody, FormatDescription};
 use super::header::{CHECKSUM_BYTES, EventHeader, HEADER_BYTES, event_type};
 use super::payload::TransactionPayload;
@@ -99,8 +99,9 @@ impl Framer {
                 EventBody::FormatDescription(Arc::new(body::format_description(&body)?))
             }
             event_type::ROTATE => EventBody::Rotate(body::rotate(&body)?),
-            event_type::QUERY => EventBody::Query(body::query(&body, false)?),
-            event_type::QUERY_COMPRESSED => EventBody::Query(body::query(&body, true)?),
+            event_type::QUERY => EventBody::Query(body::query(&body, QueryForm::Plain)?),
+            event_type::QUERY_COMPRESSED => EventBody::Query(body::query(&body, QueryForm::Compressed)?),
+            event_type::EXECUTE_LOAD_QUERY => EventBody::Query(body::query(&body, QueryForm::Load)?),
             event_type::XID => EventBody::Xid(super::read::Reader::new(&body).u64()?),
             event_type::GTID => EventBody::Gtid(body::mysql_gtid(&body, false)?),
             event_type::ANONYMOUS_GTID => EventBody::Gtid(body::mysql_gtid(&body, true)?),
@@ -118,11 +119,10 @@ impl Framer {
             event_type::INCIDENT => EventBody::Incident(body::incident(&body)?),
             event_type::XA_PREPARE => EventBody::XaPrepare(body::xa_prepare(&body)?),
             event_type::INTVAR | event_type::RAND | event_type::USER_VAR => EventBody::StatementContext,
-            event_type::BEGIN_LOAD_QUERY
-            | event_type::EXECUTE_LOAD_QUERY
-            | event_type::APPEND_BLOCK
-            | event_type::DELETE_FILE => EventBody::LoadData,
             event_type::STOP
+            | event_type::BEGIN_LOAD_QUERY
+            | event_type::APPEND_BLOCK
+            | event_type::DELETE_FILE
             | event_type::IGNORABLE
             | event_type::ROWS_QUERY
             | event_type::ANNOTATE_ROWS

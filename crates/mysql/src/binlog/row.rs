@@ -97,6 +97,12 @@ impl<'a> Presence<'a> {
     }
 }
 
+/// Cells to make room for, after a first row of `row_bytes` with `row_cells` cells.
+fn room(bytes_left: usize, row_bytes: usize, row_cells: usize) -> usize {
+    let cells = (bytes_left / row_bytes).saturating_mul(row_cells);
+    cells.min(bytes_left).min(CELLS_MAX)
+}
+
 struct Decoder {
     out: RowBlockBuilder,
     /// Buffer for rendered JSON.
@@ -145,8 +151,7 @@ impl Decoder {
     /// Makes room for the rows behind the first, should they be of its size; for wide rows with few columns in
     /// them, no more than what ordinary rows would need.
     fn reserve(&mut self, bytes_left: usize, row_bytes: usize) {
-        let cells = (bytes_left / row_bytes).saturating_mul(self.cells);
-        self.out.reserve(cells.min(bytes_left));
+        self.out.reserve(room(bytes_left, row_bytes, self.cells));
     }
 
     fn image(
@@ -408,4 +413,18 @@ fn failure(plan: &TablePlan, event: &RowsEvent, row: usize, stop: Stop) -> CdcEr
             plan.name, event.end_pos, stop.fault
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A packet of 1 GiB with a tiny first row asked for 16 GiB.
+    #[test]
+    fn no_more_room_is_made_than_a_block_may_take() {
+        assert_eq!(room(1000, 10, 3), 300);
+        assert_eq!(room(1000, 10, 30), 1000);
+        assert_eq!(room(1 << 30, 1, 1), CELLS_MAX);
+        assert_eq!(room(usize::MAX, 1, 4096), CELLS_MAX);
+    }
 }

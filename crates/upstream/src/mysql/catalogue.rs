@@ -78,7 +78,8 @@ pub(crate) async fn load_table(
     flavour: Flavour,
     name: &TableName,
 ) -> Result<Option<CatalogueTable>> {
-    let Some(kind) = table_kind(conn, name).await? else {
+    // A table that is being changed just now may have no kind, or no columns.
+    let Some(kind) = table_kind(conn, name).await?.filter(|kind| !kind.is_empty()) else {
         return Ok(None);
     };
     let json = json_columns(conn, flavour, name).await?;
@@ -91,6 +92,9 @@ pub(crate) async fn load_table(
     )
     .await?;
     let columns: Vec<ColumnInfo> = rows.iter().map(|row| column(row, flavour, &json)).collect();
+    if columns.is_empty() {
+        return Ok(None);
+    }
     let rows = rows_of(
         conn,
         "SELECT INDEX_NAME, COLUMN_NAME FROM information_schema.STATISTICS \

@@ -7,6 +7,7 @@ use tidegate_mysql::binlog::CollationTable;
 use tidegate_mysql::{ConnectOptions, Flavour, GtidSet, Position, ServerFacts, connect, query_error};
 
 use super::catalogue::{opt_text, text};
+use super::kept::Kept;
 
 /// Opens a control connection.
 ///
@@ -82,6 +83,13 @@ pub(crate) struct Probe {
     pub(crate) end: Position,
 }
 
+/// Where a timeline begins: a position, and a time before which nothing behind it was committed.
+pub(crate) async fn origin(conn: &mut Conn, facts: &ServerFacts) -> Result<Probe> {
+    let end = end_position(conn, facts).await?;
+    let clock_ms = clock(conn).await?;
+    Ok(Probe { clock_ms, end })
+}
+
 /// Reads the clock first and the end of the log after it.
 pub(crate) async fn probe(conn: &mut Conn, facts: &ServerFacts) -> Result<Probe> {
     let clock_ms = clock(conn).await?;
@@ -98,24 +106,18 @@ pub(crate) async fn clock(conn: &mut Conn) -> Result<u64> {
         .ok_or_else(|| CdcError::new(ErrorCode::UpstreamConnection, "the server did not tell the time"))
 }
 
-/// The end of the log now.
+/// The end of the log now. With GTIDs the set holds everything up to the offset, and perhaps more.
 pub(crate) async fn end_position(conn: &mut Conn, facts: &ServerFacts) -> Result<Position> {
     let status = rows(conn, status_statement(facts)).await?;
     let Some(status) = status.first() else {
-        return Err(CdcError::new(
-            ErrorCode::UpstreamMisconfigured,
-            "the server writes no binlog",
-        ));
+        return Err(no_binlog());
     };
     let (file, offset) = (text(status, 0), text(status, 1).parse().unwrap_or(4));
     let gtid = match facts.flavour() {
-        Flavour::MariaDb => {
-            // The set that belongs to exactly this offset; the global variable may already be further.
-            let sql = format!("SELECT BINLOG_GTID_POS('{}', {offset})", file.replace('\'', "''"));
-            let rows = rows(conn, &sql).await?;
-            let set = rows.first().and_then(|row| opt_text(row, 0)).unwrap_or_default();
-            Some(GtidSet::parse_mariadb(&set)?)
-        }
+        // The set of exactly this offset would cost the server a scan of the file.
+        Flavour::MariaDb => Some(GtidSet::parse_mariadb(
+            &value(conn, "SELECT @@global.gtid_binlog_pos").await?,
+        )?),
         Flavour::MySql if facts.has_gtids() => Some(GtidSet::parse_mysql(&text(status, 4))?),
         Flavour::MySql => None,
     };
@@ -126,13 +128,43 @@ pub(crate) async fn end_position(conn: &mut Conn, facts: &ServerFacts) -> Result
     })
 }
 
-/// Names and sizes of the binlog files, oldest first.
-pub(crate) async fn binary_logs(conn: &mut Conn) -> Result<Vec<(String, u64)>> {
+/// What the server still has of its log.
+pub(crate) async fn kept(conn: &mut Conn, facts: &ServerFacts) -> Result<Kept> {
     let rows = rows(conn, "SHOW BINARY LOGS").await.map_err(needs_status)?;
-    Ok(rows
+    let files: Vec<(String, u64)> = rows
         .iter()
         .map(|row| (text(row, 0), text(row, 1).parse().unwrap_or(0)))
-        .collect())
+        .collect();
+    let Some((oldest, _)) = files.first() else {
+        return Err(no_binlog());
+    };
+    let purged = match facts.flavour() {
+        Flavour::MariaDb => {
+            let oldest = oldest.replace('\'', "''");
+            let sql = format!("SELECT BINLOG_GTID_POS('{oldest}', 4)");
+            Some(GtidSet::parse_mariadb(&value(conn, &sql).await?)?)
+        }
+        Flavour::MySql if facts.has_gtids() => Some(GtidSet::parse_mysql(
+            &value(conn, "SELECT @@global.gtid_purged").await?,
+        )?),
+        Flavour::MySql => None,
+    };
+    Ok(Kept { files, purged })
+}
+
+fn no_binlog() -> CdcError {
+    CdcError::new(ErrorCode::UpstreamMisconfigured, "the server writes no binlog")
+}
+
+/// The one value that a question has for an answer; NULL is none.
+async fn value(conn: &mut Conn, sql: &str) -> Result<String> {
+    let rows = rows(conn, sql).await?;
+    rows.first().and_then(|row| opt_text(row, 0)).ok_or_else(|| {
+        CdcError::new(
+            ErrorCode::UpstreamConnection,
+            format!("the upstream has no answer to {sql}"),
+        )
+    })
 }
 
 /// The built-in collations together with what the server lists.

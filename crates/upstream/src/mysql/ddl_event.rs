@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::catalogue::TableKind;
 use super::group::{Group, LoggedDdl};
+use super::left_out::is_left_out;
 use super::mounter::Mounter;
 use super::shared::Shared;
 use crate::TableSelector;
@@ -49,7 +50,7 @@ pub(crate) async fn build(
             After::Unknown => None,
             After::Unsupported => continue,
         };
-        if is_out(mounter, ddl.kind, target, info.as_deref())? {
+        if is_left_out(mounter, ddl.kind, target, group.commit_ts, info.as_deref()).await? {
             tracing::warn!(table = %target.name, "a schema change of a table without a key is not replicated");
             continue;
         }
@@ -180,27 +181,6 @@ async fn table_after(shared: &Shared, kind: DdlKind, target: &Target, ts: Ts) ->
         columns: table.columns.clone(),
         indexes: table.indexes.clone(),
     })))
-}
-
-/// Whether the statement is left out because its table has no key.
-fn is_out(mounter: &Mounter, kind: DdlKind, target: &Target, info: Option<&TableInfo>) -> Result<bool> {
-    let Some(info) = info else {
-        return Ok(false);
-    };
-    if mounter.job().force_replicate || info.handle().is_some() {
-        return Ok(false);
-    }
-    let before = target.old_name.as_ref().unwrap_or(&target.name);
-    if kind != DdlKind::CreateTable && mounter.was_eligible(before) == Some(true) {
-        return Err(CdcError::new(
-            ErrorCode::HandleDDLFailed,
-            format!(
-                "table {} lost its key: set force_replicate, or give it a primary key or a NOT NULL unique key",
-                target.name
-            ),
-        ));
-    }
-    Ok(true)
 }
 
 #[cfg(test)]

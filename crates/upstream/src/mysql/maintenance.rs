@@ -1,9 +1,9 @@
 //! Keeps the timeline as long as the server's log and no longer.
 
 use tidegate_model::Result;
-use tidegate_mysql::file_number;
 
 use super::metrics;
+use super::questions::Questions;
 use super::shared::Shared;
 
 /// Anchors older than this are thinned ...
@@ -13,27 +13,30 @@ const THIN_TO_MS: u64 = 60_000;
 /// Writes in one transaction of the store.
 const WRITES_MAX: usize = 1000;
 
-/// Drops anchors whose file the server has purged, thins old ones, and measures what is left.
-pub(crate) async fn run(shared: &Shared) {
-    if let Err(error) = tidy(shared).await {
-        tracing::warn!(error = %error.wire_message(), "cannot tidy up the timeline");
-    }
+/// Drops the anchors from which reading cannot go on any more.
+///
+/// # Errors
+/// Those of asking the upstream, and the store's.
+pub(crate) async fn prune(shared: &Shared, questions: &Questions) -> Result<()> {
+    let kept = questions.kept(&shared.facts()).await?;
+    let dropped = shared
+        .timeline_mut()
+        .prune(|anchor| kept.reaches(&anchor.position));
+    metrics::retained(&kept.files);
+    shared.anchors.remove(&dropped).await
 }
 
-async fn tidy(shared: &Shared) -> Result<()> {
-    let files = shared.own_questions.binary_logs().await?;
-    let Some((oldest, _)) = files.first() else {
-        return Ok(());
-    };
-    let oldest = file_number(oldest);
+/// Drops anchors whose part of the log the server has purged, thins old ones, and measures what is left.
+///
+/// # Errors
+/// Those of asking the upstream, and the store's.
+pub(crate) async fn tidy(shared: &Shared) -> Result<()> {
+    prune(shared, &shared.own_questions).await?;
     let dropped = {
         let mut timeline = shared.timeline_mut();
-        let mut dropped = timeline.prune(|anchor| file_number(&anchor.position.file) >= oldest);
         let now_ms = timeline.last().map_or(0, |anchor| anchor.clock_ms);
-        dropped.extend(timeline.thin(now_ms.saturating_sub(THIN_AFTER_MS), THIN_TO_MS));
-        dropped
+        timeline.thin(now_ms.saturating_sub(THIN_AFTER_MS), THIN_TO_MS)
     };
-    metrics::retained(&files);
     shared.anchors.remove(&dropped).await?;
     let forgotten = shared.schema.prune(shared.oldest());
     for some in forgotten.chunks(WRITES_MAX) {

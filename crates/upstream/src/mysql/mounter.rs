@@ -10,7 +10,7 @@ use tidegate_model::{
     CdcError, ErrorCode, Event as Yield, Result, RowBlock, TableInfo, TableName, Ts, TxnEvent,
 };
 use tidegate_mysql::binlog::{
-    Event, EventBody, Framer, Query, RowsEvent, TableMap, TableMapEvent, TablePlan, event_type,
+    Event, EventBody, Framer, Query, RowsEvent, TableMap, TableMapEvent, TablePlan,
 };
 use tidegate_mysql::ddl::{Classified, classify};
 
@@ -18,22 +18,13 @@ use super::group::{Events, Group, Obstacle};
 use super::hints::{enrich, unsupported};
 use super::logged::statement_text;
 use super::metrics::FeedMetrics;
+use super::packet::{detached, rows_table};
 use super::shared::Shared;
+use super::slots::Slots;
 use crate::{EventTx, PullJob};
 
-/// Where the type stands in an event header.
-const TYPE_OFFSET: usize = 4;
-/// Where a row event has its table number.
-const TABLE_ID: std::ops::Range<usize> = 19..25;
 /// Characters of a statement that an error shows.
 const STATEMENT_CHARS: usize = 120;
-
-/// A table that rows name by a number.
-struct Slot {
-    definition: Bytes,
-    /// `None`: nobody wants its rows.
-    mounted: Option<Arc<Mounted>>,
-}
 
 /// A wanted table, ready to decode.
 struct Mounted {
@@ -45,7 +36,8 @@ struct Mounted {
 pub(crate) struct Mounter {
     shared: Arc<Shared>,
     job: PullJob,
-    slots: HashMap<u64, Slot>,
+    /// `None`: nobody wants the rows.
+    slots: Slots<Option<Arc<Mounted>>>,
     /// Tables that had a key when they were last seen.
     eligible: HashMap<TableName, bool>,
     metrics: FeedMetrics,
@@ -99,7 +91,7 @@ impl Mounter {
             metrics: FeedMetrics::new(&job.changefeed),
             shared,
             job,
-            slots: HashMap::new(),
+            slots: Slots::default(),
             eligible: HashMap::new(),
             unfinished: false,
         }
@@ -140,6 +132,7 @@ impl Mounter {
         if let Some(obstacle) = &group.obstacle {
             return Err(obstacle_error(obstacle, group));
         }
+        self.slots.begin_group();
         let mut unfinished = false;
         let outcome = self.mount_parts(group, out, &mut unfinished).await;
         self.unfinished = unfinished;
@@ -190,7 +183,7 @@ impl Mounter {
         if self.is_unwanted(packet) {
             return Ok(true);
         }
-        let event = framer.frame(packet)?;
+        let event = framer.frame(&detached(packet))?;
         if let EventBody::TransactionPayload(payload) = &event.body {
             for event in payload.events(framer, self.shared.options.txn_bytes_max) {
                 if !self.event(&event?, parts).await? {
@@ -204,12 +197,10 @@ impl Mounter {
 
     /// Whether it holds rows of a table that nobody wants.
     fn is_unwanted(&self, packet: &Bytes) -> bool {
-        let number = packet.get(TABLE_ID).and_then(|bytes| bytes.first_chunk::<6>());
-        let Some(&[a, b, c, d, e, f]) = number.filter(|_| is_rows(packet)) else {
+        let Some(number) = rows_table(packet) else {
             return false;
         };
-        let number = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
-        self.slots.get(&number).is_some_and(|slot| slot.mounted.is_none())
+        self.slots.get(number).is_some_and(Option::is_none)
     }
 
     async fn event(&mut self, event: &Event, parts: &mut Parts<'_>) -> Result<bool> {
@@ -226,26 +217,15 @@ impl Mounter {
                 self.statement(query, parts.group)?;
                 Ok(true)
             }
-            EventBody::LoadData => Err(statement_error(parts.group, "LOAD DATA")),
             _ => Ok(true),
         }
     }
 
     async fn table_map(&mut self, map: &TableMapEvent, ts: Ts) -> Result<()> {
-        if let Some(slot) = self.slots.get(&map.table_id)
-            && slot.definition == *map.definition()
-        {
-            return Ok(());
+        if !self.slots.holds(map.table_id, map.definition()) {
+            let mounted = self.resolve(map, ts).await?.map(Arc::new);
+            self.slots.insert(map.table_id, map.definition(), mounted);
         }
-        let mounted = self.resolve(map, ts).await?.map(Arc::new);
-        self.slots.insert(
-            map.table_id,
-            Slot {
-                // A copy: the packet's allocation is shared with many others.
-                definition: Bytes::copy_from_slice(map.definition()),
-                mounted,
-            },
-        );
         Ok(())
     }
 
@@ -287,13 +267,13 @@ impl Mounter {
         if rows.is_dummy() {
             return Ok(None);
         }
-        let Some(slot) = self.slots.get(&rows.table_id) else {
+        let Some(mounted) = self.slots.get(rows.table_id) else {
             return Err(CdcError::new(
                 ErrorCode::BinlogDecode,
                 format!("rows of an unannounced table in {}", group.origin()),
             ));
         };
-        let Some(mounted) = &slot.mounted else {
+        let Some(mounted) = mounted else {
             return Ok(None);
         };
         if !rows.is_full() {
@@ -335,18 +315,6 @@ impl Mounter {
         );
         Ok(())
     }
-}
-
-fn is_rows(packet: &Bytes) -> bool {
-    packet.get(TYPE_OFFSET).is_some_and(|&kind| {
-        matches!(
-            kind,
-            event_type::WRITE_ROWS_V1..=event_type::DELETE_ROWS_V1
-                | event_type::WRITE_ROWS..=event_type::DELETE_ROWS
-                | event_type::PARTIAL_UPDATE_ROWS
-                | event_type::WRITE_ROWS_COMPRESSED_V1..=event_type::DELETE_ROWS_COMPRESSED
-        )
-    })
 }
 
 fn statement_error(group: &Group, text: &str) -> CdcError {

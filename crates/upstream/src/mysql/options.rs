@@ -25,6 +25,9 @@ pub struct MysqlOptions {
     pub probe_interval: Duration,
     /// Period of the server's heartbeats on an idle connection.
     pub heartbeat: Duration,
+    /// How long the server may say that it does not have what was already read before that is believed. Until then
+    /// it is asked again: a name or a proxy may lead to a replica that is late.
+    pub diverged_patience: Duration,
     /// Connections for changefeeds that are behind the ring, at the same time.
     pub private_readers_max: usize,
     /// A commit time this far ahead of the server's clock is forged: it is cut down to the clock.
@@ -43,6 +46,7 @@ impl MysqlOptions {
             txn_bytes_max: 20 << 30,
             probe_interval: Duration::from_secs(1),
             heartbeat: Duration::from_secs(2),
+            diverged_patience: Duration::from_secs(60),
             private_readers_max: 4,
             clock_ahead_max: Duration::from_secs(600),
         }

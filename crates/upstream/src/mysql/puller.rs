@@ -10,7 +10,9 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
+use super::doubt::Doubt;
 use super::group::Group;
+use super::maintenance;
 use super::mounter::Mounter;
 use super::private::{self, BATCHES_AHEAD, Progress};
 use super::ring::Fetched;
@@ -41,10 +43,11 @@ pub(crate) async fn run(
         at: job.start_ts,
         changes: shared.ring.subscribe(),
         mounter: Mounter::new(Arc::clone(&shared), job),
-        shared,
         out,
         backoff: Backoff::default(),
+        doubt: Doubt::new(shared.options.diverged_patience),
         told: None,
+        shared,
     };
     tokio::select! {
         () = stop.cancelled() => Ok(()),
@@ -60,6 +63,7 @@ struct Puller {
     at: Ts,
     changes: watch::Receiver<u64>,
     backoff: Backoff,
+    doubt: Doubt,
     /// Version of the ring whose failure was reported.
     told: Option<u64>,
 }
@@ -75,7 +79,10 @@ impl Puller {
                 },
                 Fetched::Behind => match self.read_privately().await {
                     Ok(step) => step,
-                    Err(error) => self.trouble(error).await?,
+                    Err(error) => {
+                        let error = self.doubt.weigh(error);
+                        self.trouble(error).await?
+                    }
                 },
                 Fetched::Failed(error) => {
                     if self.told != Some(version) {
@@ -129,6 +136,7 @@ impl Puller {
             ));
         };
         let shared = Arc::clone(&self.shared);
+        let begin = anchor.seq;
         let _permit = shared.private_readers.acquire().await.map_err(|_closed| {
             CdcError::new(ErrorCode::UpstreamConnection, "the upstream is being closed")
         })?;
@@ -136,7 +144,14 @@ impl Puller {
         let mut tasks = JoinSet::new();
         tasks.spawn(private::run(Arc::clone(&self.shared), anchor, self.at, tx));
         while let Some(progress) = rx.recv().await {
-            match progress? {
+            let progress = match progress {
+                Err(error) if error.code() == ErrorCode::SnapshotLostByGC => {
+                    return self.after_purge(begin, error).await;
+                }
+                other => other?,
+            };
+            self.doubt.clear();
+            match progress {
                 Progress::Groups(groups) => {
                     for group in &groups {
                         if !self.deliver(group).await? {
@@ -155,6 +170,17 @@ impl Puller {
             ErrorCode::UpstreamConnection,
             "the private binlog reader ended",
         ))
+    }
+
+    /// The log is gone from the anchor `begin` on. It may have been held back for an XA transaction alone: then there is
+    /// a later one that serves this place.
+    async fn after_purge(&self, begin: u64, error: CdcError) -> Result<Step> {
+        maintenance::prune(&self.shared, &self.shared.questions).await?;
+        let next = self.shared.timeline().start_for(self.at).map(|anchor| anchor.seq);
+        match next {
+            Some(next) if next > begin => Ok(Step::More),
+            _ => Err(error),
+        }
     }
 
     /// Sends what the job wants of a group. Returns whether the receiver is still there.

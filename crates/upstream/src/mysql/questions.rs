@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::catalogue::{self, CatalogueTable, ListedTable};
 use super::control::{self, Probe};
+use super::kept::Kept;
 
 /// Longest that one question may take.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(30);
@@ -43,6 +44,12 @@ impl Questions {
         lease.settle(answer)
     }
 
+    pub(crate) async fn origin(&self, facts: &ServerFacts) -> Result<Probe> {
+        let mut lease = self.lease().await?;
+        let answer = within(control::origin(&mut lease.conn, facts)).await;
+        lease.settle(answer)
+    }
+
     pub(crate) async fn clock(&self) -> Result<u64> {
         let mut lease = self.lease().await?;
         let answer = within(control::clock(&mut lease.conn)).await;
@@ -55,9 +62,9 @@ impl Questions {
         lease.settle(answer)
     }
 
-    pub(crate) async fn binary_logs(&self) -> Result<Vec<(String, u64)>> {
+    pub(crate) async fn kept(&self, facts: &ServerFacts) -> Result<Kept> {
         let mut lease = self.lease().await?;
-        let answer = within(control::binary_logs(&mut lease.conn)).await;
+        let answer = within(control::kept(&mut lease.conn, facts)).await;
         lease.settle(answer)
     }
 
@@ -80,7 +87,7 @@ impl Questions {
         {
             return Ok(Lease { conn, slot });
         }
-        let conn = control::open(&self.connect).await?;
+        let conn = within(control::open(&self.connect)).await?;
         Ok(Lease { conn, slot })
     }
 }

@@ -7,24 +7,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::{Fuse, FusedFuture};
 use tidegate_meta::Write;
-use tidegate_model::{CdcError, ErrorCode, Result, RetryClass, Ts};
+use tidegate_model::{CdcError, ErrorCode, Result, Ts};
 use tidegate_mysql::DumpStream;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::assemble::Assembler;
-use super::backoff::Backoff;
 use super::control::Probe;
+use super::doubt::Doubt;
 use super::finish::Finisher;
 use super::group::Group;
 use super::maintenance;
 use super::metrics;
+use super::recovery::{Next, Recovery};
 use super::shared::Shared;
 use super::start;
 use super::tail::Tail;
 use super::timeline::idle_floor;
-use crate::UpstreamWatermark;
+use crate::{BoxFut, UpstreamWatermark};
 
 /// How far a floor stays behind the server's clock: a commit that took its time before the probe may still arrive.
 const FLOOR_MARGIN_MS: u64 = 200;
@@ -32,10 +35,6 @@ const FLOOR_MARGIN_MS: u64 = 200;
 const SOFT_WRITE_DELAY: Duration = Duration::from_secs(1);
 /// Pause before a write to the store is tried again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
-/// Pause after an error that somebody has to mend.
-const BLOCKED_RETRY: Duration = Duration::from_secs(30);
-/// A connection that lasted this long was a good one.
-const STABLE: Duration = Duration::from_secs(60);
 const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Reads until `stop`.
@@ -45,13 +44,15 @@ pub(crate) async fn run(
     mut assembler: Assembler,
     stop: CancellationToken,
 ) {
-    let mut recovery = Recovery::new(&shared);
+    let mut recovery = Recovery::new(shared.next_server_id());
+    let mut doubt = Doubt::new(shared.options.diverged_patience);
     loop {
         let outcome = Session {
             shared: &shared,
             tail: &mut tail,
             assembler: &mut assembler,
             finisher: Finisher::new(&shared.options, Arc::clone(&shared.spill)),
+            doubt: &mut doubt,
             out: Vec::new(),
             waiting: None,
         }
@@ -64,6 +65,7 @@ pub(crate) async fn run(
         shared
             .watermark
             .send_modify(|watermark| watermark.connected = false);
+        let error = doubt.weigh(error);
         tracing::warn!(error = %error.wire_message(), "the shared binlog reader lost its connection");
         assembler.reconnect();
         let remedy = recovery.remedy(error.code());
@@ -74,77 +76,14 @@ pub(crate) async fn run(
             () = stop.cancelled() => return,
             () = sleep(remedy.pause) => {}
         }
-        if remedy.renew {
-            match start::renew(&shared).await {
-                Ok(fresh) => (tail, assembler) = fresh,
-                Err(error) => tracing::warn!(error = %error.wire_message(), "cannot begin a new timeline"),
-            }
-        }
-    }
-}
-
-/// Decides how to go on after a lost connection.
-struct Recovery {
-    backoff: Backoff,
-    server_id: u32,
-    evicted: bool,
-    attempt: Instant,
-}
-
-/// See [`Recovery`].
-struct Remedy {
-    /// Tell the changefeeds.
-    tell: bool,
-    pause: Duration,
-    /// The place read so far is of no use any more: go on at the end of the log, on a new timeline.
-    renew: bool,
-}
-
-impl Recovery {
-    fn new(shared: &Shared) -> Self {
-        Recovery {
-            backoff: Backoff::default(),
-            server_id: shared.next_server_id(),
-            evicted: false,
-            attempt: Instant::now(),
-        }
-    }
-
-    fn remedy(&mut self, code: ErrorCode) -> Remedy {
-        if self.attempt.elapsed() > STABLE {
-            self.backoff = Backoff::default();
-            self.evicted = false;
-        }
-        self.attempt = Instant::now();
-        let pause = self.backoff.next();
-        let retry = Remedy {
-            tell: true,
-            pause,
-            renew: false,
+        let moved = match remedy.next {
+            Next::Same => continue,
+            Next::BeyondPurged => start::skip_purged(&shared, assembler.position()).await,
+            Next::NewTimeline => start::renew(&shared).await,
         };
-        match code {
-            // Take another id once; two readers that evict each other for ever help nobody.
-            ErrorCode::DuplicateServerId if !self.evicted => {
-                self.server_id = rand::random_range(0x4000_0000..0xFFFF_0000);
-                self.evicted = true;
-                Remedy { tell: false, ..retry }
-            }
-            // Each changefeed finds out by its own start.
-            ErrorCode::SnapshotLostByGC => Remedy {
-                tell: false,
-                renew: true,
-                ..retry
-            },
-            ErrorCode::UpstreamDiverged => Remedy {
-                pause: BLOCKED_RETRY,
-                renew: true,
-                ..retry
-            },
-            code if code.retry_class() == RetryClass::Retry => retry,
-            _ => Remedy {
-                pause: BLOCKED_RETRY,
-                ..retry
-            },
+        match moved {
+            Ok(fresh) => (tail, assembler) = fresh,
+            Err(error) => tracing::warn!(error = %error.wire_message(), "cannot go on at another place"),
         }
     }
 }
@@ -154,6 +93,7 @@ struct Session<'a> {
     tail: &'a mut Tail,
     assembler: &'a mut Assembler,
     finisher: Finisher,
+    doubt: &'a mut Doubt,
     /// Placed, not yet in the ring.
     out: Vec<Arc<Group>>,
     /// A probe whose end of the log has not been reached yet.
@@ -171,6 +111,11 @@ impl Session<'_> {
         tracing::info!(position = %self.assembler.position(), server_id, "reading the binlog");
         self.show(true);
         let mut packets = Vec::new();
+        // Beside reading: the control connection may be slow when the log is not. Nobody here may wait for that
+        // connection otherwise, since these would not go on meanwhile.
+        let mut asking: Fuse<BoxFut<'_, Probe>> = Fuse::terminated();
+        let mut tidying: Fuse<BoxFut<'_, ()>> = Fuse::terminated();
+        let mut ask_again = false;
         let mut tick = interval(shared.options.probe_interval);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut maintain = interval(MAINTENANCE_INTERVAL);
@@ -180,18 +125,41 @@ impl Session<'_> {
                 () = stop.cancelled() => return Ok(()),
                 batch = next(&mut stream, &mut packets, shared.silence_max()) => {
                     batch?;
+                    self.doubt.clear();
                     let outcome = self.take(&mut packets).await;
                     self.publish(stop).await;
                     outcome?;
                 }
-                // Questions are short; the stream waits in the socket's buffers meanwhile.
-                _ = tick.tick() => self.probe(stop).await,
+                answer = &mut asking => {
+                    if std::mem::take(&mut ask_again) {
+                        asking = ask(shared);
+                    } else {
+                        self.probed(answer);
+                    }
+                    self.publish(stop).await;
+                    self.show(true);
+                }
+                _ = tick.tick() => {
+                    if self.waiting.is_none() && asking.is_terminated() {
+                        asking = ask(shared);
+                    }
+                    self.publish(stop).await;
+                    self.show(true);
+                }
                 () = shared.probe_now.notified() => {
                     // An older probe does not know of the wish.
                     self.waiting = None;
-                    self.probe(stop).await;
+                    ask_again = !asking.is_terminated();
+                    if !ask_again {
+                        asking = ask(shared);
+                    }
                 }
-                _ = maintain.tick() => maintenance::run(shared).await,
+                _ = maintain.tick(), if tidying.is_terminated() => tidying = tidy(shared),
+                outcome = &mut tidying => {
+                    if let Err(error) = outcome {
+                        tracing::warn!(error = %error.wire_message(), "cannot tidy up the timeline");
+                    }
+                }
             }
         }
     }
@@ -225,22 +193,16 @@ impl Session<'_> {
         metrics::resolved(self.tail.resolved());
     }
 
-    async fn probe(&mut self, stop: &CancellationToken) {
-        if self.waiting.is_none() {
-            let facts = self.shared.facts();
-            let asked = self.shared.own_questions.probe(&facts).await;
-            match asked {
-                Ok(probe) => {
-                    self.tail.set_clock(probe.clock_ms);
-                    metrics::clock(probe.clock_ms);
-                    self.waiting = Some(probe);
-                }
-                // The resolved-ts stands still meanwhile, which is safe; the stream tells what is wrong.
-                Err(error) => tracing::debug!(error = %error.wire_message(), "cannot probe the upstream"),
+    fn probed(&mut self, answer: Result<Probe>) {
+        match answer {
+            Ok(probe) => {
+                self.tail.set_clock(probe.clock_ms);
+                metrics::clock(probe.clock_ms);
+                self.waiting = Some(probe);
             }
+            // The resolved-ts stands still meanwhile, which is safe; the stream tells what is wrong.
+            Err(error) => tracing::debug!(error = %error.wire_message(), "cannot probe the upstream"),
         }
-        self.publish(stop).await;
-        self.show(true);
     }
 
     /// Lifts the timeline when everything that was committed before the probe has been read.
@@ -275,6 +237,21 @@ impl Session<'_> {
     }
 }
 
+/// Asks for the server's clock and the end of its log.
+fn ask(shared: &Arc<Shared>) -> Fuse<BoxFut<'_, Probe>> {
+    let question: BoxFut<'_, Probe> = Box::pin(async {
+        let facts = shared.facts();
+        shared.own_questions.probe(&facts).await
+    });
+    question.fuse()
+}
+
+/// Forgets what the server has forgotten.
+fn tidy(shared: &Arc<Shared>) -> Fuse<BoxFut<'_, ()>> {
+    let work: BoxFut<'_, ()> = Box::pin(maintenance::tidy(shared));
+    work.fuse()
+}
+
 /// The next packets; an error at the end of the stream and after silence.
 pub(crate) async fn next(
     stream: &mut DumpStream,
@@ -307,38 +284,5 @@ async fn persist(shared: &Shared, writes: Vec<Write>, stop: &CancellationToken) 
             () = stop.cancelled() => return,
             () = sleep(STORE_RETRY) => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_evicted_reader_takes_another_id_once() {
-        let mut recovery = Recovery {
-            backoff: Backoff::default(),
-            server_id: 7,
-            evicted: false,
-            attempt: Instant::now(),
-        };
-        assert!(!recovery.remedy(ErrorCode::DuplicateServerId).tell);
-        assert_ne!(recovery.server_id, 7);
-        let again = recovery.remedy(ErrorCode::DuplicateServerId);
-        assert!(again.tell && again.pause == BLOCKED_RETRY);
-    }
-
-    #[test]
-    fn a_useless_position_is_given_up_and_a_broken_line_is_not() {
-        let mut recovery = Recovery {
-            backoff: Backoff::default(),
-            server_id: 7,
-            evicted: false,
-            attempt: Instant::now(),
-        };
-        assert!(recovery.remedy(ErrorCode::SnapshotLostByGC).renew);
-        assert!(recovery.remedy(ErrorCode::UpstreamDiverged).renew);
-        let broken = recovery.remedy(ErrorCode::UpstreamConnection);
-        assert!(broken.tell && !broken.renew && broken.pause < BLOCKED_RETRY);
     }
 }

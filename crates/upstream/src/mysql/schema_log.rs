@@ -33,6 +33,7 @@ pub(crate) struct TableVersion {
 /// See the module's page.
 pub(crate) struct SchemaLog {
     prefix: String,
+    keyless_prefix: String,
     birth: Ts,
     state: RwLock<State>,
 }
@@ -43,6 +44,8 @@ struct State {
     /// Tables of each stored change.
     records: BTreeMap<Ts, Vec<TableName>>,
     last: Ts,
+    /// Tables known to have no key, with the name and the time at which that was seen last.
+    keyless: HashMap<TableId, (TableName, Ts)>,
 }
 
 impl SchemaLog {
@@ -55,6 +58,7 @@ impl SchemaLog {
     pub(crate) fn new(upstream_id: u64, birth: Ts) -> Self {
         SchemaLog {
             prefix: Self::prefix(upstream_id),
+            keyless_prefix: Self::keyless_prefix(upstream_id),
             birth,
             state: RwLock::default(),
         }
@@ -90,6 +94,44 @@ impl SchemaLog {
         self.lookup(&state, name, ts)
     }
 
+    /// Prefix of the keys of an upstream's tables without a key.
+    pub(crate) fn keyless_prefix(upstream_id: u64) -> String {
+        format!("/tidegate/upstream/{upstream_id:016x}/keyless/")
+    }
+
+    /// Takes a stored table without a key. `None`: it is damaged.
+    pub(crate) fn restore_keyless(&self, value: &[u8]) -> Option<()> {
+        let (ts, changes) = decode(value)?;
+        let [Change { name, id: Some(id) }] = &changes[..] else {
+            return None;
+        };
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.keyless.insert(*id, (name.clone(), ts));
+        Some(())
+    }
+
+    /// Whether this table was seen to have no key that identifies rows.
+    pub(crate) fn is_keyless(&self, id: TableId) -> bool {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.keyless.contains_key(&id)
+    }
+
+    /// Notes whether a table had a key at `ts`, and returns what makes that durable, if it is news.
+    pub(crate) fn set_keyless(&self, name: &TableName, id: TableId, ts: Ts, keyless: bool) -> Option<Write> {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let key = || format!("{}{:016x}", self.keyless_prefix, id.0);
+        if !keyless {
+            return state.keyless.remove(&id).map(|_| Write::Delete(key()));
+        }
+        let before = state.keyless.insert(id, (name.clone(), ts));
+        let known = before.is_some_and(|(known, _)| known == *name);
+        let change = Change {
+            name: name.clone(),
+            id: Some(id),
+        };
+        (!known).then(|| Write::Put(key(), encode(ts, &[change])))
+    }
+
     /// Forgets changes that nobody who reads after `before` can need: what later ones have replaced, and tables
     /// that are gone. Returns what makes that durable.
     pub(crate) fn prune(&self, before: Ts) -> Vec<Write> {
@@ -101,6 +143,16 @@ impl SchemaLog {
                 state.drop_record(ts);
                 dropped.push(Write::Delete(self.key(ts)));
             }
+        }
+        let gone: Vec<TableId> = state
+            .keyless
+            .iter()
+            .filter(|(id, (name, ts))| *ts <= before && self.lookup(&state, name, before).id != **id)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in gone {
+            state.keyless.remove(&id);
+            dropped.push(Write::Delete(format!("{}{:016x}", self.keyless_prefix, id.0)));
         }
         dropped
     }
@@ -286,119 +338,5 @@ fn text<'a>(input: &mut &'a [u8]) -> Option<&'a str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use tidegate_mysql::ddl::Target;
-
-    use super::*;
-
-    fn name(table: &str) -> TableName {
-        TableName::new("s", table)
-    }
-
-    fn ddl(kind: DdlKind, tables: &[(&str, Option<&str>)]) -> Ddl {
-        Ddl {
-            kind,
-            tables: tables
-                .iter()
-                .map(|(new, old)| Target {
-                    name: name(new),
-                    old_name: old.map(name),
-                })
-                .collect(),
-            schema: None,
-            like: None,
-            has_select: false,
-            start_transaction_at: None,
-            or_replace: false,
-            qualified: true,
-        }
-    }
-
-    #[test]
-    fn incarnations_and_versions_follow_the_statements() {
-        let log = SchemaLog::new(1, Ts::from_u64(5));
-        let at = |table: &str, ts| log.version_at(&name(table), Ts::from_u64(ts));
-        let mut stored = Vec::new();
-        let mut apply = |kind, tables: &[(&str, Option<&str>)], ts| {
-            if let Some(Write::Put(_, value)) = log.apply(&ddl(kind, tables), Ts::from_u64(ts)) {
-                stored.push(value);
-            }
-        };
-        apply(DdlKind::AddColumn, &[("t", None)], 10);
-        apply(
-            DdlKind::RenameTable,
-            &[("tmp", Some("t")), ("t", Some("u")), ("u", Some("tmp"))],
-            20,
-        );
-        apply(DdlKind::CreateTable, &[("t", None)], 25);
-        apply(DdlKind::TruncateTable, &[("t", None)], 30);
-        apply(DdlKind::DropTable, &[("t", None)], 40);
-        apply(DdlKind::CreateTable, &[("t", None)], 50);
-
-        assert_eq!(at("t", 9).since, Ts::from_u64(5));
-        assert_eq!(at("t", 10).since, Ts::from_u64(10));
-        assert_eq!(at("t", 10).id, at("t", 9).id, "an added column keeps the table");
-        assert_eq!(at("u", 20).id, at("t", 19).id, "the swap took the number along");
-        assert_eq!(at("t", 20).id, at("u", 19).id);
-        assert_eq!(
-            at("t", 29),
-            at("t", 20),
-            "IF NOT EXISTS on an existing table changes nothing"
-        );
-        assert_ne!(at("t", 30).id, at("t", 29).id);
-        assert_ne!(at("t", 50).id, at("t", 39).id);
-
-        let copy = SchemaLog::new(1, Ts::from_u64(5));
-        for value in &stored {
-            copy.restore(value).unwrap();
-            assert!(
-                (1..value.len())
-                    .all(|len| len == 9 || decode(&value[..len]).is_none_or(|(_, c)| c.len() < 3))
-            );
-        }
-        for (table, ts) in [("t", 9), ("t", 25), ("u", 20), ("t", 60)] {
-            assert_eq!(copy.version_at(&name(table), Ts::from_u64(ts)), at(table, ts));
-        }
-        assert_eq!(
-            copy.apply(&ddl(DdlKind::DropTable, &[("u", None)]), Ts::from_u64(50)),
-            None,
-            "already known"
-        );
-    }
-
-    #[test]
-    fn what_nobody_can_need_is_forgotten() {
-        let log = SchemaLog::new(1, Ts::from_u64(5));
-        let apply =
-            |kind, table: &str, ts| log.apply(&ddl(kind, &[(table, None)]), Ts::from_u64(ts)).unwrap();
-        for ts in [10, 12, 14] {
-            apply(DdlKind::AddColumn, "t", ts);
-        }
-        apply(DdlKind::CreateTable, "temporary", 20);
-        apply(DdlKind::DropTable, "temporary", 22);
-        apply(DdlKind::AddColumn, "t", 30);
-        let at = |ts| log.version_at(&name("t"), Ts::from_u64(ts));
-        let (seen, newest) = (at(25), at(99));
-        let keys = |before| -> Vec<u64> {
-            let dropped = log.prune(Ts::from_u64(before));
-            let key = |write: &Write| match write {
-                Write::Delete(key) => key.rsplit_once('/').unwrap().1.parse().unwrap(),
-                Write::Put(..) => panic!("pruning writes nothing"),
-            };
-            dropped.iter().map(key).collect()
-        };
-        assert_eq!(keys(25), [10, 12, 20, 22]);
-        assert_eq!((at(25), at(99)), (seen, newest));
-        assert_eq!(keys(25), [0; 0]);
-        assert_eq!(keys(30), [14]);
-        assert_eq!(at(99), newest);
-    }
-
-    #[test]
-    fn numbers_are_positive_and_exact_in_json() {
-        for n in 0..1000u64 {
-            let id = table_id(&name("t"), Ts::from_u64(n)).0;
-            assert!(0 < id && id < 1 << ID_BITS);
-        }
-    }
-}
+#[path = "schema_log_tests.rs"]
+mod tests;

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use mysql_async::Conn;
 use tidegate_meta::{MetaStore, Write};
 use tidegate_model::{CdcError, Clock, ErrorCode, Result, Ts};
-use tidegate_mysql::{DumpRequest, DumpStart, DumpStream, ServerFacts, file_number};
+use tidegate_mysql::{DumpRequest, DumpStart, DumpStream, Position, ServerFacts};
 
 use super::anchor_store::AnchorStore;
 use super::assemble::Assembler;
 use super::control::{self, Probe};
+use super::kept::Kept;
+use super::maintenance;
 use super::options::MysqlOptions;
 use super::schema_log::SchemaLog;
 use super::shared::{Parts, Shared};
@@ -38,7 +40,7 @@ pub(crate) async fn prepare(
     let mut warnings = facts.check(options.server_id).into_result()?;
     check_grants(&options, &facts, &mut conn).await?;
     let collations = control::load_collations(&mut conn).await?;
-    let probe = control::probe(&mut conn, &facts).await?;
+    let probe = control::origin(&mut conn, &facts).await?;
     if probe.clock_ms.abs_diff(clock.unix_ms()) > CLOCK_SKEW_MAX_MS {
         warnings.push(
             "the clocks of the upstream and of this server differ: lags are measured by the upstream's."
@@ -47,7 +49,8 @@ pub(crate) async fn prepare(
     }
     let id = upstream_id(&facts);
     let anchors = AnchorStore::new(Arc::clone(&store), id);
-    let timeline = load_timeline(&anchors, &probe, &mut conn).await?;
+    let kept = control::kept(&mut conn, &facts).await?;
+    let timeline = load_timeline(&anchors, &probe, &kept).await?;
     let schema = load_schema(&*store, id, &timeline).await?;
     let (Some(from), Some(newest)) = (timeline.resume().cloned(), timeline.last().cloned()) else {
         return Err(CdcError::new(
@@ -79,7 +82,6 @@ pub(crate) async fn prepare(
 
 /// Opens a dump for a moment: the only proof that the user may read the binlog.
 async fn check_grants(options: &MysqlOptions, facts: &ServerFacts, conn: &mut Conn) -> Result<()> {
-    control::binary_logs(conn).await?;
     let end = control::end_position(conn, facts).await?;
     let start = match end.gtid {
         Some(gtid) => DumpStart::Gtid(gtid),
@@ -106,14 +108,13 @@ fn upstream_id(facts: &ServerFacts) -> u64 {
     super::schema_log::stable_hash(facts.identity().bytes())
 }
 
-async fn load_timeline(anchors: &AnchorStore, probe: &Probe, conn: &mut Conn) -> Result<Timeline> {
-    let timeline = anchors.load().await?;
+async fn load_timeline(anchors: &AnchorStore, probe: &Probe, kept: &Kept) -> Result<Timeline> {
+    let mut timeline = anchors.load().await?;
     if let Some(last) = timeline.last() {
-        let files = control::binary_logs(conn).await?;
-        let purged = files
-            .first()
-            .is_some_and(|(oldest, _)| file_number(&last.position.file) < file_number(oldest));
-        if !purged {
+        // With GTIDs the dump has the last word.
+        if last.position.gtid.is_some() || kept.reaches(&last.position) {
+            let dropped = timeline.prune(|anchor| kept.reaches(&anchor.position));
+            anchors.remove(&dropped).await?;
             return Ok(timeline);
         }
         tracing::warn!(
@@ -136,10 +137,37 @@ async fn begin(anchors: &AnchorStore, old: &Timeline, probe: &Probe) -> Result<A
     Ok(first)
 }
 
+/// Goes on after the server has said that it purged the log from `tried` on: at the next anchor beyond that place,
+/// without the XA transactions that were prepared before it, or on a new timeline.
+///
+/// # Errors
+/// Those of asking the upstream, and the store's.
+pub(crate) async fn skip_purged(shared: &Shared, tried: &Position) -> Result<(Tail, Assembler)> {
+    maintenance::prune(shared, &shared.questions).await?;
+    let (next, newest) = {
+        let timeline = shared.timeline();
+        let beyond = |anchor: &&Anchor| !tried.reached(&anchor.position);
+        let next = timeline.resume().filter(beyond);
+        let next = next.or_else(|| timeline.last().filter(beyond));
+        (next.cloned(), timeline.last().cloned())
+    };
+    let (Some(next), Some(newest)) = (next, newest) else {
+        return renew(shared).await;
+    };
+    tracing::warn!(
+        position = %next.position,
+        "the log before this place is gone: XA transactions that were prepared there are not known any more"
+    );
+    let clock_ms = shared.questions.clock().await?;
+    shared.ring.open(next.floor);
+    let tail = Tail::new(&next, &newest, clock_ms);
+    Ok((tail, shared.assembler(next.position)))
+}
+
 /// Begins a new timeline at the end of the log, because the server no longer knows or keeps the place read so far.
 /// Changefeeds that are not beyond it have lost their start.
 pub(crate) async fn renew(shared: &Shared) -> Result<(Tail, Assembler)> {
-    let probe = shared.questions.probe(&shared.facts()).await?;
+    let probe = shared.questions.origin(&shared.facts()).await?;
     let old = shared.timeline().clone();
     let first = begin(&shared.anchors, &old, &probe).await?;
     tracing::warn!(position = %first.position, "a new timeline begins at the end of the upstream's binlog");
@@ -191,6 +219,9 @@ async fn load_schema(store: &dyn MetaStore, id: u64, timeline: &Timeline) -> Res
     let log = SchemaLog::new(id, birth);
     for (key, stored) in store.list(&SchemaLog::prefix(id)).await? {
         log.restore(&stored.value).ok_or_else(|| damaged(&key))?;
+    }
+    for (key, stored) in store.list(&SchemaLog::keyless_prefix(id)).await? {
+        log.restore_keyless(&stored.value).ok_or_else(|| damaged(&key))?;
     }
     Ok(log)
 }

@@ -29,7 +29,7 @@ pub(crate) struct Anchor {
     /// Later groups get timestamps above it; not below `end_ts`.
     pub(crate) floor: Ts,
     /// Anchor at which a reader must begin to have seen every XA transaction that is prepared but not finished
-    /// here; its own number when there is none.
+    /// here; its own number when there is none. When the log before it is gone, so is that anchor.
     pub(crate) hold: u64,
     /// Server clock when it was written.
     pub(crate) clock_ms: u64,
@@ -87,12 +87,19 @@ impl Timeline {
     pub(crate) fn start_for(&self, ts: Ts) -> Option<&Anchor> {
         let after = self.anchors.partition_point(|anchor| anchor.end_ts <= ts);
         let anchor = self.anchors.get(after.checked_sub(1)?)?;
-        self.get(anchor.hold)
+        self.held_by(anchor)
     }
 
     /// The anchor at which the shared reader goes on after a restart.
     pub(crate) fn resume(&self) -> Option<&Anchor> {
-        self.last().and_then(|last| self.get(last.hold))
+        self.last().and_then(|last| self.held_by(last))
+    }
+
+    /// The anchor that `anchor` holds on to. When the log of that time is gone, as it is when somebody forgot an XA
+    /// transaction, the oldest one: reading goes on, and only the end of that transaction is an obstacle.
+    fn held_by(&self, anchor: &Anchor) -> Option<&Anchor> {
+        self.get(anchor.hold)
+            .or_else(|| self.first().filter(|first| first.seq > anchor.hold))
     }
 
     /// What is recorded about a group: its timestamp, and the floor after it.
@@ -108,19 +115,15 @@ impl Timeline {
         self.index(seq).and_then(|at| self.anchors.get(at))
     }
 
-    /// Drops everything before the anchors that `keep` starts to accept (a suffix of the timeline), except what
-    /// they hold on to. Returns the dropped numbers.
+    /// Drops everything before the anchors that `keep` starts to accept (a suffix of the timeline), because the log
+    /// of that time is gone. The last one stays in any case. Returns the dropped numbers.
     pub(crate) fn prune(&mut self, keep: impl Fn(&Anchor) -> bool) -> Vec<u64> {
         let first = self
             .anchors
             .iter()
             .position(keep)
             .unwrap_or(self.anchors.len().saturating_sub(1));
-        let Some(hold) = self.anchors.get(first).map(|anchor| anchor.hold) else {
-            return Vec::new();
-        };
-        let count = self.anchors.partition_point(|anchor| anchor.seq < hold);
-        let dropped: Vec<Anchor> = self.anchors.drain(..count).collect();
+        let dropped: Vec<Anchor> = self.anchors.drain(..first).collect();
         self.forget(&dropped);
         dropped.into_iter().map(|anchor| anchor.seq).collect()
     }

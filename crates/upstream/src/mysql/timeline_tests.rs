@@ -296,6 +296,24 @@ fn prepared_transactions_hold_back_the_start() {
     assert_eq!(timeline.start_for(ts(9)).unwrap().seq, 3);
     assert_eq!(timeline.start_for(ts(4)).unwrap().seq, 4);
     assert_eq!(timeline.start_for(Ts::ZERO), None);
-    assert_eq!(timeline.prune(|a| a.seq >= 6), [1, 2]);
+    assert_eq!(timeline.prune(|a| a.seq >= 3), [1, 2]);
     assert!(timeline.thin(100, 100).iter().all(|seq| *seq != 3));
+}
+
+/// Somebody forgot a prepared transaction until the log of its time was purged: the whole timeline was useless then.
+#[test]
+fn a_forgotten_prepared_transaction_holds_nothing_back_that_is_gone() {
+    let ts = |n| Ts::from_physical_ms(n);
+    let held = |n| Anchor {
+        hold: 2,
+        ..anchor(n, n, (ts(n), ts(n)), ts(n), n, false)
+    };
+    let mut timeline = Timeline::from_anchors((3..=6).map(held));
+    assert_eq!(timeline.start_for(ts(5)).unwrap().seq, 3);
+    assert_eq!(timeline.prune(|a| a.seq >= 5), [3, 4]);
+    assert_eq!(timeline.start_for(ts(9)).unwrap().seq, 5);
+    assert_eq!(timeline.resume().unwrap().seq, 5);
+    assert_eq!(timeline.start_for(ts(4)), None);
+    assert_eq!(timeline.prune(|_| false), [5], "the last one stays");
+    assert_eq!(timeline.resume().unwrap().seq, 6);
 }

@@ -53,6 +53,18 @@ impl Source {
         now
     }
 
+    /// The same when the source has to find a new place to read from first.
+    pub(crate) async fn now_at_last(&self) -> Ts {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let now = self.upstream.now().await.expect("the server tells the time");
+            if self.upstream.check_start(now).await.is_ok() {
+                return now;
+            }
+            assert!(Instant::now() < deadline, "no place to start");
+        }
+    }
+
     /// Lets go of everything, as a stopped process does.
     pub(crate) async fn close(self) {
         self.stop.cancel();

@@ -281,11 +281,6 @@ impl Assembler {
                 }
                 return self.close(event).map(Some);
             }
-            EventBody::LoadData => {
-                if let Some(open) = &mut self.open {
-                    open.content.push(packet);
-                }
-            }
             EventBody::Incident(incident) => {
                 let open = self.open.get_or_insert_default();
                 open.obstacle = Some(Obstacle::Incident(incident.message.clone()));
