@@ -6,6 +6,7 @@
 
 mod config;
 mod files;
+mod format;
 mod lease;
 mod metrics;
 mod settings;

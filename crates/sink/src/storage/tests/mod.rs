@@ -1,6 +1,7 @@
 //! The sink on a real directory.
 
 mod lease;
+mod options;
 
 use std::collections::BTreeMap;
 use std::path::Path;
