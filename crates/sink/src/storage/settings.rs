@@ -68,6 +68,7 @@ pub(crate) fn read(spec: &SinkSpec) -> Result<StorageConfig> {
         format: format::read(spec, &settings)?,
         flush_interval,
         file_size,
+        memory_quota: usize::try_from(spec.config.memory_quota).unwrap_or(usize::MAX),
         file_index_width: usize::try_from(width)
             .map_err(|error| settings.error("file_index_width").with_source(error))?,
         date_separator: date_separator(sink)?,
