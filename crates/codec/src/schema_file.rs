@@ -53,7 +53,8 @@ impl SchemaFile {
     }
 
     /// The files of a DDL: one per table it touches, each with what the statement does to that table, or one for the
-    /// schema of a schema-level statement. A table whose columns are not known (dropped, or the catalogue has moved on) has no columns listed.
+    /// schema of a schema-level statement. A table whose columns are not known (dropped, or the catalogue has moved
+    /// on) has no columns listed.
     pub fn of_ddl(ddl: &DdlEvent, with_ids: bool) -> Vec<(TableName, SchemaFile)> {
         let file = |name: &TableName, query: &str, columns| {
             let file = SchemaFile {

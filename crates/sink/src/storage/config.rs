@@ -15,8 +15,10 @@ pub(crate) struct StorageConfig {
     pub(crate) format: Format,
     /// Longest time rows wait for company.
     pub(crate) flush_interval: Duration,
-    /// Encoded bytes after which a file ends at the next transaction.
+    /// Encoded bytes after which a file ends at the next transaction, unless little is left for another one.
     pub(crate) file_size: usize,
+    /// The changefeed's memory quota in bytes; rows hold their share until they are in a file.
+    pub(crate) memory_quota: usize,
     /// Digits of file numbers.
     pub(crate) file_index_width: usize,
     /// Granularity of the date level.

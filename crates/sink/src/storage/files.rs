@@ -10,39 +10,63 @@ use tidegate_model::{CdcError, ErrorCode, Result, ResultExt};
 /// Suffix of files that are being written; consumers and restarts ignore them.
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
-/// Writes `content` to `path` so that a reader, or a machine that loses power, sees the old state or the whole new
-/// file: temporary name in the same directory, fsync, rename, fsync of the directory. Missing directories are made.
-/// A file that is there is replaced.
+/// A file under its temporary name in the directory it is made for. Dropped unpublished, it is removed.
 ///
-/// # Errors
-/// `ExternalStorageAPI` with the path and what the system said.
-pub(crate) fn replace_whole(path: &Path, content: &[u8]) -> Result<()> {
-    publish(path, content, TempPath::persist)
+/// A reader, or a machine that loses power, sees the whole file under its own name or none: it is synced, renamed, and
+/// its directory synced. Missing directories are made.
+pub(crate) struct NewFile {
+    path: PathBuf,
+    temporary: TempPath,
+    file: File,
 }
 
-/// As [`replace_whole`], but a file that is there stays as it is.
-///
-/// # Errors
-/// `ExternalStorageAPI`, also when there is a file of this name.
-pub(crate) fn create_whole(path: &Path, content: &[u8]) -> Result<()> {
-    publish(path, content, TempPath::persist_noclobber)
+impl NewFile {
+    /// Begins the file that will be `path`.
+    ///
+    /// # Errors
+    /// `ExternalStorageAPI` with the path and what the system said; so for all methods.
+    pub(crate) fn begin(path: PathBuf) -> Result<Self> {
+        let begun = make_dirs(parent(&path)).and_then(|()| open_temporary(&path));
+        match begun {
+            Ok((temporary, file)) => Ok(NewFile {
+                path,
+                temporary,
+                file,
+            }),
+            Err(error) => Err(storage_error("write", &path, error)),
+        }
+    }
+
+    pub(crate) fn append(&mut self, content: &[u8]) -> Result<()> {
+        let written = self.file.write_all(content);
+        written.map_err(|error| storage_error("write", &self.path, error))
+    }
+
+    /// Publishes it. A file of the same name that is there stays as it is, and is an error.
+    pub(crate) fn create(self) -> Result<()> {
+        self.publish(TempPath::persist_noclobber)
+    }
+
+    /// Publishes it in the place of a file of the same name.
+    pub(crate) fn replace(self) -> Result<()> {
+        self.publish(TempPath::persist)
+    }
+
+    fn publish(self, persist: impl FnOnce(TempPath, PathBuf) -> Result<(), PathPersistError>) -> Result<()> {
+        let (path, temporary) = (self.path, self.temporary);
+        let synced = self.file.sync_all();
+        let published = synced
+            .and_then(|()| persist(temporary, path.clone()).map_err(|failed| failed.error))
+            .and_then(|()| sync_dir(parent(&path)));
+        published.map_err(|error| storage_error("write", &path, error))
+    }
 }
 
-fn publish(
-    path: &Path,
-    content: &[u8],
-    persist: impl FnOnce(TempPath, PathBuf) -> Result<(), PathPersistError>,
-) -> Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let written = make_dirs(dir)
-        .and_then(|()| write_temporary(path, content))
-        .and_then(|temporary| persist(temporary, path.to_owned()).map_err(|failed| failed.error))
-        .and_then(|()| sync_dir(dir));
-    written.map_err(|error| storage_error("write", path, error))
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
 }
 
-/// The synced file under its temporary name, removed again unless it is made permanent.
-fn write_temporary(path: &Path, content: &[u8]) -> io::Result<TempPath> {
+fn open_temporary(path: &Path) -> io::Result<(TempPath, File)> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(TEMPORARY_SUFFIX);
     let temporary = PathBuf::from(temporary);
@@ -52,11 +76,8 @@ fn write_temporary(path: &Path, content: &[u8]) -> io::Result<TempPath> {
     {
         return Err(error);
     }
-    let mut file = File::create_new(&temporary)?;
-    let temporary = TempPath::try_from_path(temporary)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    Ok(temporary)
+    let file = File::create_new(&temporary)?;
+    Ok((TempPath::try_from_path(temporary)?, file))
 }
 
 /// The content of a small file; `None` when there is none.
@@ -161,12 +182,24 @@ fn storage_error(verb: &str, path: &Path, error: io::Error) -> CdcError {
 mod tests {
     use super::*;
 
+    fn replace(path: &Path, content: &[u8]) -> Result<()> {
+        let mut file = NewFile::begin(path.to_owned())?;
+        file.append(content)?;
+        file.replace()
+    }
+
+    fn create(path: &Path, content: &[u8]) -> Result<()> {
+        let mut file = NewFile::begin(path.to_owned())?;
+        file.append(content)?;
+        file.create()
+    }
+
     #[test]
     fn a_file_appears_whole_and_replaces_the_old_one() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/b/file");
-        replace_whole(&path, b"one").unwrap();
-        replace_whole(&path, b"two").unwrap();
+        replace(&path, b"one").unwrap();
+        replace(&path, b"two").unwrap();
         assert_eq!(read_if_there(&path).unwrap().unwrap(), b"two");
         assert_eq!(names_in(path.parent().unwrap()).unwrap(), ["file"]);
     }
@@ -176,12 +209,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
         std::fs::write(dir.path().join("file.tmp"), b"left by a crash").unwrap();
-        create_whole(&path, b"one").unwrap();
-        let error = create_whole(&path, b"two").unwrap_err();
+        create(&path, b"one").unwrap();
+        let error = create(&path, b"two").unwrap_err();
         assert_eq!(error.code(), ErrorCode::ExternalStorageAPI);
         assert!(error.message().contains("somebody else"), "{error}");
         assert_eq!(read_if_there(&path).unwrap().unwrap(), b"one");
         assert_eq!(names_in(dir.path()).unwrap(), ["file"]);
+    }
+
+    #[test]
+    fn a_file_that_is_given_up_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = NewFile::begin(dir.path().join("file")).unwrap();
+        file.append(b"half").unwrap();
+        drop(file);
+        assert!(names_in(dir.path()).unwrap().is_empty());
     }
 
     #[test]
@@ -191,7 +233,7 @@ mod tests {
         assert!(!has_content(&path).unwrap());
         std::fs::write(&path, b"").unwrap();
         assert!(!has_content(&path).unwrap());
-        create_whole(&path, b"one").unwrap();
+        create(&path, b"one").unwrap();
         assert!(has_content(&path).unwrap());
     }
 
@@ -199,7 +241,7 @@ mod tests {
     fn a_place_that_cannot_be_written_is_named() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("file"), b"").unwrap();
-        let error = replace_whole(&dir.path().join("file/below"), b"x").unwrap_err();
+        let error = replace(&dir.path().join("file/below"), b"x").unwrap_err();
         assert_eq!(error.code(), ErrorCode::ExternalStorageAPI);
         assert!(error.message().contains("file/below"), "{error}");
     }

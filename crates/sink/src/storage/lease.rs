@@ -14,7 +14,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::files;
+use super::files::NewFile;
 
 /// How long a run waits for the threads of the run before it.
 const WAIT: Duration = Duration::from_secs(10);
@@ -83,27 +83,38 @@ impl Lease {
         }
     }
 
-    /// From now on nothing new is written; a write under way is completed. Cancelled by whoever ends the run.
+    /// From now on no file appears; what is half written is removed again. Cancelled by whoever ends the run.
     pub(crate) fn stop(&self) -> &CancellationToken {
         &self.stop
     }
 
-    /// As [`files::replace_whole`].
+    /// Writes a whole small file, in the place of one that is there.
     ///
     /// # Errors
-    /// `ExternalStorageAPI`, also once it was stopped.
-    pub(crate) fn replace(&self, path: &Path, content: &[u8]) -> Result<()> {
+    /// `ExternalStorageAPI`, also once it was stopped; so for the others.
+    pub(crate) fn replace(&self, path: PathBuf, content: &[u8]) -> Result<()> {
+        let mut file = self.begin(path)?;
+        self.append(&mut file, content)?;
         self.allowed()?;
-        files::replace_whole(path, content)
+        file.replace()
     }
 
-    /// As [`files::create_whole`].
-    ///
-    /// # Errors
-    /// `ExternalStorageAPI`, also once it was stopped.
-    pub(crate) fn create(&self, path: &Path, content: &[u8]) -> Result<()> {
+    /// As [`NewFile::begin`].
+    pub(crate) fn begin(&self, path: PathBuf) -> Result<NewFile> {
         self.allowed()?;
-        files::create_whole(path, content)
+        NewFile::begin(path)
+    }
+
+    /// As [`NewFile::append`].
+    pub(crate) fn append(&self, file: &mut NewFile, content: &[u8]) -> Result<()> {
+        self.allowed()?;
+        file.append(content)
+    }
+
+    /// As [`NewFile::create`].
+    pub(crate) fn create(&self, file: NewFile) -> Result<()> {
+        self.allowed()?;
+        file.create()
     }
 
     /// Stops it and returns once everybody has let go.

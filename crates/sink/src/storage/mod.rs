@@ -4,8 +4,11 @@
 //! all and is never touched again; `metadata` never runs ahead of the files. One run at a time writes below a
 //! directory.
 
+mod buffer;
 mod config;
+mod draft;
 mod files;
+mod format;
 mod lease;
 mod metrics;
 mod settings;

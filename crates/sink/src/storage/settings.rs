@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tidegate_api::{CloudStorageConfig, SinkConfig};
-use tidegate_codec::{BinaryEncoding, CanalJsonOptions, CsvOptions, DateSeparator};
-use tidegate_model::{CdcError, ErrorCode, Result};
+use tidegate_codec::DateSeparator;
+use tidegate_model::{ErrorCode, Result};
 
-use super::config::{Format, StorageConfig};
+use super::config::StorageConfig;
+use super::format;
 use crate::opener::SinkSpec;
 use crate::settings::{Settings, not_supported};
 
@@ -18,6 +19,8 @@ const FILE_SIZE_DEFAULT: i64 = 64 << 20;
 const FILE_SIZE_MIN: i64 = 1 << 20;
 const FILE_SIZE_MAX: i64 = 512 << 20;
 const FILE_INDEX_WIDTH: std::ops::RangeInclusive<i64> = 6..=20;
+/// When the original removes expired files, unless told otherwise.
+const CLEANUP_DEFAULT: &str = "0 0 2 * * *";
 const PARAMETERS: [&str; 8] = [
     "protocol",
     "worker-count",
@@ -62,9 +65,10 @@ pub(crate) fn read(spec: &SinkSpec) -> Result<StorageConfig> {
     let width = width.unwrap_or(*FILE_INDEX_WIDTH.end());
     Ok(StorageConfig {
         root: root(&settings)?,
-        format: format(spec, &settings)?,
+        format: format::read(spec, &settings)?,
         flush_interval,
         file_size,
+        memory_quota: usize::try_from(spec.config.memory_quota).unwrap_or(usize::MAX),
         file_index_width: usize::try_from(width)
             .map_err(|error| settings.error("file_index_width").with_source(error))?,
         date_separator: date_separator(sink)?,
@@ -106,7 +110,7 @@ fn refuse_expiry(settings: &Settings<'_>, members: &CloudStorageConfig) -> Resul
     if members
         .file_cleanup_cron_spec
         .as_deref()
-        .is_some_and(|spec| !spec.is_empty())
+        .is_some_and(|spec| !matches!(spec, "" | CLEANUP_DEFAULT))
     {
         return Err(not_supported(
             "sink.cloud_storage_config.file_cleanup_cron_spec is not supported: files are never removed",
@@ -135,107 +139,6 @@ fn root(settings: &Settings<'_>) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn format(spec: &SinkSpec, settings: &Settings<'_>) -> Result<Format> {
-    let sink = &spec.config.sink;
-    let protocol = settings
-        .text("protocol", sink.protocol.as_deref())
-        .unwrap_or_default()
-        .to_lowercase();
-    match protocol.as_str() {
-        "csv" => {
-            refuse_canal_settings(settings, sink)?;
-            csv(spec, sink)
-        }
-        "canal-json" => canal_json(spec, settings, sink),
-        other => Err(CdcError::new(
-            ErrorCode::SinkUnknownProtocol,
-            format_args!(
-                "unknown '{other}' message protocol for a file sink; supported are csv and canal-json"
-            ),
-        )),
-    }
-}
-
-fn canal_json(spec: &SinkSpec, settings: &Settings<'_>, sink: &SinkConfig) -> Result<Format> {
-    let content_compatible = settings.switch("content-compatible", sink.content_compatible, false)?;
-    Ok(Format::CanalJson(CanalJsonOptions {
-        enable_tidb_extension: settings.switch("enable-tidb-extension", None, false)?,
-        only_output_updated_columns: content_compatible
-            || settings.switch(
-                "only-output-updated-columns",
-                sink.only_output_updated_columns,
-                false,
-            )?,
-        delete_only_output_handle_key_columns: sink.delete_only_output_handle_key_columns.unwrap_or(false),
-        content_compatible,
-        terminator: terminator(sink),
-        time_zone: spec.time_zone.clone(),
-    }))
-}
-
-/// Switches of canal-json that would change nothing in a csv file.
-fn refuse_canal_settings(settings: &Settings<'_>, sink: &SinkConfig) -> Result<()> {
-    for (name, member) in [
-        ("enable-tidb-extension", None),
-        ("content-compatible", sink.content_compatible),
-        ("only-output-updated-columns", sink.only_output_updated_columns),
-    ] {
-        if settings.switch(name, member, false)? {
-            return Err(not_supported(format_args!(
-                "{name} is not supported with the protocol csv: it is for canal-json"
-            )));
-        }
-    }
-    Ok(())
-}
-
-fn csv(spec: &SinkSpec, sink: &SinkConfig) -> Result<Format> {
-    if sink.delete_only_output_handle_key_columns == Some(true) {
-        return Err(bad_csv(
-            "delete_only_output_handle_key_columns cannot be used with csv",
-        ));
-    }
-    let csv = sink.csv.clone().unwrap_or_default();
-    let has_line_break = |text: &str| text.contains(['\r', '\n']);
-    if csv.delimiter.is_empty() || csv.delimiter.len() > 3 || has_line_break(&csv.delimiter) {
-        return Err(bad_csv("csv.delimiter must be 1 to 3 bytes without line breaks"));
-    }
-    if csv.quote.len() > 1 || has_line_break(&csv.quote) {
-        return Err(bad_csv("csv.quote must be 0 or 1 byte and no line break"));
-    }
-    if csv.quote.chars().any(|c| csv.delimiter.contains(c)) {
-        return Err(bad_csv("csv.quote and csv.delimiter must share no character"));
-    }
-    Ok(Format::Csv(CsvOptions {
-        delimiter: csv.delimiter,
-        quote: csv.quote.chars().next(),
-        null: csv.null,
-        include_commit_ts: csv.include_commit_ts,
-        binary_encoding: match csv.binary_encoding_method.as_str() {
-            "base64" => BinaryEncoding::Base64,
-            "hex" => BinaryEncoding::Hex,
-            other => {
-                return Err(bad_csv(format!(
-                    "csv.binary_encoding_method is {other:?}, it must be base64 or hex"
-                )));
-            }
-        },
-        output_old_value: csv.output_old_value,
-        output_handle_key: csv.output_handle_key,
-        output_field_header: csv.output_field_header,
-        terminator: terminator(sink),
-        time_zone: spec.time_zone.clone(),
-    }))
-}
-
-/// An empty one would join all rows of a file: it means the default.
-fn terminator(sink: &SinkConfig) -> String {
-    sink.terminator
-        .clone()
-        .filter(|text| !text.is_empty())
-        .unwrap_or_else(|| "\r\n".to_owned())
-}
-
 fn date_separator(sink: &SinkConfig) -> Result<DateSeparator> {
     let text = sink.date_separator.as_deref().unwrap_or("day").to_lowercase();
     match text.as_str() {
@@ -243,14 +146,10 @@ fn date_separator(sink: &SinkConfig) -> Result<DateSeparator> {
         "year" => Ok(DateSeparator::Year),
         "month" => Ok(DateSeparator::Month),
         "day" => Ok(DateSeparator::Day),
-        other => Err(bad_csv(format!(
+        other => Err(format::invalid(format!(
             "date_separator is {other:?}, it must be none, year, month or day"
         ))),
     }
-}
-
-fn bad_csv(message: impl std::fmt::Display) -> CdcError {
-    CdcError::new(ErrorCode::SinkInvalidConfig, message)
 }
 
 #[cfg(test)]
@@ -260,6 +159,7 @@ mod tests {
     use tidegate_model::{ChangefeedId, Ts};
 
     use super::*;
+    use crate::storage::config::Format;
 
     fn spec(uri: &str, change: impl FnOnce(&mut SinkConfig)) -> SinkSpec {
         let mut config = ReplicaConfig::default();

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::DropGuard;
 
+use super::buffer::Budget;
 use super::config::StorageConfig;
 use super::files::probe;
 use super::lease::Lease;
@@ -22,10 +23,6 @@ use crate::sink::{BoxFut, EventSink};
 
 /// Batches that may wait in front of a worker.
 const WORKER_QUEUE_JOBS: usize = 64;
-/// Source bytes that all workers together collect before they write without waiting for the interval.
-const BUFFER_BYTES_MAX: usize = 64 << 20;
-/// No worker is given less than this.
-const WORKER_BUFFER_BYTES_MIN: usize = 4 << 20;
 /// The `metadata` file is written at most this often (the original's interval).
 const METADATA_INTERVAL: Duration = Duration::from_secs(2);
 /// How long a close that has used up its deadline still waits for writes under way.
@@ -65,7 +62,7 @@ impl StorageSink {
         let config = Arc::new(config);
         let lease = Lease::acquire(&real_root(&config).await?, changefeed).await?;
         let mut tasks = JoinSet::new();
-        let share = (BUFFER_BYTES_MAX / config.worker_count).max(WORKER_BUFFER_BYTES_MIN);
+        let budget = Budget::new(config.memory_quota);
         let workers = (0..config.worker_count)
             .map(|_| {
                 let (tx, rx) = mpsc::channel(WORKER_QUEUE_JOBS);
@@ -74,7 +71,7 @@ impl StorageSink {
                     Arc::clone(&lease),
                     Arc::clone(&clock),
                     metrics.clone(),
-                    share,
+                    Arc::clone(&budget),
                 );
                 tasks.spawn(worker.run(rx));
                 tx
@@ -154,10 +151,8 @@ impl StorageSink {
         let files = SchemaFile::of_ddl(ddl, self.config.output_column_id);
         blocking(move || {
             files.iter().try_for_each(|(name, file)| {
-                lease.replace(
-                    &root.join(schema_dir(name)).join(file.file_name()),
-                    &file.content(),
-                )
+                let path = root.join(schema_dir(name)).join(file.file_name());
+                lease.replace(path, &file.content())
             })
         })
         .await
@@ -184,7 +179,7 @@ impl StorageSink {
         let checkpoint = state.checkpoint;
         let (name, content) = metadata(checkpoint);
         let path: PathBuf = self.config.root.join(name);
-        blocking(move || lease.replace(&path, content.as_bytes())).await?;
+        blocking(move || lease.replace(path, content.as_bytes())).await?;
         state.written_checkpoint = checkpoint;
         state.last_metadata = Instant::now();
         Ok(())

@@ -7,7 +7,8 @@ use tidegate_codec::{SchemaFile, data_dir, data_file_name, index_file, parse_dat
 use tidegate_model::{Result, TableInfo, Ts};
 
 use super::config::StorageConfig;
-use super::files::{has_content, names_in, read_if_there};
+use super::draft::Published;
+use super::files::{NewFile, has_content, names_in, read_if_there};
 use super::lease::Lease;
 
 /// The place of one table version, found once and kept while rows of that version arrive.
@@ -15,6 +16,8 @@ pub(crate) struct TableFiles {
     table: Arc<TableInfo>,
     version: Ts,
     open: Option<Dir>,
+    /// Bytes in memory of the rows of the file before, and bytes of that file.
+    last: (usize, usize),
 }
 
 struct Dir {
@@ -38,12 +41,13 @@ impl TableFiles {
             .collect();
         let version = reusable(&known, table.version, file.checksum());
         if version.is_none() {
-            lease.replace(&dir.join(file.file_name()), &file.content())?;
+            lease.replace(dir.join(file.file_name()), &file.content())?;
         }
         Ok(TableFiles {
             table: Arc::clone(table),
             version: version.unwrap_or(table.version),
             open: None,
+            last: (1, 1),
         })
     }
 
@@ -55,36 +59,46 @@ impl TableFiles {
                 && self.table.columns == table.columns)
     }
 
-    /// Writes the next data file: index first, so that a crash between the two reuses the number, then the data.
-    pub(crate) fn write(
+    /// Begins the next data file: index first, so that a crash between the two reuses the number. It counts once
+    /// [`TableFiles::published`] was called.
+    pub(crate) fn begin(
         &mut self,
         config: &StorageConfig,
         lease: &Lease,
         extension: &str,
-        date: Option<String>,
-        content: &[u8],
-    ) -> Result<PathBuf> {
+        date: Option<&str>,
+    ) -> Result<NewFile> {
         let dir = match self.open.take() {
-            Some(dir) if dir.date == date => dir,
+            Some(dir) if dir.date.as_deref() == date => dir,
             _ => self.open_dir(config, extension, date)?,
         };
         let dir = self.open.insert(dir);
         let name = data_file_name(dir.next_number, config.file_index_width, extension);
         let (index_path, index_content) = index_file(&name);
-        lease.replace(&dir.path.join(index_path), index_content.as_bytes())?;
-        let path = dir.path.join(&name);
-        lease.create(&path, content)?;
-        dir.next_number += 1;
-        Ok(path)
+        lease.replace(dir.path.join(index_path), index_content.as_bytes())?;
+        lease.begin(dir.path.join(name))
     }
 
-    fn open_dir(&self, config: &StorageConfig, extension: &str, date: Option<String>) -> Result<Dir> {
-        let path = config
-            .root
-            .join(data_dir(&self.table.name, self.version, date.as_deref()));
+    /// The file begun last is complete.
+    pub(crate) fn published(&mut self, file: &Published) {
+        if let Some(dir) = &mut self.open {
+            dir.next_number += 1;
+        }
+        self.last = (file.source_bytes.max(1), file.bytes);
+    }
+
+    /// How many bytes of a file rows of `source_bytes` in memory will make, judging by the file before.
+    pub(crate) fn encoded_bytes(&self, source_bytes: usize) -> usize {
+        let (source, encoded) = self.last;
+        let estimate = source_bytes as u128 * encoded as u128 / source as u128;
+        usize::try_from(estimate).unwrap_or(usize::MAX)
+    }
+
+    fn open_dir(&self, config: &StorageConfig, extension: &str, date: Option<&str>) -> Result<Dir> {
+        let path = config.root.join(data_dir(&self.table.name, self.version, date));
         let next_number = next_number(&path, extension)?;
         Ok(Dir {
-            date,
+            date: date.map(str::to_owned),
             path,
             next_number,
         })

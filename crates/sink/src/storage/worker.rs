@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tidegate_codec::{Encoder, Zone};
-use tidegate_model::{Ack, CdcError, Clock, ErrorCode, Result, ResultExt, RowBlock, TableName, Ts};
+use tidegate_model::{Ack, Clock, ErrorCode, Result, ResultExt, RowBlock, TableInfo, TableName, Ts};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use super::buffer::{Budget, Buffer, Waiting};
 use super::config::StorageConfig;
+use super::draft::Draft;
 use super::lease::Lease;
 use super::metrics::StorageMetrics;
 use super::split::KeyChanges;
@@ -24,6 +25,9 @@ pub(crate) enum Job {
     Flush(oneshot::Sender<()>),
 }
 
+/// A file that is full ends only if what is left makes at least this part of another one.
+const CRUMB_DIVISOR: usize = 8;
+
 /// Owned by the worker's task between flushes and by a blocking thread during one.
 pub(crate) struct Worker {
     config: Arc<StorageConfig>,
@@ -34,17 +38,8 @@ pub(crate) struct Worker {
     encoder: Box<dyn Encoder>,
     zone: Zone,
     tables: HashMap<TableName, TableFiles>,
+    budget: Arc<Budget>,
     buffer: Buffer,
-    /// Bytes of source rows after which a flush does not wait for the interval.
-    buffer_bytes_max: usize,
-}
-
-#[derive(Default)]
-struct Buffer {
-    rows: HashMap<TableName, Vec<(Ts, RowBlock)>>,
-    acks: Vec<Ack>,
-    bytes: usize,
-    oldest: Option<Instant>,
 }
 
 impl Worker {
@@ -53,11 +48,10 @@ impl Worker {
         lease: Arc<Lease>,
         clock: Arc<dyn Clock>,
         metrics: StorageMetrics,
-        buffer_bytes_max: usize,
+        budget: Arc<Budget>,
     ) -> Self {
         let encoder = config.format.encoder();
         let zone = Zone::new(config.time_zone.clone());
-        let tables = HashMap::new();
         Worker {
             config,
             lease,
@@ -65,22 +59,37 @@ impl Worker {
             metrics,
             encoder,
             zone,
-            tables,
-            buffer: Buffer::default(),
-            buffer_bytes_max,
+            tables: HashMap::new(),
+            buffer: Buffer::new(Arc::clone(&budget)),
+            budget,
         }
     }
 
     /// Runs until the sender is gone or a write fails; an error drops all unsettled acknowledgements.
+    ///
+    /// Rows are written when they have waited for the interval, when a table has enough of them for a file, and when
+    /// all workers together keep too much waiting.
     pub(crate) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> Result<()> {
+        let budget = Arc::clone(&self.budget);
         loop {
-            let due = self.buffer.due(self.config.flush_interval);
+            // Before the check: whoever finds it used up after that wakes this worker.
+            let used_up = budget.used_up();
+            if self.buffer.must_shrink() {
+                budget.tell_used_up();
+                self = self.flush().await?;
+            }
+            let due = self
+                .buffer
+                .oldest()
+                .map(|oldest| oldest + self.config.flush_interval);
             tokio::select! {
                 job = jobs.recv() => match job {
                     Some(Job::Rows(rows, ack)) => {
-                        self.buffer.add(rows, ack);
-                        if self.buffer.bytes >= self.buffer_bytes_max {
-                            self = self.flush().await?;
+                        let mut full = self.buffer.add(rows, ack);
+                        full.retain(|table| self.fills_a_file(table));
+                        if !full.is_empty() {
+                            let rows = self.buffer.take(&full);
+                            self = self.write(rows).await?;
                         }
                     }
                     Some(Job::Flush(done)) => {
@@ -90,14 +99,32 @@ impl Worker {
                     }
                     None => return Ok(()),
                 },
+                () = used_up => self = self.flush().await?,
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self = self.flush().await?,
             }
         }
     }
 
+    fn fills_a_file(&self, table: &TableName) -> bool {
+        self.encoded_bytes(table, self.buffer.bytes_of(table)) >= self.config.file_size
+    }
+
+    fn encoded_bytes(&self, table: &TableName, source_bytes: usize) -> usize {
+        let files = self.tables.get(table);
+        files.map_or(source_bytes, |files| files.encoded_bytes(source_bytes))
+    }
+
     async fn flush(mut self) -> Result<Self> {
+        let rows = self.buffer.take_all();
+        self.write(rows).await
+    }
+
+    async fn write(mut self, rows: Vec<(TableName, Waiting)>) -> Result<Self> {
+        if rows.is_empty() {
+            return Ok(self);
+        }
         let written = tokio::task::spawn_blocking(move || {
-            let result = self.write_buffer();
+            let result = self.write_tables(rows);
             (self, result)
         });
         let (worker, result) = written.await.code(
@@ -107,16 +134,15 @@ impl Worker {
         result.map(|()| worker)
     }
 
-    fn write_buffer(&mut self) -> Result<()> {
-        let buffer = std::mem::take(&mut self.buffer);
+    fn write_tables(&mut self, tables: Vec<(TableName, Waiting)>) -> Result<()> {
         let date = self
             .config
             .date_separator
             .format(self.zone.date_of_ms(self.clock.unix_ms()));
-        for (name, rows) in buffer.rows {
-            self.write_table(name, rows, date.as_ref())?;
+        for (name, waiting) in tables {
+            self.write_table(&name, waiting.rows, waiting.bytes, date.as_deref())?;
+            waiting.acks.into_iter().for_each(Ack::durable);
         }
-        buffer.acks.into_iter().for_each(Ack::durable);
         Ok(())
     }
 
@@ -124,36 +150,53 @@ impl Worker {
     /// but never inside a transaction.
     fn write_table(
         &mut self,
-        name: TableName,
+        name: &TableName,
         rows: Vec<(Ts, RowBlock)>,
-        date: Option<&String>,
+        mut left_bytes: usize,
+        date: Option<&str>,
     ) -> Result<()> {
-        let mut content = Vec::new();
+        let mut draft: Option<Draft> = None;
         let mut last_ts = Ts::ZERO;
         for (commit_ts, block) in rows {
-            let full = content.len() >= self.config.file_size && commit_ts != last_ts;
             let moved = self
                 .tables
-                .get(&name)
+                .get(name)
                 .is_some_and(|files| !files.fits(block.table()));
-            if full || moved {
-                self.write_file(&name, &mut content, date)?;
+            let full = draft
+                .as_ref()
+                .is_some_and(|draft| draft.len() >= self.config.file_size)
+                && commit_ts != last_ts
+                && self.encoded_bytes(name, left_bytes) >= self.config.file_size / CRUMB_DIVISOR;
+            if moved || full {
+                self.publish(name, draft.take())?;
             }
             if moved {
-                self.tables.remove(&name);
+                self.tables.remove(name);
             }
-            if let Entry::Vacant(entry) = self.tables.entry(name.clone()) {
-                entry.insert(TableFiles::locate(&self.config, &self.lease, block.table())?);
-            }
-            if content.is_empty() {
-                self.encoder.start_file(block.table(), &mut content);
-            }
+            let draft = match &mut draft {
+                Some(draft) => draft,
+                none => none.insert(self.begin(name, block.table(), date)?),
+            };
             let now_ms = self.clock.unix_ms();
-            self.encode(&block, commit_ts, now_ms, &mut content)?;
+            self.encode(&block, commit_ts, now_ms, &mut draft.unsaved)?;
+            draft.save(&self.lease)?;
+            draft.source_bytes += block.memory_bytes();
+            left_bytes = left_bytes.saturating_sub(block.memory_bytes());
             self.metrics.rows(block.len());
             last_ts = commit_ts;
         }
-        self.write_file(&name, &mut content, date)
+        self.publish(name, draft)
+    }
+
+    fn begin(&mut self, name: &TableName, table: &Arc<TableInfo>, date: Option<&str>) -> Result<Draft> {
+        let files = match self.tables.entry(name.clone()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(TableFiles::locate(&self.config, &self.lease, table)?),
+        };
+        let file = files.begin(&self.config, &self.lease, self.encoder.extension(), date)?;
+        let mut draft = Draft::new(file);
+        self.encoder.start_file(table, &mut draft.unsaved);
+        Ok(draft)
     }
 
     fn encode(&mut self, block: &RowBlock, commit_ts: Ts, now_ms: u64, out: &mut Vec<u8>) -> Result<()> {
@@ -172,46 +215,15 @@ impl Worker {
         }
     }
 
-    fn write_file(&mut self, name: &TableName, content: &mut Vec<u8>, date: Option<&String>) -> Result<()> {
-        if content.is_empty() {
+    fn publish(&mut self, name: &TableName, draft: Option<Draft>) -> Result<()> {
+        let Some(draft) = draft else {
             return Ok(());
-        }
-        let Some(files) = self.tables.get_mut(name) else {
-            return Err(CdcError::new(
-                ErrorCode::ExternalStorageAPI,
-                format_args!("no directory was opened for {name}"),
-            ));
         };
-        let started = std::time::Instant::now();
-        files.write(
-            &self.config,
-            &self.lease,
-            self.encoder.extension(),
-            date.cloned(),
-            content,
-        )?;
-        self.metrics.file(content.len(), started.elapsed());
-        content.clear();
-        Ok(())
-    }
-}
-
-impl Buffer {
-    fn add(&mut self, rows: Vec<(Ts, RowBlock)>, ack: Ack) {
-        for (ts, block) in rows {
-            self.bytes += block.memory_bytes();
-            match self.rows.get_mut(&block.table().name) {
-                Some(rows) => rows.push((ts, block)),
-                None => {
-                    self.rows.insert(block.table().name.clone(), vec![(ts, block)]);
-                }
-            }
+        let published = draft.publish(&self.lease)?;
+        self.metrics.file(published.bytes, published.busy);
+        if let Some(files) = self.tables.get_mut(name) {
+            files.published(&published);
         }
-        self.acks.push(ack);
-        self.oldest.get_or_insert_with(Instant::now);
-    }
-
-    fn due(&self, flush_interval: Duration) -> Option<Instant> {
-        self.oldest.map(|oldest| oldest + flush_interval)
+        Ok(())
     }
 }

@@ -1,6 +1,8 @@
 //! The sink on a real directory.
 
 mod lease;
+mod options;
+mod size;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -91,6 +93,7 @@ fn config(root: &Path) -> StorageConfig {
         }),
         flush_interval: Duration::from_secs(3600),
         file_size: 1 << 20,
+        memory_quota: 1 << 30,
         file_index_width: 6,
         date_separator: DateSeparator::Day,
         output_column_id: false,
@@ -176,7 +179,7 @@ fn batch(heard: &Arc<Heard>, seq: u64, txns: Vec<TxnEvent>) -> TxnBatch {
     }
 }
 
-/// Path below the root -> content.
+/// Path below the root -> content, without the files that are being written.
 fn tree(root: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut dirs = vec![root.to_owned()];
@@ -185,7 +188,7 @@ fn tree(root: &Path) -> BTreeMap<String, String> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 dirs.push(path);
-            } else {
+            } else if path.extension().is_none_or(|extension| extension != "tmp") {
                 let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
                 found.insert(name, std::fs::read_to_string(path).unwrap());
             }
