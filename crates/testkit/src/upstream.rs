@@ -199,6 +199,7 @@ impl Upstream for SimUpstream {
             id,
             eligible,
             unsupported: None,
+            cascades: Vec::new(),
         };
         let with_key = self
             .history

@@ -12,6 +12,7 @@ mod column_type;
 mod control;
 mod ddl_event;
 mod finish;
+mod foreign_keys;
 mod group;
 mod hints;
 mod logged;
@@ -33,10 +34,11 @@ mod timeline;
 
 pub use options::MysqlOptions;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tidegate_meta::MetaStore;
-use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, Result, Ts};
+use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, Result, TableName, Ts};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -83,7 +85,8 @@ impl MysqlUpstream {
     async fn info(&self) -> Result<UpstreamInfo> {
         let server_id = self.shared.options.server_id;
         let facts = self.shared.questions.facts().await?;
-        let warnings = facts.check(server_id).into_result()?;
+        let mut warnings = facts.check(server_id).into_result()?;
+        warnings.extend(foreign_keys::warning(&self.shared.questions.cascades().await?));
         let info = UpstreamInfo {
             id: self.shared.id,
             flavour: facts.flavour().as_str().to_owned(),
@@ -128,9 +131,15 @@ impl MysqlUpstream {
 
     async fn summaries(&self) -> Result<Vec<TableSummary>> {
         let tables = self.shared.questions.tables().await?;
+        let cascades = self.shared.questions.cascades().await?;
+        let mut rules: HashMap<TableName, Vec<String>> = HashMap::new();
+        for cascade in cascades {
+            rules.entry(cascade.child).or_default().push(cascade.rule);
+        }
         Ok(tables
             .into_iter()
             .map(|table| TableSummary {
+                cascades: rules.remove(&table.name).unwrap_or_default(),
                 id: self.shared.schema.version_at(&table.name, Ts::MAX).id.0,
                 name: table.name,
                 eligible: table.eligible,
