@@ -200,6 +200,7 @@ impl Upstream for SimUpstream {
             id,
             eligible,
             unsupported: None,
+            cascades: Vec::new(),
         };
         let with_key = self
             .history

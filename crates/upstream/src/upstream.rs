@@ -185,4 +185,6 @@ pub struct TableSummary {
     pub eligible: bool,
     /// Why it can never be replicated (a view, a sequence, system-versioned, ...), if so.
     pub unsupported: Option<String>,
+    /// Foreign keys of it by which rows change without being logged, each with its rule (`fk ON DELETE CASCADE`).
+    pub cascades: Vec<String>,
 }

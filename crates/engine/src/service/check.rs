@@ -29,6 +29,7 @@ impl ReplicationService {
         let filter = selector::filter(&info.config)?;
         let tables = self.read_tables().await?;
         refuse_ineligible(&filter, &info.config, &tables)?;
+        warn_of_cascades(&filter, &info.config, &tables);
         let upstream = if uri.kind().is_database() {
             self.env.upstream.probe().await?
         } else {
@@ -91,6 +92,22 @@ fn refuse_ineligible(filter: &TableFilter, config: &ReplicaConfig, tables: &[Tab
             bad.join(" ")
         ),
     ))
+}
+
+/// Logs the foreign keys by which rows of replicated tables change without the changefeed seeing it. The API shows those
+/// of all tables among the upstream's warnings.
+pub(super) fn warn_of_cascades(filter: &TableFilter, config: &ReplicaConfig, tables: &[TableSummary]) {
+    let selected = tables
+        .iter()
+        .filter(|table| filter.matches_table(&table.name.schema, &table.name.table));
+    for table in selected.filter(|table| is_replicated(table, config)) {
+        for rule in &table.cascades {
+            tracing::warn!(
+                table = %table.name, rule,
+                "rows that a foreign key changes are not in the binlog and are not replicated"
+            );
+        }
+    }
 }
 
 /// Whether rows of the table reach the sink.

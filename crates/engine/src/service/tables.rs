@@ -11,7 +11,7 @@ use tidegate_model::{Result, Ts};
 use tidegate_upstream::TableSummary;
 
 use super::ReplicationService;
-use super::check::is_replicated;
+use super::check::{is_replicated, warn_of_cascades};
 use crate::{selector, unsupported};
 
 impl ReplicationService {
@@ -34,6 +34,7 @@ impl ReplicationService {
                 .await?;
         }
         let tables = self.read_tables().await?;
+        warn_of_cascades(&filter, &request.replica_config, &tables);
         let mut result = VerifyTableResult::default();
         for table in tables.iter().filter(|table| selects(&filter, table)) {
             let verified = VerifiedTable {

@@ -15,6 +15,7 @@ use super::config::MysqlConfig;
 use super::errors::{DdlFault, ddl_fault, query_error, server_code};
 use super::fence::{Fence, Slot};
 use super::fingerprint::{exists, fingerprint};
+use super::foreign_keys;
 use super::metrics::MysqlMetrics;
 use super::mysql_sink::Feed;
 use super::session::{self, Facts, SQL_MODE};
@@ -128,7 +129,11 @@ impl DdlRunner {
         }
         self.note(&mut conn, ddl, false).await?;
         self.run(&mut conn, ddl, true).await?;
-        self.note(&mut conn, ddl, true).await
+        self.note(&mut conn, ddl, true).await?;
+        if let Err(error) = foreign_keys::warn(&mut conn, &self.feed.changefeed, ddl).await {
+            tracing::warn!(changefeed = %self.feed.changefeed, %error, "cannot look at the foreign keys of a new table");
+        }
+        Ok(())
     }
 
     /// What the record of this very change says.

@@ -13,6 +13,7 @@ mod ddl;
 mod errors;
 mod fence;
 mod fingerprint;
+mod foreign_keys;
 mod identity;
 mod metrics;
 mod mysql_sink;

@@ -288,7 +288,7 @@ async fn rows_of(conn: &mut Conn, sql: &str, name: &TableName) -> Result<Vec<Row
         .map_err(|error| query_error("read information_schema", error))
 }
 
-async fn all_rows(conn: &mut Conn, sql: String) -> Result<Vec<Row>> {
+pub(crate) async fn all_rows(conn: &mut Conn, sql: String) -> Result<Vec<Row>> {
     conn.query(sql)
         .await
         .map_err(|error| query_error("read information_schema", error))

@@ -55,13 +55,7 @@ pub(crate) async fn is_left_out(
 ///
 /// # Errors
 /// The store's.
-async fn note(
-    shared: &Shared,
-    name: &TableName,
-    info: &TableInfo,
-    ts: Ts,
-    keyless: bool,
-) -> Result<()> {
+async fn note(shared: &Shared, name: &TableName, info: &TableInfo, ts: Ts, keyless: bool) -> Result<()> {
     let write = shared.schema.set_keyless(name, info.id, ts, keyless);
     shared.anchors.commit(write.into_iter().collect()).await
 }

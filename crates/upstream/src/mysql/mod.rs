@@ -13,6 +13,7 @@ mod control;
 mod ddl_event;
 mod doubt;
 mod finish;
+mod foreign_keys;
 mod group;
 mod hints;
 mod kept;
@@ -39,10 +40,11 @@ mod timeline;
 
 pub use options::MysqlOptions;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tidegate_meta::MetaStore;
-use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, Result, Ts};
+use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, Result, TableName, Ts};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -89,7 +91,8 @@ impl MysqlUpstream {
     async fn info(&self) -> Result<UpstreamInfo> {
         let server_id = self.shared.options.server_id;
         let facts = self.shared.questions.facts().await?;
-        let warnings = facts.check(server_id).into_result()?;
+        let mut warnings = facts.check(server_id).into_result()?;
+        warnings.extend(foreign_keys::warning(&self.shared.questions.cascades().await?));
         let info = UpstreamInfo {
             id: self.shared.id,
             flavour: facts.flavour().as_str().to_owned(),
@@ -135,6 +138,11 @@ impl MysqlUpstream {
 
     async fn summaries(&self) -> Result<Vec<TableSummary>> {
         let tables = self.shared.questions.tables().await?;
+        let cascades = self.shared.questions.cascades().await?;
+        let mut rules: HashMap<TableName, Vec<String>> = HashMap::new();
+        for cascade in cascades {
+            rules.entry(cascade.child).or_default().push(cascade.rule);
+        }
         Ok(tables
             .into_iter()
             .map(|mut table| {
@@ -142,6 +150,7 @@ impl MysqlUpstream {
                 table
             })
             .map(|table| TableSummary {
+                cascades: rules.remove(&table.name).unwrap_or_default(),
                 id: self.shared.schema.version_at(&table.name, Ts::MAX).id.0,
                 name: table.name,
                 eligible: table.eligible,

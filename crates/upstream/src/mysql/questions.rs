@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::catalogue::{self, CatalogueTable, ListedTable};
 use super::control::{self, Probe};
+use super::foreign_keys::{self, Cascade};
 use super::kept::Kept;
 
 /// Longest that one question may take.
@@ -71,6 +72,12 @@ impl Questions {
     pub(crate) async fn table(&self, flavour: Flavour, name: &TableName) -> Result<Option<CatalogueTable>> {
         let mut lease = self.lease().await?;
         let answer = within(catalogue::load_table(&mut lease.conn, flavour, name)).await;
+        lease.settle(answer)
+    }
+
+    pub(crate) async fn cascades(&self) -> Result<Vec<Cascade>> {
+        let mut lease = self.lease().await?;
+        let answer = within(foreign_keys::cascades(&mut lease.conn)).await;
         lease.settle(answer)
     }
 

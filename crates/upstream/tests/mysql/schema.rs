@@ -19,7 +19,10 @@ async fn the_catalogue_adds_what_the_log_does_not_tell() {
         .sql(
             "CREATE DATABASE shop; CREATE TABLE shop.t (a INT(6) UNSIGNED ZEROFILL NOT NULL, j JSON, u UUID NOT NULL,
              v INT AS (a+1) VIRTUAL, s INT AS (a+2) STORED, d VARCHAR(10) DEFAULT 'it''s', UNIQUE KEY by_u (u));
-             CREATE TABLE shop.nokey (a INT); CREATE SEQUENCE shop.seq; CREATE VIEW shop.w AS SELECT 1;
+             CREATE TABLE shop.nokey (a INT);
+             CREATE TABLE shop.parent (a INT PRIMARY KEY); CREATE TABLE shop.child (a INT PRIMARY KEY, b INT,
+             CONSTRAINT quiet FOREIGN KEY (b) REFERENCES parent (a),
+             CONSTRAINT loud FOREIGN KEY (a) REFERENCES parent (a) ON DELETE CASCADE); CREATE SEQUENCE shop.seq; CREATE VIEW shop.w AS SELECT 1;
              CREATE TABLE shop.ver (a INT PRIMARY KEY) WITH SYSTEM VERSIONING;",
         )
         .await
@@ -56,6 +59,14 @@ async fn the_catalogue_adds_what_the_log_does_not_tell() {
     assert!(of("seq").is_some_and(|t| t.unsupported.is_some()));
     assert!(of("ver").is_some_and(|t| t.unsupported.is_some()));
     assert!(of("w").is_none());
+    assert!(of("child").is_some_and(|t| t.cascades == ["loud ON DELETE CASCADE"]));
+    assert!(of("parent").is_some_and(|t| t.cascades.is_empty()));
+    let info = source.upstream.probe().await.unwrap();
+    let warned = info
+        .warnings
+        .iter()
+        .any(|warning| warning.contains("shop.child (loud ON DELETE CASCADE)"));
+    assert!(warned, "{:?}", info.warnings);
 }
 
 #[tokio::test(flavor = "multi_thread")]
