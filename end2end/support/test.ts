@@ -32,19 +32,27 @@ function serverId(worker: number): number {
     return 1_000 + worker * 100 + nextServerId;
 }
 
+/** Stops a server; a page that made it panic fails the test. */
+async function end(server: Tidegate): Promise<void> {
+    await server.interrupt();
+    const panics = server.logText().split("\n").filter((line) => line.includes("panicked"));
+    await server.stop();
+    expect(panics).toEqual([]);
+}
+
 export const test = base.extend<TestFixtures, WorkerFixtures>({
     server: [
         async ({}, use, worker) => {
             const server = await Tidegate.start(serverId(worker.workerIndex));
             await use(server);
-            await server.stop();
+            await end(server);
         },
         { scope: "worker" },
     ],
     emptyServer: async ({}, use, info) => {
         const server = await Tidegate.start(serverId(info.workerIndex));
         await use(server);
-        await server.stop();
+        await end(server);
     },
     baseURL: async ({ server }, use) => use(server.url),
     expectedMessages: async ({}, use) => use([]),
@@ -81,13 +89,20 @@ export async function expectAccessible(page: Page): Promise<void> {
     expect(result.violations.map((violation) => ({ id: violation.id, nodes: violation.nodes.map((n) => n.html) }))).toEqual([]);
 }
 
-/** The page itself does not scroll sideways. */
+/** The page itself does not scroll sideways, and no table is cut off. */
 export async function expectNoSidewaysScroll(page: Page): Promise<void> {
     const { wide, seen } = await page.evaluate(() => ({
         wide: document.documentElement.scrollWidth,
         seen: document.documentElement.clientWidth,
     }));
     expect(wide).toBeLessThanOrEqual(seen);
+    const cut = await page.evaluate(() =>
+        [...document.querySelectorAll("main table")]
+            .map((table) => table.parentElement)
+            .filter((frame) => frame !== null && frame.scrollWidth > frame.clientWidth)
+            .map((frame) => frame?.outerHTML.slice(0, 200)),
+    );
+    expect(cut).toEqual([]);
 }
 
 function variable(name: string): string {

@@ -33,37 +33,37 @@ fn CaptureTable(captures: data::Captures) -> impl IntoView {
         .into_iter()
         .map(|capture| {
             view! {
-                <tr>
-                    <th scope="row" class="!text-sm !text-ink">
+                <tr role="row">
+                    <th scope="row" role="rowheader" class="!text-sm !text-ink">
                         {capture.address}
                     </th>
-                    <td data-label="Role">
+                    <td role="cell" data-label="Role">
                         <Role owner=capture.is_owner/>
                     </td>
-                    <td data-label="Capture id">
+                    <td role="cell" data-label="Capture id">
                         <span class="flex min-w-0 items-center gap-1">
                             <span class="font-mono text-xs wrap-anywhere">{capture.id.clone()}</span>
                             <CopyButton text=capture.id what="capture id"/>
                         </span>
                     </td>
-                    <td data-label="Cluster">{capture.cluster_id}</td>
+                    <td role="cell" data-label="Cluster">{capture.cluster_id}</td>
                 </tr>
             }
         })
         .collect_view();
     view! {
         <div class="card overflow-x-auto">
-            <table class="table table-cards">
+            <table class="data-table data-cards" role="table">
                 <caption class="sr-only">"Captures"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Address"</th>
-                        <th scope="col">"Role"</th>
-                        <th scope="col">"Capture id"</th>
-                        <th scope="col">"Cluster"</th>
+                <thead role="rowgroup">
+                    <tr role="row">
+                        <th scope="col" role="columnheader">"Address"</th>
+                        <th scope="col" role="columnheader">"Role"</th>
+                        <th scope="col" role="columnheader">"Capture id"</th>
+                        <th scope="col" role="columnheader">"Cluster"</th>
                     </tr>
                 </thead>
-                <tbody>{rows}</tbody>
+                <tbody role="rowgroup">{rows}</tbody>
             </table>
         </div>
         <p class="mt-2 text-xs text-ink-3">

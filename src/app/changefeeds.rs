@@ -138,23 +138,23 @@ fn List(page: FeedPage, filter: Memo<Filter>) -> impl IntoView {
     view! {
         <FilterBar counts filter/>
         <div class="card overflow-x-auto">
-            <table class="table table-cards">
+            <table class="data-table data-cards" role="table">
                 <caption class="sr-only">"Changefeeds"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Changefeed"</th>
-                        <th scope="col">"State"</th>
-                        <th scope="col" class="text-right">
+                <thead role="rowgroup">
+                    <tr role="row">
+                        <th scope="col" role="columnheader">"Changefeed"</th>
+                        <th scope="col" role="columnheader">"State"</th>
+                        <th scope="col" role="columnheader" class="text-right">
                             "Lag"
                         </th>
-                        <th scope="col">"Checkpoint (UTC)"</th>
-                        <th scope="col" class="text-right">
+                        <th scope="col" role="columnheader">"Checkpoint (UTC)"</th>
+                        <th scope="col" role="columnheader" class="text-right">
                             "Rows/s"
                         </th>
-                        <th scope="col">"Sink"</th>
+                        <th scope="col" role="columnheader">"Sink"</th>
                     </tr>
                 </thead>
-                <tbody>{rows}</tbody>
+                <tbody role="rowgroup">{rows}</tbody>
             </table>
         </div>
         <div class="mt-2 flex flex-wrap items-center gap-x-4 gap-y-2 text-xs text-ink-3">
@@ -289,8 +289,8 @@ fn Row(row: FeedRow) -> impl IntoView {
         )
     });
     view! {
-        <tr>
-            <th scope="row" class="flex-wrap !text-sm !text-ink md:min-w-44">
+        <tr role="row">
+            <th scope="row" role="rowheader" class="flex-wrap !text-sm !text-ink md:min-w-44">
                 <a class="link wrap-anywhere whitespace-normal" href=address>
                     {name}
                 </a>
@@ -298,22 +298,22 @@ fn Row(row: FeedRow) -> impl IntoView {
                     code().map(|code| view! { <code class="block text-xs font-normal wrap-anywhere text-failed">{code}</code> })
                 }}
             </th>
-            <td data-label="State">
+            <td role="cell" data-label="State">
                 <StateBadge state=Signal::derive(move || vitals.with(|v| v.state))/>
             </td>
-            <td data-label="Lag" class="text-right">
+            <td role="cell" data-label="Lag" class="text-right">
                 <Lag vitals/>
             </td>
-            <td data-label="Checkpoint">
+            <td role="cell" data-label="Checkpoint">
                 <CheckpointTime vitals/>
             </td>
-            <td data-label="Rows/s" class="text-right">
+            <td role="cell" data-label="Rows/s" class="text-right">
                 <span class="flex items-center justify-end gap-2">
                     <Sparkline samples window_ms=SPARK_POINTS as u64 * 1_000/>
                     <span class="num w-14">{move || format::number(vitals.with(|v| v.rows_per_s))}</span>
                 </span>
             </td>
-            <td data-label="Sink">
+            <td role="cell" data-label="Sink">
                 <SinkName uri=sink/>
             </td>
         </tr>

@@ -188,28 +188,28 @@ fn WorstLag(worst: Vec<FeedRow>) -> impl IntoView {
         <section class="min-w-0">
             <h2 class="mb-2 text-sm font-medium">"Largest lag now"</h2>
             <div class="card overflow-x-auto">
-                <table class="table table-cards">
+                <table class="data-table data-cards" role="table">
                     <caption class="sr-only">"Changefeeds with the largest lag"</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">"Changefeed"</th>
-                            <th scope="col">"State"</th>
-                            <th scope="col">"Lag, last 5 min"</th>
-                            <th scope="col" class="text-right">
+                    <thead role="rowgroup">
+                        <tr role="row">
+                            <th scope="col" role="columnheader">"Changefeed"</th>
+                            <th scope="col" role="columnheader">"State"</th>
+                            <th scope="col" role="columnheader">"Lag, last 5 min"</th>
+                            <th scope="col" role="columnheader" class="text-right">
                                 "Lag"
                             </th>
-                            <th scope="col" class="text-right">
+                            <th scope="col" role="columnheader" class="text-right">
                                 "Rows/s"
                             </th>
                         </tr>
                     </thead>
-                    <tbody>
+                    <tbody role="rowgroup">
                         {rows}
                         {none
                             .then(|| {
                                 view! {
-                                    <tr>
-                                        <td colspan="5" class="text-ink-2">
+                                    <tr role="row">
+                                        <td role="cell" colspan="5" class="text-ink-2">
                                             "No changefeed is running."
                                         </td>
                                     </tr>
@@ -237,22 +237,22 @@ fn WorstRow(row: FeedRow) -> impl IntoView {
         points.iter().map(|p| (p.at_ms, f64::from(p.lag_ms))).collect()
     });
     view! {
-        <tr>
-            <th scope="row" class="!text-sm !text-ink">
+        <tr role="row">
+            <th scope="row" role="rowheader" class="!text-sm !text-ink">
                 <a class="link wrap-anywhere whitespace-normal" href=address>
                     {name}
                 </a>
             </th>
-            <td data-label="State">
+            <td role="cell" data-label="State">
                 <StateBadge state=Signal::derive(move || vitals.with(|v| v.state))/>
             </td>
-            <td data-label="Lag, last 5 min">
+            <td role="cell" data-label="Lag, last 5 min">
                 <Sparkline samples window_ms=WINDOW_MS/>
             </td>
-            <td data-label="Lag" class="text-right">
+            <td role="cell" data-label="Lag" class="text-right">
                 <Lag vitals/>
             </td>
-            <td data-label="Rows/s" class="num text-right">
+            <td role="cell" data-label="Rows/s" class="num text-right">
                 {move || format::number(vitals.with(|v| v.rows_per_s))}
             </td>
         </tr>

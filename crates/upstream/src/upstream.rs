@@ -168,6 +168,8 @@ pub struct UpstreamInfo {
 pub struct UpstreamWatermark {
     /// Everything up to here was read.
     pub resolved_ts: Ts,
+    /// The last schema change that was read; zero before the first. When it grows, the tables may be others.
+    pub schema_ts: Ts,
     /// Position of the reader for people: GTID and file:offset.
     pub position: String,
     /// Whether the reader is connected.

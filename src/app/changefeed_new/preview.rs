@@ -69,7 +69,9 @@ fn ask_while_typing(
 ) {
     let now = send.clone();
     // Outside of the effect, which forgets what it made whenever it runs again.
-    let later = StoredValue::new_local(debounce(REST, move |()| send()));
+    // Not a local value: the server may drop the page on another thread than the one that made it.
+    let later: Box<dyn FnMut(()) + Send + Sync> = Box::new(debounce(REST, move |()| send()));
+    let later = StoredValue::new(later);
     Effect::new(move |ran: Option<()>| {
         rules.track();
         case_sensitive.track();

@@ -284,7 +284,7 @@ pub(crate) fn Chart(
             </div>
             <details class="mt-2 text-xs">
                 <summary class="link w-fit cursor-pointer py-1">"Show as table"</summary>
-                <table class="table mt-1">
+                <table class="data-table mt-1">
                     <caption class="sr-only">{title}</caption>
                     <thead>
                         <tr>

@@ -5,13 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tidegate_model::{CdcError, ErrorCode, Ts};
-use tidegate_upstream::TableSummary;
-use tokio::time::{MissedTickBehavior, interval};
+use tidegate_upstream::{TableSummary, UpstreamWatermark};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::owner::{Command, Env, Registry};
 
 /// As often as the original updates its hold on the log.
 const PERIOD: Duration = Duration::from_secs(60);
+
+/// After a schema change the tables are read, but not more often than this.
+const TABLES_PAUSE: Duration = Duration::from_secs(2);
 
 /// Runs until it is dropped. An upstream that does not answer is asked again in the next round.
 pub(super) async fn watch_upstream(
@@ -21,17 +25,46 @@ pub(super) async fn watch_upstream(
 ) {
     let mut round = interval(PERIOD);
     round.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut watermark = env.upstream.watermark();
+    let mut schema_ts = Ts::ZERO;
     loop {
-        round.tick().await;
-        if env.known_upstream_id() == 0
-            && let Ok(info) = env.upstream.probe().await
-        {
-            env.upstream_id.store(info.id, Ordering::Release);
+        tokio::select! {
+            _ = round.tick() => {
+                learn_id(&env).await;
+                read_tables(&env, &tables).await;
+                check_log(&env, &registry).await;
+            }
+            ts = schema_change(&mut watermark, schema_ts) => {
+                schema_ts = ts;
+                read_tables(&env, &tables).await;
+                sleep(TABLES_PAUSE).await;
+            }
         }
-        if let Ok(found) = env.upstream.tables().await {
-            *tables.lock().unwrap_or_else(PoisonError::into_inner) = found.into();
-        }
-        check_log(&env, &registry).await;
+    }
+}
+
+/// Waits for a schema change after `seen`. Cancel-safe.
+async fn schema_change(watermark: &mut watch::Receiver<UpstreamWatermark>, seen: Ts) -> Ts {
+    let changed = watermark.wait_for(|now| now.schema_ts > seen).await;
+    let ts = changed.map(|now| now.schema_ts);
+    match ts {
+        Ok(ts) => ts,
+        // The upstream is gone, and so will we be.
+        Err(_closed) => std::future::pending().await,
+    }
+}
+
+async fn learn_id(env: &Env) {
+    if env.known_upstream_id() == 0
+        && let Ok(info) = env.upstream.probe().await
+    {
+        env.upstream_id.store(info.id, Ordering::Release);
+    }
+}
+
+async fn read_tables(env: &Env, tables: &Mutex<Arc<[TableSummary]>>) {
+    if let Ok(found) = env.upstream.tables().await {
+        *tables.lock().unwrap_or_else(PoisonError::into_inner) = found.into();
     }
 }
 

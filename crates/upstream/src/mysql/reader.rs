@@ -231,6 +231,7 @@ impl Session<'_> {
     fn show(&self, connected: bool) {
         self.shared.watermark.send_replace(UpstreamWatermark {
             resolved_ts: self.shared.ring.resolved(),
+            schema_ts: self.shared.schema.last(),
             position: self.assembler.position().to_string(),
             connected,
         });

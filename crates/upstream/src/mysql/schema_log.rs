@@ -88,6 +88,11 @@ impl SchemaLog {
         Some(Write::Put(self.key(ts), encode(ts, &changes)))
     }
 
+    /// When the last change was made; zero before the first.
+    pub(crate) fn last(&self) -> Ts {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).last
+    }
+
     /// The table as rows at `ts` see it.
     pub(crate) fn version_at(&self, name: &TableName, ts: Ts) -> TableVersion {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
