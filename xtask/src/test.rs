@@ -23,13 +23,19 @@ pub(crate) fn test() -> Result<ExitCode> {
     Ok(report.finish())
 }
 
-/// Playwright against the debug server that `cargo xtask test` has built.
+/// Playwright against a debug server.
 pub(crate) fn browser() -> Result<ExitCode> {
     setup::all()?;
     let mut report = Report::default();
     report.step("front end", front::build);
+    report.step("server", debug_server);
     report.suite("browser tests", browser_tests);
     Ok(report.finish())
+}
+
+/// The server of the same build as the tests': pages and front end must be of one state.
+fn debug_server() -> Result<()> {
+    run(cargo(&["build", "--workspace", "--bins", "--locked"]).args(SERVER))
 }
 
 fn rust_tests(rows: &mut Vec<Row>) -> Result<()> {
