@@ -19,6 +19,7 @@ const VARIABLES: &[&str] = &[
     "binlog_row_metadata",
     "binlog_row_value_options",
     "binlog_storage_engine",
+    "binlog_transaction_compression",
     "enforce_gtid_consistency",
     "expire_logs_days",
     "gtid_mode",
@@ -152,7 +153,7 @@ impl ServerFacts {
 
     /// Whether commit times in the binlog are whole seconds.
     pub fn whole_second_commits(&self) -> bool {
-        self.flavour() == Flavour::MariaDb || self.version_number() < (8, 0)
+        self.flavour() == Flavour::MariaDb
     }
 
     /// A text that stays the same over restarts and changes of address: what the upstream's id is made of.
@@ -198,7 +199,8 @@ impl ServerFacts {
     fn check_version(&self, findings: &mut Findings) -> bool {
         let (minimum, what) = match self.flavour() {
             Flavour::MariaDb => ((10, 5), "MariaDB 10.5 or later"),
-            Flavour::MySql => ((5, 7), "MySQL 5.7 or later"),
+            // Older ones do not log the names of columns.
+            Flavour::MySql => ((8, 0), "MySQL 8.0.1 or later"),
         };
         let unmet = |remedy: &str| Unmet {
             what: "version".to_owned(),
@@ -297,6 +299,16 @@ impl ServerFacts {
         if !self.variable("binlog_row_value_options").is_empty() {
             warn("binlog_row_value_options writes partial JSON: set it to '' .");
         }
+        if self
+            .variable("binlog_transaction_compression")
+            .eq_ignore_ascii_case("ON")
+        {
+            warn(
+                "binlog_transaction_compression is ON: a compressed transaction is unpacked whole in memory, by each \
+                 connection that reads it. Without free memory of its unpacked size this server ends: switch the setting \
+                 off in sessions that write transactions of GiBs.",
+            );
+        }
         if !self.has_gtids() {
             warn(
                 "gtid_mode is OFF: reading goes by file and offset, and a failover to another server is not possible.",
@@ -371,13 +383,7 @@ mod tests {
 
     #[test]
     fn a_good_server_passes() {
-        for version in [
-            "10.11.6-MariaDB-log",
-            "5.5.5-10.5.1-MariaDB",
-            "8.0.36",
-            "5.7.44-log",
-            "9.1.0",
-        ] {
+        for version in ["10.11.6-MariaDB-log", "5.5.5-10.5.1-MariaDB", "8.0.36", "9.1.0"] {
             assert_eq!(
                 facts(version, &[]).check(Some(2)),
                 Findings::default(),
@@ -420,6 +426,7 @@ mod tests {
                 .collect()
         };
         assert_eq!(unmet(facts("10.4.1-MariaDB", &[])), ["version"]);
+        assert_eq!(unmet(facts("5.7.44-log", &[])), ["version"]);
         assert_eq!(unmet(facts("5.7.25-TiDB-v8.5.0", &[])), ["version"]);
         assert_eq!(unmet(facts("8.0.1", &[("server_id", "7")])), ["server_id"]);
         let mut replica = facts("8.0.1", &[]);
@@ -443,6 +450,15 @@ mod tests {
                 .iter()
                 .any(|w| w.contains("lower_case"));
             assert_eq!(warned, expect == NameCase::Lower);
+        }
+    }
+
+    #[test]
+    fn compressed_transactions_are_a_warning() {
+        for (value, count) in [("ON", 1), ("OFF", 0)] {
+            let facts = facts("8.0.36", &[("binlog_transaction_compression", value)]);
+            let warnings = facts.check(None).warnings;
+            assert_eq!(warnings.len(), count, "{warnings:?}");
         }
     }
 
