@@ -69,9 +69,13 @@ pub(crate) fn read_metadata(bytes: &[u8], columns: &[MapColumn], flavour: Flavou
     Ok(metadata)
 }
 
-/// MariaDB lists GEOMETRY among the columns with a character set, MySQL does not.
+/// MariaDB lists GEOMETRY among the columns with a character set, and MySQL VECTOR.
 fn has_charset(wire: Wire, flavour: Flavour) -> bool {
-    wire.is_character() || flavour == Flavour::MariaDb && matches!(wire, Wire::Geometry { .. })
+    let listed_too = match flavour {
+        Flavour::MariaDb => matches!(wire, Wire::Geometry { .. }),
+        Flavour::MySql => matches!(wire, Wire::Vector { .. }),
+    };
+    wire.is_character() || listed_too
 }
 
 fn positions(columns: &[MapColumn], wanted: impl Fn(Wire) -> bool) -> Vec<usize> {

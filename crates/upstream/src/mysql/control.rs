@@ -130,8 +130,8 @@ pub(crate) async fn end_position(conn: &mut Conn, facts: &ServerFacts) -> Result
 
 /// What the server still has of its log.
 pub(crate) async fn kept(conn: &mut Conn, facts: &ServerFacts) -> Result<Kept> {
-    let rows = rows(conn, "SHOW BINARY LOGS").await.map_err(needs_status)?;
-    let files: Vec<(String, u64)> = rows
+    let listed = rows(conn, "SHOW BINARY LOGS").await.map_err(needs_status)?;
+    let files: Vec<(String, u64)> = listed
         .iter()
         .map(|row| (text(row, 0), text(row, 1).parse().unwrap_or(0)))
         .collect();
@@ -142,7 +142,9 @@ pub(crate) async fn kept(conn: &mut Conn, facts: &ServerFacts) -> Result<Kept> {
         Flavour::MariaDb => {
             let oldest = oldest.replace('\'', "''");
             let sql = format!("SELECT BINLOG_GTID_POS('{oldest}', 4)");
-            Some(GtidSet::parse_mariadb(&value(conn, &sql).await?)?)
+            // NULL for a file that does not say what is before it.
+            let answer = rows(conn, &sql).await?.first().and_then(|row| opt_text(row, 0));
+            answer.map(|set| GtidSet::parse_mariadb(&set)).transpose()?
         }
         Flavour::MySql if facts.has_gtids() => Some(GtidSet::parse_mysql(
             &value(conn, "SELECT @@global.gtid_purged").await?,

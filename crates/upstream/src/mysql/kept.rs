@@ -7,7 +7,7 @@ use tidegate_mysql::{GtidSet, Position, file_number};
 pub(crate) struct Kept {
     /// Names and sizes of its files, oldest first; never empty.
     pub(crate) files: Vec<(String, u64)>,
-    /// Everything before the oldest file; `None`: the server has no GTIDs.
+    /// Everything before the oldest file; `None`: the server has no GTIDs, or does not tell.
     pub(crate) purged: Option<GtidSet>,
 }
 

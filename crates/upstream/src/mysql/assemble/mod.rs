@@ -4,26 +4,23 @@
 //! unread; only what begins, ends or interrupts a group is looked into. No I/O.
 
 mod content;
+mod open;
 mod place;
 mod prepared;
+mod statement;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
-use tidegate_mysql::binlog::{
-    AlterPhase, CollationTable, Event, EventBody, Framer, MariaDbGtid, MySqlGtid, Query, XaPrepare,
-    event_type,
-};
-use tidegate_mysql::ddl::{Classified, Control, classify};
+use tidegate_mysql::binlog::{CollationTable, Event, EventBody, Framer, XaPrepare, event_type};
 use tidegate_mysql::{Flavour, GroupId, NameCase, Position, file_number};
 
 pub(crate) use self::content::Content;
+use self::open::Open;
 use self::place::Place;
-pub(crate) use self::prepared::XaStep;
-use self::prepared::{Parked, Prepared};
+use self::prepared::{Parked, Prepared, XaStep};
 use super::group::{Events, Group, LoggedDdl, Obstacle};
-use super::logged::{logged_ddl, statement_text};
 
 /// Where the type stands in an event header.
 const TYPE_OFFSET: usize = 4;
@@ -46,49 +43,6 @@ impl Closed {
     /// Whether its rows wait for the end of an XA transaction.
     pub(crate) fn parks(&self) -> bool {
         matches!(self.xa, Some(XaStep::Prepare(_)))
-    }
-}
-
-/// A group that has begun.
-#[derive(Default)]
-struct Open {
-    id: Option<GroupId>,
-    /// One event makes the group.
-    standalone: bool,
-    /// BEGIN was seen, or the flavour has none.
-    begun: bool,
-    /// Its statement has not happened: it begins a two-phase ALTER TABLE, or tells that one has failed.
-    without_effect: bool,
-    /// From the GTID event, where it has one.
-    commit_ms: Option<u64>,
-    content: Content,
-    savepoints: Vec<(String, usize)>,
-    ddl: Option<Arc<LoggedDdl>>,
-    obstacle: Option<Obstacle>,
-    xa: Option<XaStep>,
-}
-
-impl Open {
-    fn mariadb(gtid: &MariaDbGtid) -> Self {
-        Open {
-            id: Some(gtid.id()),
-            standalone: gtid.is_standalone(),
-            begun: !gtid.is_standalone(),
-            without_effect: matches!(gtid.alter, AlterPhase::Start | AlterPhase::Rollback),
-            ..Open::default()
-        }
-    }
-
-    fn mysql(gtid: &MySqlGtid) -> Self {
-        let commit_us = match gtid.original_commit_us {
-            0 => gtid.immediate_commit_us,
-            original => original,
-        };
-        Open {
-            id: gtid.id.clone(),
-            commit_ms: (commit_us != 0).then_some(commit_us / 1000),
-            ..Open::default()
-        }
     }
 }
 
@@ -320,93 +274,6 @@ impl Assembler {
         }
         self.open = Some(open);
         Ok(())
-    }
-
-    fn query(&mut self, query: &Query, event: &Event, packet: Bytes) -> Result<Option<Closed>> {
-        let text = statement_text(query, &self.collations);
-        let schema = String::from_utf8_lossy(&query.schema);
-        let mut classified = classify(&text, &schema, query.status.ansi_quotes());
-        classified.fold_names(self.names);
-        let Some(open) = &mut self.open else {
-            // Servers without GTID events begin a group by BEGIN; a lone statement is a group of its own.
-            self.open = Some(Open::default());
-            return self.query(query, event, packet);
-        };
-        let alone = open.standalone || !open.begun;
-        match classified {
-            Classified::Control(control) => return self.control(control, event),
-            Classified::Ddl(_) if open.without_effect => {}
-            Classified::Ddl(ddl) => {
-                // MySQL says so when rows and an end follow. MariaDB's group is not standalone then, so it has begun.
-                let stays_open = ddl.start_transaction_at.is_some() && !open.standalone;
-                open.begun |= stays_open;
-                open.ddl = Some(Arc::new(logged_ddl(
-                    ddl,
-                    &text,
-                    query,
-                    &self.collations,
-                    event.header.timestamp,
-                )));
-                if !alone || stays_open {
-                    return Ok(None);
-                }
-            }
-            Classified::Dml(_) => {
-                open.content.push(packet);
-                if !open.standalone {
-                    open.begun = true;
-                    return Ok(None);
-                }
-            }
-            Classified::Temporary | Classified::Ignored(_) if !alone => return Ok(None),
-            Classified::Temporary | Classified::Ignored(_) => {}
-            Classified::Other(words) => {
-                tracing::warn!(statement = %words, file = %self.place.file(), "statement of an unknown kind is not replicated");
-                if !alone {
-                    return Ok(None);
-                }
-            }
-        }
-        self.close(event).map(Some)
-    }
-
-    fn control(&mut self, control: Control, event: &Event) -> Result<Option<Closed>> {
-        let Some(open) = &mut self.open else {
-            return Ok(None);
-        };
-        match control {
-            Control::Begin | Control::XaStart(_) => open.begun = true,
-            Control::Savepoint(name) => {
-                let count = open.content.count();
-                open.savepoints.push((name, count));
-            }
-            Control::RollbackTo(name) => {
-                let at = open
-                    .savepoints
-                    .iter()
-                    .rposition(|(savepoint, _)| savepoint.eq_ignore_ascii_case(&name));
-                if let Some(at) = at {
-                    let count = open.savepoints.get(at).map_or(0, |(_, count)| *count);
-                    open.savepoints.truncate(at + 1);
-                    open.content.truncate(count);
-                }
-            }
-            Control::Rollback => {
-                open.content = Content::default();
-                return self.close(event).map(Some);
-            }
-            Control::Commit => return self.close(event).map(Some),
-            Control::XaCommit { xid, .. } => {
-                open.xa = Some(XaStep::Commit(xid.to_string()));
-                return self.close(event).map(Some);
-            }
-            Control::XaRollback(xid) => {
-                open.xa = Some(XaStep::Rollback(xid.to_string()));
-                return self.close(event).map(Some);
-            }
-            Control::Release(_) | Control::XaEnd(_) | Control::XaPrepare(_) => {}
-        }
-        Ok(None)
     }
 
     fn prepare(&mut self, prepare: &XaPrepare, event: &Event) -> Result<Option<Closed>> {
