@@ -1,6 +1,7 @@
 //! Disks that are full or damaged.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -88,6 +89,59 @@ async fn a_full_disk_stops_only_who_writes_there_until_there_is_room() {
     })
     .await;
     tidegate.wait_for_state("files", "normal").await;
+}
+
+/// One write that failed for want of room used to stop every checkpoint until the server was restarted.
+#[tokio::test]
+async fn a_full_data_directory_is_waited_for() {
+    let upstream = Server::start(ServerOptions::default()).await.unwrap();
+    upstream
+        .sql("CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY)")
+        .await
+        .unwrap();
+    let dir = TempDir::new().unwrap();
+    let data = dir.path().join("tidegate");
+    std::fs::create_dir(&data).unwrap();
+    let mut tidegate = with_small_disk(&upstream, dir.path(), &data).await;
+    tidegate.create("feed", "blackhole://", &json!({})).await.ok();
+    let ballast = PathBuf::from(format!(
+        "/proc/{}/root{}/ballast",
+        tidegate.child.id().unwrap(),
+        data.display()
+    ));
+    fill(&ballast);
+    // More than the room that the store's file has left.
+    let large = json!({"sink": {"csv": {"null": "x".repeat(1 << 20)}}});
+    let refused = tidegate.create("large", "blackhole://", &large).await;
+    assert_eq!(refused.code(), "CDC:ErrMetaStore");
+
+    tidegate.wait_for_state("feed", "warning").await;
+    let status = tidegate.get("/api/v2/changefeeds/feed/status").await.ok();
+    assert!(
+        status["last_warning"].to_string().contains("No space left"),
+        "{status}"
+    );
+    let before = checkpoint(&tidegate.get("/api/v2/changefeeds/feed").await.ok());
+    upstream
+        .sql("INSERT INTO shop.t VALUES (1); ALTER TABLE shop.t ADD v INT; INSERT INTO shop.t VALUES (2, 2)")
+        .await
+        .unwrap();
+
+    std::fs::remove_file(&ballast).unwrap();
+    let detail = tidegate.wait_for_state("feed", "normal").await;
+    assert!(checkpoint(&detail) > before);
+    tidegate.create("large", "blackhole://", &large).await.ok();
+    tidegate.sigterm().await;
+    assert!(tidegate.ended().await.success());
+}
+
+/// Takes all the room there is.
+fn fill(ballast: &Path) {
+    let mut file = std::fs::File::create(ballast).unwrap();
+    for len in [1 << 20, 4 << 10] {
+        let block = vec![1; len];
+        while file.write_all(&block).is_ok() {}
+    }
 }
 
 #[tokio::test]

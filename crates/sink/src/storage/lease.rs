@@ -53,11 +53,14 @@ impl Lease {
             Arc::clone(&place.lock)
         };
         let Ok(guard) = timeout(WAIT, lock.lock_owned()).await else {
-            let holder = holder(root).unwrap_or_else(|| changefeed.clone());
-            return Err(CdcError::new(
-                ErrorCode::ExternalStorageAPI,
-                in_use(root, &holder),
-            ));
+            let text = match holder(root) {
+                Some(holder) if holder != *changefeed => in_use(root, &holder),
+                _ => format!(
+                    "a write of the run before to {} has not ended: check whether the storage answers",
+                    root.display()
+                ),
+            };
+            return Err(CdcError::new(ErrorCode::ExternalStorageAPI, text));
         };
         if let Some(place) = places().get_mut(root) {
             place.holder = changefeed.clone();

@@ -1,6 +1,7 @@
 //! One run at a time writes below a directory.
 
 use super::*;
+use crate::storage::lease::Lease;
 
 /// Opens a sink, lets it take a row at `ts` and start to write it, and closes it while the disk does not answer.
 async fn closed_while_it_writes(root: &Path, ts: u64, heard: &Arc<Heard>) -> Arc<Held> {
@@ -117,4 +118,23 @@ async fn a_data_file_of_somebody_else_is_left_as_it_is() {
     assert!(error.message().contains("CDC000001.csv"), "{error}");
     assert_eq!(*heard.0.lock().unwrap(), [(1, false)]);
     assert_eq!(data_files(root.path())[0].1, "rows of somebody else\n");
+}
+
+#[tokio::test]
+async fn a_run_that_waits_in_vain_says_for_whom() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let held = Lease::acquire(root, &changefeed()).await.unwrap();
+    tokio::time::pause();
+    let other = ChangefeedId::new("default", "other");
+    for (who, word) in [
+        (changefeed(), "a write of the run before"),
+        (other, "storage-tests"),
+    ] {
+        let error = Lease::acquire(root, &who).await.err().unwrap();
+        assert_eq!(error.code(), ErrorCode::ExternalStorageAPI);
+        assert!(error.message().contains(word), "{error}");
+    }
+    held.end().await;
+    Lease::acquire(root, &changefeed()).await.expect("it is free");
 }
