@@ -1,9 +1,9 @@
 //! Hints from the catalogue, remembered per table, and the test whether a hint fits the log.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tidegate_model::{ColumnInfo, ColumnType, Generated, IndexInfo, Result, TableInfo, TableName};
+use tidegate_model::{ColumnInfo, ColumnType, Generated, IndexInfo, Result, TableInfo, TableName, Ts};
 use tidegate_mysql::ddl::Ddl;
 
 use super::catalogue::{CatalogueTable, TableKind};
@@ -11,6 +11,9 @@ use super::shared::Shared;
 
 /// Remembered tables; beyond that all are forgotten and read again.
 const TABLES_MAX: usize = 20_000;
+
+/// Versions of the past that are remembered of a table.
+const PAST_VERSIONS_MAX: usize = 8;
 
 /// What the catalogue said, until a schema change on the table.
 #[derive(Default)]
@@ -21,20 +24,36 @@ pub(crate) struct Hints {
 #[derive(Default)]
 struct State {
     tables: HashMap<TableName, Option<Arc<CatalogueTable>>>,
+    /// What was remembered when a change at that time came, oldest first: for changefeeds that are not as far yet.
+    past: HashMap<TableName, VecDeque<(Ts, Arc<CatalogueTable>)>>,
     /// Grows with every table that is forgotten: an answer to a question of before may be out of date.
     generation: u64,
 }
 
 impl Hints {
-    /// The table as the catalogue shows it, read now or earlier.
+    /// The table at `ts` as the catalogue showed it then, if anybody asked, else as it shows it now.
     ///
     /// # Errors
     /// Those of asking the upstream.
-    pub(crate) async fn get(&self, shared: &Shared, name: &TableName) -> Result<Option<Arc<CatalogueTable>>> {
-        if let Some(known) = self.lock().tables.get(name) {
-            return Ok(known.clone());
+    pub(crate) async fn get(
+        &self,
+        shared: &Shared,
+        name: &TableName,
+        ts: Ts,
+    ) -> Result<Option<Arc<CatalogueTable>>> {
+        match self.known(name, ts) {
+            Some(known) => Ok(known),
+            None => self.reload(shared, name).await,
         }
-        self.reload(shared, name).await
+    }
+
+    fn known(&self, name: &TableName, ts: Ts) -> Option<Option<Arc<CatalogueTable>>> {
+        let state = self.lock();
+        let past = state.past.get(name).into_iter().flatten();
+        match past.into_iter().find(|(until, _)| ts < *until) {
+            Some((_, table)) => Some(Some(Arc::clone(table))),
+            None => state.tables.get(name).cloned(),
+        }
     }
 
     /// The table as the catalogue shows it now.
@@ -52,18 +71,21 @@ impl Hints {
         Ok(table)
     }
 
-    /// Forgets what a statement changed: its tables under their old and new names, or all tables of its schema.
-    pub(crate) fn forget(&self, ddl: &Ddl) {
+    /// Forgets what a statement changed: its tables under their old and new names, or all tables of its schema. `new`:
+    /// when it was committed, unless it was read before.
+    pub(crate) fn forget(&self, ddl: &Ddl, new: Option<Ts>) {
         let mut state = self.lock();
         state.generation += 1;
         for target in &ddl.tables {
-            state.tables.remove(&target.name);
+            state.retire(&target.name, new);
             if let Some(old) = &target.old_name {
-                state.tables.remove(old);
+                state.retire(old, new);
             }
         }
         if let Some(schema) = &ddl.schema {
-            state.tables.retain(|name, _| *name.schema != **schema);
+            let of_schema = state.tables.keys().filter(|name| *name.schema == **schema);
+            let names: Vec<TableName> = of_schema.cloned().collect();
+            names.iter().for_each(|name| state.retire(name, new));
         }
     }
 
@@ -84,6 +106,22 @@ impl Hints {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn retire(&mut self, name: &TableName, new: Option<Ts>) {
+        let (Some(Some(table)), Some(ts)) = (self.tables.remove(name), new) else {
+            return;
+        };
+        if self.past.len() >= TABLES_MAX {
+            self.past.clear();
+        }
+        let versions = self.past.entry(name.clone()).or_default();
+        if versions.len() >= PAST_VERSIONS_MAX {
+            versions.pop_front();
+        }
+        versions.push_back((ts, table));
     }
 }
 

@@ -66,7 +66,7 @@ async fn is_keyless_now(shared: &Shared, target: &Target, ts: Ts) -> Result<bool
     if at(ts) != at(Ts::MAX) {
         return Ok(false);
     }
-    let Some(table) = shared.hints.get(shared, &target.name).await? else {
+    let Some(table) = shared.hints.get(shared, &target.name, Ts::MAX).await? else {
         return Ok(false);
     };
     Ok(table.kind == TableKind::Table && !has_key(&table))

@@ -241,7 +241,7 @@ impl Mounter {
             name: name.clone(),
             ..map.table_info(version.id, version.since, &self.shared.collations)?
         };
-        let hint = self.shared.hints.get(&self.shared, &name).await?;
+        let hint = self.shared.hints.get(&self.shared, &name, ts).await?;
         if let Some(reason) = hint.as_ref().and_then(|hint| unsupported(&logged, hint)) {
             tracing::warn!(table = %name, reason, "rows of this table are not replicated");
             return Ok(None);

@@ -123,8 +123,10 @@ impl Tail {
             lifted: false,
         };
         if let Some(ddl) = &group.ddl {
-            self.hard.extend(shared.schema.apply(&ddl.ddl, group.commit_ts));
-            shared.hints.forget(&ddl.ddl);
+            let write = shared.schema.apply(&ddl.ddl, group.commit_ts);
+            let new = write.is_some().then_some(group.commit_ts);
+            shared.hints.forget(&ddl.ddl, new);
+            self.hard.extend(write);
         }
         let new = timeline.last().is_none_or(|last| last.end_ts < group.commit_ts);
         self.groups += 1;
