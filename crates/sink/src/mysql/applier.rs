@@ -1,6 +1,6 @@
 //! Runs the chunks, one after the other, on one session.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
@@ -8,21 +8,26 @@ use tidegate_model::{Ack, CdcError, Result};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::builder::Work;
+use super::backoff;
 use super::chunk::Chunk;
 use super::config::MysqlConfig;
+use super::dispatcher::Applied;
 use super::errors::{DmlError, DmlFault};
 use super::fence::{Fence, Slot};
 use super::metrics::MysqlMetrics;
+use super::mysql_sink::Feed;
 use super::script::Script;
 use super::session;
 use crate::opener::OnTrouble;
 
-/// Tries of one downstream transaction, as in the original.
-const TRIES_MAX: u32 = 8;
-/// Wait before the second try; doubles up to [`BACKOFF_MAX`].
-const BACKOFF_MIN: Duration = Duration::from_millis(500);
-const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// Failed tries of a transaction.
+#[derive(Default)]
+struct Tries {
+    failures: u32,
+    deadlocks: u32,
+    /// The next one is in the safe form.
+    safe: bool,
+}
 
 /// The applier's task.
 pub(crate) struct Applier {
@@ -31,7 +36,10 @@ pub(crate) struct Applier {
     /// Of the session's server.
     max_allowed_packet: usize,
     fence: Fence,
+    slot: Slot,
     on_trouble: OnTrouble,
+    /// How far this writer has come.
+    applied: Arc<Applied>,
     /// Builds transactions anew in the safe form.
     script: Script,
     metrics: MysqlMetrics,
@@ -40,36 +48,32 @@ pub(crate) struct Applier {
 }
 
 impl Applier {
-    /// The session is opened when the first rows are there.
+    /// The session is opened when the first rows are there. `number`: which writer it is, from 0 on.
     pub(crate) fn new(
         config: MysqlConfig,
-        fence: Fence,
-        on_trouble: OnTrouble,
+        number: usize,
+        applied: Arc<Applied>,
+        (feed, fence): (&Feed, &Fence),
         script: Script,
-        metrics: MysqlMetrics,
     ) -> Self {
         Applier {
             config,
             conn: None,
             max_allowed_packet: 0,
-            fence,
-            on_trouble,
+            fence: fence.clone(),
+            slot: Slot::Writer(number),
+            on_trouble: feed.on_trouble.clone(),
+            applied,
             script,
-            metrics,
+            metrics: MysqlMetrics::of(&feed.changefeed),
             inside: false,
         }
     }
 
     /// Runs until the builder is gone or a transaction fails for good; then its acknowledgements count as lost.
-    pub(crate) async fn run(mut self, work: &mut mpsc::Receiver<Work>) -> Result<()> {
-        while let Some(item) = work.recv().await {
-            match item {
-                Work::Chunk(chunk) => self.apply(chunk).await?,
-                // The one who asked may have gone.
-                Work::Flush(done) => {
-                    done.send(()).ok();
-                }
-            }
+    pub(crate) async fn run(mut self, chunks: &mut mpsc::Receiver<Chunk>) -> Result<()> {
+        while let Some(chunk) = chunks.recv().await {
+            self.apply(chunk).await?;
         }
         if let Some(conn) = self.conn.take() {
             // The answer to a farewell is of no interest.
@@ -80,34 +84,47 @@ impl Applier {
 
     async fn apply(&mut self, mut chunk: Chunk) -> Result<()> {
         let started = Instant::now();
-        let mut tries = 0;
-        let mut safe = false;
+        let mut tries = Tries::default();
         while let Err(error) = self.attempt(&chunk).await {
             // What an open transaction had written before is lost with it: only the engine can send it again.
-            let hopeless = self.inside || tries + 1 >= TRIES_MAX;
+            let hopeless = self.inside;
             self.abandon(&error).await;
-            match error.fault() {
-                _ if hopeless => return Err(self.give_up(error)),
-                DmlFault::Final => return Err(self.give_up(error)),
-                DmlFault::Duplicate if safe => return Err(self.give_up(error)),
-                DmlFault::Duplicate => self.metrics.safe_retry(),
-                DmlFault::Transient => {
-                    tries += 1;
-                    self.pause(tries, error).await;
-                }
+            if hopeless || !self.may_try_again(&mut tries, &error) {
+                return Err(self.give_up(error));
             }
-            if !safe {
+            if error.fault() != DmlFault::Deadlock && !tries.safe {
                 // Whether the failed try left something behind is unknown: this form is right either way.
                 chunk.rebuild_safe(&mut self.script)?;
-                safe = true;
+                tries.safe = true;
             }
+            self.pause(&tries, error).await;
         }
         self.inside = !chunk.span.commits;
         self.metrics.applied(chunk.rows, bytes(&chunk), started.elapsed());
         // A part of a transaction that is still open settles too: the engine counts the transaction only with its last
         // part, and the memory is needed for the next one.
         chunk.acks.into_iter().for_each(Ack::durable);
+        self.applied.set(chunk.seq);
         Ok(())
+    }
+
+    /// Counts a failed try.
+    fn may_try_again(&self, tries: &mut Tries, error: &DmlError) -> bool {
+        match error.fault() {
+            DmlFault::Final => false,
+            DmlFault::Duplicate => {
+                self.metrics.safe_retry();
+                !tries.safe
+            }
+            DmlFault::Deadlock => {
+                tries.deadlocks += 1;
+                tries.deadlocks < backoff::DEADLOCK_TRIES
+            }
+            DmlFault::Transient => {
+                tries.failures += 1;
+                tries.failures < backoff::DML_TRIES
+            }
+        }
     }
 
     async fn attempt(&mut self, chunk: &Chunk) -> Result<(), DmlError> {
@@ -127,7 +144,7 @@ impl Applier {
         let (mut conn, facts) = session::open(&self.config).await.map_err(DmlError::Open)?;
         self.max_allowed_packet = facts.max_allowed_packet;
         self.fence
-            .enter(&mut conn, Slot::Writer(0))
+            .enter(&mut conn, self.slot)
             .await
             .map_err(DmlError::Open)?;
         Ok(conn)
@@ -162,15 +179,17 @@ impl Applier {
         }
     }
 
-    async fn pause(&self, tries: u32, error: DmlError) {
-        let wait = BACKOFF_MIN
-            .saturating_mul(1 << (tries - 1).min(16))
-            .min(BACKOFF_MAX);
+    async fn pause(&self, tries: &Tries, error: DmlError) {
+        let wait = match error.fault() {
+            DmlFault::Duplicate | DmlFault::Final => return,
+            DmlFault::Deadlock => return sleep(backoff::wait_after_deadlock(tries.deadlocks)).await,
+            DmlFault::Transient => backoff::wait(tries.failures),
+        };
         self.metrics.execution_error();
         tracing::warn!(
             changefeed = %self.metrics.changefeed(),
             code = error.code(),
-            tries,
+            tries = tries.failures,
             wait_ms = wait.as_millis(),
             "a downstream transaction failed and is tried again"
         );

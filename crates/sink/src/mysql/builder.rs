@@ -3,25 +3,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use tidegate_model::{Ack, CdcError, ErrorCode, Result, Ts, TxnBatch, TxnEvent};
-use tokio::sync::{mpsc, oneshot};
+use tidegate_model::{Ack, CdcError, Result, Ts, TxnEvent};
+use tokio::sync::mpsc;
 
 use super::chunk::{Chunk, Piece, Span};
 use super::config::Atomicity;
+use super::dispatcher::Unit;
 use super::script::{Form, Script};
-
-/// What the sink tells the builder.
-pub(crate) enum Input {
-    Batch(TxnBatch),
-    /// Answer when everything before is applied.
-    Flush(oneshot::Sender<()>),
-}
-
-/// What the builder hands to the applier, in this order.
-pub(crate) enum Work {
-    Chunk(Chunk),
-    Flush(oneshot::Sender<()>),
-}
 
 /// Limits and rules of one downstream transaction.
 #[derive(Copy, Clone, Debug)]
@@ -34,14 +22,16 @@ pub(crate) struct Limits {
     pub(crate) replicate_ts: Ts,
 }
 
-/// The builder's task: from batches to chunks.
+/// The builder's task: from transactions to chunks.
 pub(crate) struct Builder {
     limits: Limits,
     script: Script,
     draft: Draft,
     /// The downstream transaction of an upstream transaction in parts is open.
     inside: bool,
-    out: mpsc::Sender<Work>,
+    /// The place of the latest transaction that is in a chunk, sent or not, with all its rows.
+    seq: u64,
+    out: mpsc::Sender<Chunk>,
 }
 
 /// The chunk under construction.
@@ -79,12 +69,13 @@ impl From<CdcError> for Stop {
 }
 
 impl Builder {
-    pub(crate) fn new(limits: Limits, script: Script, out: mpsc::Sender<Work>) -> Self {
+    pub(crate) fn new(limits: Limits, script: Script, out: mpsc::Sender<Chunk>) -> Self {
         Builder {
             limits,
             script,
             draft: Draft::default(),
             inside: false,
+            seq: 0,
             out,
         }
     }
@@ -92,23 +83,24 @@ impl Builder {
     /// Runs until the input ends (`Ok`), the applier is gone (`Ok`: its error counts) or a row cannot be written.
     ///
     /// While the applier is busy, rows collect up to the limits; once it is free, what is there goes.
-    pub(crate) async fn run(mut self, input: &mut mpsc::Receiver<Input>) -> Result<()> {
+    pub(crate) async fn run(mut self, input: &mut mpsc::Receiver<Unit>) -> Result<()> {
         loop {
             let may_go = !self.draft.is_empty();
             let outcome = tokio::select! {
                 biased;
                 next = input.recv(), if !self.is_full() => match next {
-                    Some(Input::Batch(batch)) => self.take(batch).await,
-                    Some(Input::Flush(done)) => self.flush(done).await,
+                    Some(unit) => self.add(unit).await,
                     None => return Ok(()),
                 },
                 permit = self.out.clone().reserve_owned(), if may_go => match permit {
                     Ok(permit) => {
-                        permit.send(Work::Chunk(self.finish(Span::WHOLE)));
+                        permit.send(self.finish(Span::WHOLE));
                         Ok(())
                     }
                     Err(_closed) => Err(Stop::ApplierGone),
                 },
+                // With nothing to send, nothing else would tell.
+                () = self.out.closed() => Err(Stop::ApplierGone),
             };
             match outcome {
                 Ok(()) => {}
@@ -122,27 +114,25 @@ impl Builder {
         self.draft.rows >= self.limits.rows_max || self.script.bytes() >= self.limits.bytes_max
     }
 
-    async fn take(&mut self, batch: TxnBatch) -> Result<(), Stop> {
-        for txn in batch.txns {
-            self.add(Arc::new(txn), &batch.ack).await?;
-        }
-        // Every chunk with something of the batch has a clone of its own. Without any, the batch is done: earlier rows
-        // may still be under way, but the engine counts an acknowledgement only behind theirs.
-        batch.ack.durable();
-        Ok(())
-    }
-
-    async fn add(&mut self, txn: Arc<TxnEvent>, ack: &Ack) -> Result<(), Stop> {
+    async fn add(&mut self, unit: Unit) -> Result<(), Stop> {
+        let Unit { txn, ack, seq } = unit;
         let form = self.form(&txn);
         let whole = txn.part == 0 && txn.last;
         match (self.limits.atomicity, whole) {
-            (Atomicity::Table, false) => self.add_part(&txn, form, ack).await,
+            (Atomicity::Table, false) => {
+                self.seq = seq;
+                self.add_part(&txn, form, &ack).await?;
+            }
             (Atomicity::Table, true) => {
                 self.make_room(txn.row_count()).await?;
-                self.push_all(&txn, form, ack)
+                self.push_all(&txn, form, &ack)?;
             }
-            (Atomicity::None, _) => self.add_cut(&txn, form, ack).await,
+            (Atomicity::None, _) => self.add_cut(&txn, form, &ack).await?,
         }
+        self.seq = seq;
+        // Each chunk that got something of it has a clone of its own.
+        ack.durable();
+        Ok(())
     }
 
     fn form(&self, txn: &TxnEvent) -> Form {
@@ -227,40 +217,17 @@ impl Builder {
         Ok(())
     }
 
-    async fn flush(&mut self, done: oneshot::Sender<()>) -> Result<(), Stop> {
-        if self.inside {
-            return Err(Stop::Failed(CdcError::new(
-                ErrorCode::InternalServerError,
-                "asked to flush in the middle of a transaction that must stay whole",
-            )));
-        }
-        if !self.draft.is_empty() {
-            self.send(Span::WHOLE).await?;
-        }
-        self.out
-            .send(Work::Flush(done))
-            .await
-            .map_err(|_closed| Stop::ApplierGone)
-    }
-
     async fn send(&mut self, span: Span) -> Result<(), Stop> {
         let chunk = self.finish(span);
-        self.out
-            .send(Work::Chunk(chunk))
-            .await
-            .map_err(|_closed| Stop::ApplierGone)
+        self.out.send(chunk).await.map_err(|_closed| Stop::ApplierGone)
     }
 
     fn finish(&mut self, span: Span) -> Chunk {
         let draft = std::mem::take(&mut self.draft);
-        let nothing_to_do = draft.pieces.is_empty() && span == Span::WHOLE;
         Chunk {
-            texts: if nothing_to_do {
-                Vec::new()
-            } else {
-                self.script.take(span.first(), span.last())
-            },
+            texts: self.script.take(span.first(), span.last()),
             span,
+            seq: self.seq,
             pieces: draft.pieces,
             acks: draft.acks,
             rows: draft.rows,
@@ -270,19 +237,10 @@ impl Builder {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_mysql::Flavour;
-
     use super::*;
-    use crate::mysql::script::ScriptOptions;
-    use crate::mysql::testing::{Heard, batch, inserted, pairs, part};
+    use crate::mysql::testing::{Heard, SCRIPT, batch, inserted, pairs, part};
 
-    fn builder(out: mpsc::Sender<Work>) -> Builder {
-        let options = ScriptOptions {
-            flavour: Flavour::MariaDb,
-            merge_rows: true,
-            merge_statements: true,
-            text_bytes_max: 1 << 20,
-        };
+    fn builder(out: mpsc::Sender<Chunk>) -> Builder {
         let limits = Limits {
             rows_max: 256,
             bytes_max: 1 << 20,
@@ -290,13 +248,15 @@ mod tests {
             safe_mode: false,
             replicate_ts: Ts::ZERO,
         };
-        Builder::new(limits, Script::new(options), out)
+        Builder::new(limits, Script::new(SCRIPT), out)
     }
 
-    async fn chunk(out: &mut mpsc::Receiver<Work>) -> Chunk {
-        match out.recv().await {
-            Some(Work::Chunk(chunk)) => chunk,
-            _ => panic!("a chunk was expected"),
+    fn unit(heard: &Arc<Heard>, seq: u64, txn: TxnEvent) -> Unit {
+        let batch = batch(heard, seq, vec![]);
+        Unit {
+            txn: Arc::new(txn),
+            ack: batch.ack,
+            seq,
         }
     }
 
@@ -304,19 +264,19 @@ mod tests {
     /// acknowledgement once came before the COMMIT, which could still fail: then the transaction was lost.
     #[tokio::test]
     async fn a_last_part_without_rows_is_durable_only_with_the_commit() {
-        let (input, mut batches) = mpsc::channel(4);
+        let (input, mut units) = mpsc::channel(4);
         let (out, mut chunks) = mpsc::channel(4);
         let heard = Arc::new(Heard::default());
         let t = pairs("s", "t");
         let row = inserted(&t, 1, "a");
         for (seq, part) in [(1, part(12, 0, false, vec![row])), (2, part(12, 1, true, vec![]))] {
-            let batch = Input::Batch(batch(&heard, seq, vec![part]));
-            assert!(input.send(batch).await.is_ok());
+            assert!(input.send(unit(&heard, seq, part)).await.is_ok());
         }
         drop(input);
-        builder(out).run(&mut batches).await.unwrap();
-        let (first, last) = (chunk(&mut chunks).await, chunk(&mut chunks).await);
+        builder(out).run(&mut units).await.unwrap();
+        let (first, last) = (chunks.recv().await.unwrap(), chunks.recv().await.unwrap());
         assert!(first.span.begins && !first.span.commits && last.span.commits);
+        assert_eq!((first.seq, last.seq), (1, 2));
         first.acks.into_iter().for_each(Ack::durable);
         assert_eq!(heard.all(), [(1, true)]);
         drop(last);
@@ -326,23 +286,18 @@ mod tests {
     /// The next part may need the memory that this one holds: waiting for it would be for ever.
     #[tokio::test]
     async fn a_part_is_sent_before_the_next_one_is_there() {
-        let (input, mut batches) = mpsc::channel(4);
+        let (input, mut units) = mpsc::channel(4);
         let (out, mut chunks) = mpsc::channel(4);
         let heard = Arc::new(Heard::default());
         let first = part(12, 0, false, vec![inserted(&pairs("s", "t"), 1, "a")]);
-        assert!(
-            input
-                .send(Input::Batch(batch(&heard, 1, vec![first])))
-                .await
-                .is_ok()
-        );
+        assert!(input.send(unit(&heard, 1, first)).await.is_ok());
         let sent = async {
-            let chunk = chunk(&mut chunks).await;
+            let chunk: Chunk = chunks.recv().await.unwrap();
             chunk.acks.into_iter().for_each(Ack::durable);
             assert_eq!(heard.all(), [(1, true)]);
             drop(input);
         };
-        let (outcome, ()) = tokio::join!(builder(out).run(&mut batches), sent);
+        let (outcome, ()) = tokio::join!(builder(out).run(&mut units), sent);
         outcome.unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! One downstream transaction on its way from the builder to the applier.
+//! One downstream transaction on its way from a writer's builder to its applier.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ pub(crate) struct Chunk {
     /// Settled once the chunk is applied.
     pub(crate) acks: Vec<Ack>,
     pub(crate) rows: usize,
+    /// Everything up to this place in the writer's queue is applied with it.
+    pub(crate) seq: u64,
 }
 
 /// Which part of a downstream transaction a chunk is.

@@ -12,10 +12,16 @@ pub(crate) const WORKERS_MAX: u16 = 1024;
 pub(crate) struct MysqlConfig {
     /// Address, credentials, TLS and the time allowed for a login.
     pub(crate) connect: ConnectOptions,
+    /// Sessions that write rows side by side; 1: all in commit order.
+    pub(crate) workers: usize,
     /// Rows are always written in a form that overwrites.
     pub(crate) safe_mode: bool,
     /// Rows in one downstream transaction, exceeded only by a larger upstream transaction that stays whole.
     pub(crate) max_txn_row: usize,
+    /// Rows in one UPDATE.
+    pub(crate) max_multi_update_row: usize,
+    /// Mean bytes of a row up to which updates share a statement.
+    pub(crate) max_multi_update_row_size: usize,
     /// Several rows in one statement.
     pub(crate) batch_dml: bool,
     /// Several statements in one round trip.

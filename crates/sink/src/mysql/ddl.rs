@@ -1,7 +1,6 @@
 //! Applies schema changes, each once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error};
@@ -10,6 +9,7 @@ use tidegate_mysql::Flavour;
 use tidegate_mysql::sql::{push_ident, push_string};
 use tokio::time::{Instant, sleep};
 
+use super::backoff;
 use super::bookkeeping::{self, Known, Record, TABLE, judge};
 use super::config::MysqlConfig;
 use super::errors::{DdlFault, ddl_fault, query_error, server_code};
@@ -20,11 +20,6 @@ use super::metrics::MysqlMetrics;
 use super::mysql_sink::Feed;
 use super::session::{self, Facts, SQL_MODE};
 
-/// Tries of one schema change, as in the original.
-const TRIES_MAX: u32 = 20;
-/// Wait before the second try; doubles up to [`BACKOFF_MAX`].
-const BACKOFF_MIN: Duration = Duration::from_millis(500);
-const BACKOFF_MAX: Duration = Duration::from_secs(60);
 /// Characters of a statement in messages, as in the original.
 const STATEMENT_CHARS_MAX: usize = 1024;
 /// Modes that change how a statement is understood. The others only refuse or rewrite values.
@@ -86,12 +81,10 @@ impl DdlRunner {
             };
             self.metrics.execution_error();
             tries += 1;
-            if tries >= TRIES_MAX {
+            if tries >= backoff::DDL_TRIES {
                 return Err(error);
             }
-            let wait = BACKOFF_MIN
-                .saturating_mul(1 << (tries - 1).min(16))
-                .min(BACKOFF_MAX);
+            let wait = backoff::wait(tries);
             tracing::warn!(
                 changefeed = %self.feed.changefeed, ddl_ts = %ddl.commit_ts, tries, wait_ms = wait.as_millis(), %error,
                 "a schema change failed and is tried again"

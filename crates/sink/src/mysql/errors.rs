@@ -10,7 +10,9 @@ pub(crate) enum DmlFault {
     Duplicate,
     /// Table or database are missing, or a row is too large: no use to try again.
     Final,
-    /// Deadlocks, lost connections, full disks: try again.
+    /// The server took the transaction back in favour of another one: the same once more, soon.
+    Deadlock,
+    /// Lost connections, time-outs, full disks: try again.
     Transient,
 }
 
@@ -63,6 +65,7 @@ impl DmlError {
     pub(crate) fn fault(&self) -> DmlFault {
         match (self, self.code()) {
             (_, Some(1062)) => DmlFault::Duplicate,
+            (_, Some(1213)) => DmlFault::Deadlock,
             // No such table, no such database.
             (DmlError::TooLarge { .. }, _) | (_, Some(1146 | 1049)) => DmlFault::Final,
             _ => DmlFault::Transient,
@@ -88,7 +91,9 @@ impl DmlError {
             DmlFault::Transient if server_code(&error).is_none() => {
                 (ErrorCode::MySQLTxnError, "lost the connection to the downstream")
             }
-            DmlFault::Transient => (ErrorCode::MySQLTxnError, "the downstream refused a transaction"),
+            DmlFault::Transient | DmlFault::Deadlock => {
+                (ErrorCode::MySQLTxnError, "the downstream refused a transaction")
+            }
         };
         CdcError::new(code, message).with_source(error)
     }

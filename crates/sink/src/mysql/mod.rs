@@ -1,26 +1,34 @@
 //! `mysql://`: rows and schema changes into a MySQL-compatible database.
 //!
-//! Two tasks: the *builder* turns rows into the text of the next downstream transaction while the *applier* runs the
-//! one before on one session, in commit order. A transaction that fails, or whose outcome is unknown, is built anew in
-//! a form that is right whatever part of it was applied. Schema changes run on sessions of their own.
+//! The *dispatcher* gives each transaction to one of several *writers*, so that those that share a unique value keep
+//! their order (see [`conflicts`]). A writer is two tasks: the *builder* turns rows into the text of the next downstream
+//! transaction while the *applier* runs the one before on a session of its own. A transaction that fails, or whose
+//! outcome is unknown, is built anew in a form that is right whatever part of it was applied. Schema changes run on
+//! sessions of their own, while no writer is at work.
 
 mod applier;
+mod backoff;
 mod bookkeeping;
 mod builder;
+mod catalogue;
 mod chunk;
 mod config;
+mod conflicts;
 mod ddl;
+mod dispatcher;
 mod errors;
 mod fence;
 mod fingerprint;
 mod foreign_keys;
 mod identity;
+mod keys;
 mod metrics;
 mod mysql_sink;
 mod plan;
 mod script;
 mod session;
 mod settings;
+mod update;
 
 use tidegate_model::{Result, Ts};
 

@@ -1,26 +1,32 @@
-//! The sink itself: hands batches to the builder's and the applier's tasks, runs schema changes.
+//! The sink itself: starts dispatcher and writers, hands over batches, runs schema changes.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tidegate_model::{CdcError, DdlEvent, ErrorCode, Result, Ts, TxnBatch};
-use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
+use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::applier::Applier;
-use super::builder::{Builder, Input, Limits};
+use super::builder::{Builder, Limits};
+use super::catalogue::Catalogue;
 use super::config::MysqlConfig;
 use super::ddl::DdlRunner;
+use super::dispatcher::{Applied, Dispatcher, Input, Lane};
 use super::fence::Fence;
 use super::metrics::MysqlMetrics;
 use super::script::{Script, ScriptOptions};
-use super::session;
+use super::session::{self, Facts};
 use crate::opener::OnTrouble;
 use crate::sink::{BoxFut, EventSink};
 
-/// Batches that may wait in front of the builder; the engine's memory quota bounds their bytes.
+/// Batches that may wait in front of the dispatcher; the engine's memory quota bounds their bytes.
 const BATCH_QUEUE: usize = 4;
+/// Transactions that may wait for a writer, as in the original.
+const LANE_QUEUE: usize = 1024;
+/// The part of `max-txn-row` that a writer is given before the next one gets something.
+const LOT_DIVISOR: usize = 4;
 /// Downstream transactions that may wait behind the one that runs: one, so that the next ones grow meanwhile.
 const CHUNK_QUEUE: usize = 1;
 /// Bytes of statements in one downstream transaction, exceeded only by a larger upstream transaction.
@@ -69,21 +75,24 @@ impl Failure {
     }
 }
 
-impl MysqlSink {
-    /// Connects and starts the tasks.
-    pub(crate) async fn open(config: MysqlConfig, feed: Feed) -> Result<Self> {
-        let metrics = MysqlMetrics::of(&feed.changefeed);
-        let fence = Fence::new(&feed);
-        let (mut conn, facts) = session::open(&config).await?;
-        fence.clear(&mut conn).await?;
-        // The answer to a farewell is of no interest.
-        drop(conn.disconnect().await);
-        let options = ScriptOptions {
-            flavour: facts.flavour,
-            merge_rows: config.batch_dml,
-            merge_statements: config.multi_stmt,
-            text_bytes_max: (facts.max_allowed_packet / 2).clamp(TEXT_BYTES_MIN, TEXT_BYTES_MAX),
-        };
+/// The tasks while they are started.
+#[derive(Default)]
+struct Tasks {
+    set: JoinSet<()>,
+    failure: Arc<Failure>,
+}
+
+impl Tasks {
+    /// Starts builder and applier of writer `number`.
+    fn start_writer(
+        &mut self,
+        config: &MysqlConfig,
+        facts: &Facts,
+        (feed, fence): (&Feed, &Fence),
+        number: usize,
+        progress: &Arc<Notify>,
+    ) -> Lane {
+        let options = script_options(config, facts);
         let limits = Limits {
             rows_max: config.max_txn_row,
             bytes_max: CHUNK_BYTES_MAX,
@@ -91,31 +100,79 @@ impl MysqlSink {
             safe_mode: config.safe_mode,
             replicate_ts: feed.replicate_ts,
         };
-        let (input, mut batches) = mpsc::channel(BATCH_QUEUE);
+        let applied = Arc::new(Applied::new(Arc::clone(progress)));
+        let (queue, mut units) = mpsc::channel(LANE_QUEUE);
         let (chunks_in, mut chunks) = mpsc::channel(CHUNK_QUEUE);
-        let failure = Arc::new(Failure::default());
         let builder = Builder::new(limits, Script::new(options), chunks_in);
+        let script = Script::new(options);
         let applier = Applier::new(
             config.clone(),
-            fence.clone(),
-            feed.on_trouble.clone(),
-            Script::new(options),
-            metrics.clone(),
+            number,
+            Arc::clone(&applied),
+            (feed, fence),
+            script,
         );
-        let mut tasks = JoinSet::new();
-        // The receivers outlive the notes, so that whoever finds a queue closed finds the reason too.
-        tasks.spawn({
-            let failure = Arc::clone(&failure);
-            async move { failure.note(builder.run(&mut batches).await) }
+        // The receivers outlive the notes, so that whoever finds a queue closed finds the reason too; and are gone before
+        // the dispatcher is woken, so that it does find them closed.
+        self.set.spawn({
+            let (failure, progress) = (Arc::clone(&self.failure), Arc::clone(progress));
+            async move {
+                failure.note(builder.run(&mut units).await);
+                drop(units);
+                progress.notify_one();
+            }
         });
-        tasks.spawn({
-            let failure = Arc::clone(&failure);
+        self.set.spawn({
+            let failure = Arc::clone(&self.failure);
             async move { failure.note(applier.run(&mut chunks).await) }
         });
+        Lane { queue, applied }
+    }
+}
+
+fn script_options(config: &MysqlConfig, facts: &Facts) -> ScriptOptions {
+    ScriptOptions {
+        flavour: facts.flavour,
+        merge_rows: config.batch_dml,
+        merge_statements: config.multi_stmt,
+        text_bytes_max: (facts.max_allowed_packet / 2).clamp(TEXT_BYTES_MIN, TEXT_BYTES_MAX),
+        update_rows_max: config.max_multi_update_row,
+        update_row_bytes_max: config.max_multi_update_row_size,
+    }
+}
+
+impl MysqlSink {
+    /// Connects and starts the tasks.
+    pub(crate) async fn open(config: MysqlConfig, feed: Feed) -> Result<Self> {
+        let fence = Fence::new(&feed);
+        let (mut conn, facts) = session::open(&config).await?;
+        fence.clear(&mut conn).await?;
+        // The answer to a farewell is of no interest.
+        drop(conn.disconnect().await);
+
+        let mut tasks = Tasks::default();
+        let progress = Arc::new(Notify::new());
+        let lanes = (0..config.workers)
+            .map(|number| tasks.start_writer(&config, &facts, (&feed, &fence), number, &progress))
+            .collect();
+        let dispatcher = Dispatcher::new(
+            lanes,
+            progress,
+            config.atomicity,
+            config.max_txn_row / LOT_DIVISOR,
+            Catalogue::new(config.clone(), feed.on_trouble.clone()),
+        );
+        let (input, mut batches) = mpsc::channel(BATCH_QUEUE);
+        let failure = Arc::clone(&tasks.failure);
+        tasks.set.spawn({
+            let failure = Arc::clone(&failure);
+            async move { failure.note(dispatcher.run(&mut batches).await) }
+        });
+        let metrics = MysqlMetrics::of(&feed.changefeed);
         Ok(MysqlSink {
             input,
             failure,
-            tasks: AsyncMutex::new(tasks),
+            tasks: AsyncMutex::new(tasks.set),
             ddl: DdlRunner::new(config, facts, (feed, fence), metrics),
         })
     }
@@ -154,7 +211,8 @@ impl EventSink for MysqlSink {
             if let Some(error) = self.failure.get() {
                 return Err(error);
             }
-            self.ddl.apply(&ddl).await
+            self.ddl.apply(&ddl).await?;
+            self.send(Input::Changed(ddl)).await
         })
     }
 

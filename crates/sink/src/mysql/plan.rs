@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate_model::{CdcError, Datum, ErrorCode, Generated, Image, Result, TableInfo};
+use tidegate_model::{CdcError, ColumnType, Datum, ErrorCode, Generated, Image, Result, TableInfo};
 use tidegate_mysql::Flavour;
 use tidegate_mysql::sql::{push_binary, push_ident, push_literal, push_table};
 
@@ -21,9 +21,9 @@ pub(crate) struct TablePlan {
     /// Columns that identify a row; all written ones when `keyed` is false.
     key: Vec<usize>,
     keyed: bool,
-    /// `` ON DUPLICATE KEY UPDATE `a`=VALUES(`a`),.. `` over the columns outside the primary key; empty when there is no
-    /// primary key or nothing outside it.
-    upsert_tail: Vec<u8>,
+    /// By column: whether one statement may set it for several rows.
+    joins: Vec<bool>,
+    key_joins: bool,
 }
 
 impl TablePlan {
@@ -39,11 +39,14 @@ impl TablePlan {
         let mut name = Vec::new();
         push_table(&mut name, &table.name);
         let handle = table.handle();
-        let primary = handle.filter(|index| index.primary);
-        let upsert_tail =
-            primary.map_or_else(Vec::new, |index| upsert_tail(&written, &index.columns, &names));
+        let unique = |at: usize| table.indexes.iter().any(|index| index.columns.contains(&at));
         TablePlan {
-            upsert_tail,
+            // The order in which one statement changes rows is the server's: unique values could meet on the way.
+            joins: (0..table.columns.len())
+                .map(|at| joins(&table.columns[at].ty) && !unique(at))
+                .collect(),
+            key_joins: handle
+                .is_some_and(|index| index.columns.iter().all(|&at| joins(&table.columns[at].ty))),
             table: Arc::clone(table),
             flavour,
             name,
@@ -68,16 +71,6 @@ impl TablePlan {
     /// Whether a key identifies the rows.
     pub(crate) fn keyed(&self) -> bool {
         self.keyed
-    }
-
-    /// Whether updates that leave the key alone can share a statement.
-    pub(crate) fn upserts(&self) -> bool {
-        !self.upsert_tail.is_empty()
-    }
-
-    /// Ends an INSERT whose rows exist already.
-    pub(crate) fn push_upsert_tail(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.upsert_tail);
     }
 
     /// Whether an update leaves the key as it is, byte by byte.
@@ -110,18 +103,12 @@ impl TablePlan {
         Ok(())
     }
 
-    /// ``UPDATE t SET `a`=v,..``, without a condition.
+    /// ``UPDATE t SET `a`=v,..`` over all columns, without a condition.
     pub(crate) fn push_update_head(&self, out: &mut Vec<u8>, after: Image<'_>) -> Result<()> {
-        out.extend_from_slice(b"UPDATE ");
-        out.extend_from_slice(&self.name);
-        out.extend_from_slice(b" SET ");
-        for (i, &index) in self.written.iter().enumerate() {
-            if i > 0 {
-                out.push(b',');
-            }
-            out.extend_from_slice(&self.names[index]);
-            out.push(b'=');
-            push_literal(out, self.value(after, index)?);
+        self.push_update_start(out);
+        for (i, &at) in self.written.iter().enumerate() {
+            self.push_assignment(out, i, at);
+            self.push_value(out, after, at)?;
         }
         Ok(())
     }
@@ -159,9 +146,97 @@ impl TablePlan {
         if self.key.len() == 1 { b"," } else { b" OR " }
     }
 
-    /// Most bytes that end a statement.
-    pub(crate) fn tail_len(&self) -> usize {
-        self.upsert_tail.len().max(" LIMIT 1".len())
+    /// Appends the columns that an update changes, which leaves the key alone. Nothing when it changes none; else with
+    /// those that the server would set by itself to the time of the statement.
+    pub(crate) fn changed(&self, before: Image<'_>, after: Image<'_>, out: &mut Vec<usize>) {
+        let settable = || self.written.iter().copied().filter(|at| !self.key.contains(at));
+        if settable().all(|at| is_same(before.get(at), after.get(at))) {
+            return;
+        }
+        out.extend(settable().filter(|&at| {
+            let sets_itself = matches!(
+                self.table.columns[at].ty,
+                ColumnType::Timestamp { .. } | ColumnType::DateTime { .. }
+            );
+            sets_itself || !is_same(before.get(at), after.get(at))
+        }));
+    }
+
+    /// Whether the key of a row may stand beside those of others.
+    pub(crate) fn key_joins(&self, image: Image<'_>) -> bool {
+        self.key_joins && self.key.iter().all(|&at| is_plain(image.get(at)))
+    }
+
+    /// Whether a value of a column may stand beside those of other rows.
+    pub(crate) fn joins(&self, at: usize, value: Datum<'_>) -> bool {
+        self.joins.get(at).is_some_and(|&joins| joins) && is_plain(value)
+    }
+
+    /// The literal of a single-column key, else `` `a`=v AND `b`=w ``.
+    pub(crate) fn push_key(&self, out: &mut Vec<u8>, image: Image<'_>) -> Result<()> {
+        match *self.key {
+            [only] => self.push_value(out, image, only),
+            _ => self.push_condition(out, image),
+        }
+    }
+
+    /// One value as a literal.
+    pub(crate) fn push_value(&self, out: &mut Vec<u8>, image: Image<'_>, at: usize) -> Result<()> {
+        push_literal(out, self.value(image, at)?);
+        Ok(())
+    }
+
+    /// `UPDATE t SET `
+    pub(crate) fn push_update_start(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"UPDATE ");
+        out.extend_from_slice(&self.name);
+        out.extend_from_slice(b" SET ");
+    }
+
+    /// `` `c`= ``, with a comma before all but the first.
+    pub(crate) fn push_assignment(&self, out: &mut Vec<u8>, number: usize, at: usize) {
+        if number > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(&self.names[at]);
+        out.push(b'=');
+    }
+
+    /// `` CASE `k` ``, or `CASE` where the key has several columns and is a condition.
+    pub(crate) fn push_case(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"CASE");
+        if let [only] = *self.key {
+            out.push(b' ');
+            out.extend_from_slice(&self.names[only]);
+        }
+    }
+
+    /// The condition for one row; `key` as [`TablePlan::push_key`] makes it.
+    pub(crate) fn push_key_condition(&self, out: &mut Vec<u8>, key: &[u8]) {
+        if let [only] = *self.key {
+            out.extend_from_slice(&self.names[only]);
+            out.push(b'=');
+        }
+        out.extend_from_slice(key);
+    }
+
+    /// The condition for several rows.
+    pub(crate) fn push_key_list<'a>(&self, out: &mut Vec<u8>, keys: impl Iterator<Item = &'a [u8]>) {
+        let (start, separator): (&[u8], &[u8]) = match *self.key {
+            [only] => {
+                out.extend_from_slice(&self.names[only]);
+                (b" IN (", b",")
+            }
+            _ => (b"(", b") OR ("),
+        };
+        out.extend_from_slice(start);
+        for (i, key) in keys.enumerate() {
+            if i > 0 {
+                out.extend_from_slice(separator);
+            }
+            out.extend_from_slice(key);
+        }
+        out.push(b')');
     }
 
     /// Ends a DELETE.
@@ -246,20 +321,36 @@ impl TablePlan {
     }
 }
 
-fn upsert_tail(written: &[usize], key: &[usize], names: &[Vec<u8>]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for &index in written.iter().filter(|index| !key.contains(index)) {
-        out.extend_from_slice(if out.is_empty() {
-            b" ON DUPLICATE KEY UPDATE "
-        } else {
-            b","
-        });
-        out.extend_from_slice(&names[index]);
-        out.extend_from_slice(b"=VALUES(");
-        out.extend_from_slice(&names[index]);
-        out.push(b')');
+/// Types whose values keep their meaning when the server makes one type of those of several rows.
+fn joins(ty: &ColumnType) -> bool {
+    !matches!(
+        ty,
+        ColumnType::Bit { .. }
+            | ColumnType::Set { .. }
+            | ColumnType::Json
+            | ColumnType::Geometry
+            | ColumnType::Vector { .. }
+            | ColumnType::Uuid
+            | ColumnType::Inet4
+            | ColumnType::Inet6
+    )
+}
+
+/// Text that is not valid goes as bytes, which among texts would make bytes of them all.
+fn is_plain(value: Datum<'_>) -> bool {
+    match value {
+        Datum::Text(bytes) => std::str::from_utf8(bytes).is_ok(),
+        _ => true,
     }
-    out
+}
+
+/// Also tells the two zeros apart.
+fn is_same(before: Datum<'_>, after: Datum<'_>) -> bool {
+    match (before, after) {
+        (Datum::Double(a), Datum::Double(b)) => a.to_bits() == b.to_bits(),
+        (Datum::Float(a), Datum::Float(b)) => a.to_bits() == b.to_bits(),
+        _ => before == after,
+    }
 }
 
 fn quoted(name: &str) -> Vec<u8> {

@@ -12,11 +12,15 @@ use tidegate_model::{Image, Result, Row, RowBlock, TableInfo, TableName};
 use tidegate_mysql::Flavour;
 
 use super::plan::TablePlan;
+use super::update::{UpdateLimits, Updates};
 
 /// Rows in one statement at most: long IN lists and value lists gain nothing beyond.
 const STATEMENT_ROWS_MAX: usize = 512;
 /// Bytes of a statement of several rows; less when a round trip takes less.
 const STATEMENT_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes that end a statement at most.
+const TAIL_LEN: usize = " LIMIT 1".len();
 
 /// Tables whose preparations are kept from one transaction to the next.
 const TABLES_MAX: usize = 1024;
@@ -40,6 +44,10 @@ pub(crate) struct ScriptOptions {
     pub(crate) merge_statements: bool,
     /// Bytes of one round trip, exceeded only by a single statement.
     pub(crate) text_bytes_max: usize,
+    /// Rows in one UPDATE.
+    pub(crate) update_rows_max: usize,
+    /// Mean bytes of a row up to which updates share a statement.
+    pub(crate) update_row_bytes_max: usize,
 }
 
 /// Statements of one downstream transaction under construction. Keeps its table plans and buffers for the next one.
@@ -58,6 +66,8 @@ struct TableScript {
     /// Ends of the finished statements in `text`.
     ends: Vec<usize>,
     open: Option<Open>,
+    /// Rows of an open UPDATE: its text is made when it is complete.
+    updates: Updates,
 }
 
 /// The statement that may still take rows.
@@ -71,9 +81,8 @@ struct Open {
 enum Kind {
     Insert,
     Replace,
-    /// Updates that leave the primary key alone, as an INSERT that meets only existing rows. The server finds each by
-    /// its primary key, as UPDATE would, but parses and plans once.
-    Upsert,
+    /// Updates that leave the key alone.
+    Update,
     Delete,
 }
 
@@ -99,19 +108,17 @@ impl Script {
     /// `PartialRowImage` when a value that is needed is missing.
     pub(crate) fn push(&mut self, block: &RowBlock, rows: Range<usize>, form: Form) -> Result<()> {
         let index = self.table(block.table());
-        let merge = Merge {
-            rows: self.options.merge_rows,
-            bytes_max: STATEMENT_BYTES_MAX.min(self.options.text_bytes_max),
-        };
+        let merge = Merge::new(self.options);
         let script = &mut self.tables[index];
-        if script.text.is_empty() {
-            self.touched.push(index);
-        }
-        let before = script.text.len();
+        let before = script.bytes();
         for row in rows {
             script.push(block.row(row), form, merge)?;
         }
-        self.bytes += script.text.len() - before;
+        // Closing an UPDATE may turn out shorter than it was estimated.
+        self.bytes += script.bytes().saturating_sub(before);
+        if before == 0 && script.bytes() > 0 {
+            self.touched.push(index);
+        }
         Ok(())
     }
 
@@ -127,6 +134,7 @@ impl Script {
         for index in self.touched.drain(..) {
             let script = &mut self.tables[index];
             script.close();
+            script.updates.reset();
             let mut start = 0;
             for &end in &script.ends {
                 texts.push(&script.text[start..end]);
@@ -151,6 +159,7 @@ impl Script {
             let script = &mut self.tables[index];
             if !script.plan.fits(table) {
                 script.close();
+                script.updates.reset();
                 script.plan = TablePlan::new(table, self.options.flavour);
             }
             return index;
@@ -160,6 +169,7 @@ impl Script {
             text: Vec::new(),
             ends: Vec::new(),
             open: None,
+            updates: Updates::default(),
         });
         self.by_name.insert(table.name.clone(), self.tables.len() - 1);
         self.tables.len() - 1
@@ -171,6 +181,22 @@ impl Script {
 struct Merge {
     rows: bool,
     bytes_max: usize,
+    updates: UpdateLimits,
+}
+
+impl Merge {
+    fn new(options: ScriptOptions) -> Self {
+        let bytes_max = STATEMENT_BYTES_MAX.min(options.text_bytes_max);
+        Merge {
+            rows: options.merge_rows,
+            bytes_max,
+            updates: UpdateLimits {
+                rows_max: options.update_rows_max,
+                row_bytes_max: options.update_row_bytes_max,
+                bytes_max,
+            },
+        }
+    }
 }
 
 impl TableScript {
@@ -180,8 +206,8 @@ impl TableScript {
             (None, Some(after), Form::Safe) => self.values(Kind::Replace, after, merge),
             (Some(before), None, _) => self.delete(before, merge),
             (Some(before), Some(after), Form::Plain) => {
-                if merge.rows && self.plan.upserts() && self.plan.same_key(before, after) {
-                    self.values(Kind::Upsert, after, merge)
+                if merge.rows && self.plan.keyed() && self.plan.same_key(before, after) {
+                    self.update_in_place(before, after, merge)
                 } else {
                     self.update(before, after)
                 }
@@ -235,7 +261,7 @@ impl TableScript {
         let Some(open) = &mut self.open else {
             return;
         };
-        if self.text.len() - open.start + self.plan.tail_len() <= bytes_max {
+        if self.text.len() - open.start + TAIL_LEN <= bytes_max {
             return;
         }
         open.rows -= 1;
@@ -253,6 +279,29 @@ impl TableScript {
         self.text.extend_from_slice(b" LIMIT 1");
         self.ends.push(self.text.len());
         Ok(())
+    }
+
+    /// An update that leaves the key alone.
+    fn update_in_place(&mut self, before: Image<'_>, after: Image<'_>, merge: Merge) -> Result<()> {
+        if !self.updates.compare(&self.plan, before, after) {
+            return Ok(());
+        }
+        if !self.updates.may_join(&self.plan, after) {
+            return self.update(before, after);
+        }
+        if self.open.as_ref().is_none_or(|open| open.kind != Kind::Update) {
+            self.start(Kind::Update);
+        }
+        if !self.updates.add(&self.plan, after, merge.updates)? {
+            self.start(Kind::Update);
+            self.updates.add(&self.plan, after, merge.updates)?;
+        }
+        Ok(())
+    }
+
+    /// Bytes of text, with what an open UPDATE will need.
+    fn bytes(&self) -> usize {
+        self.text.len() + self.updates.bytes()
     }
 
     /// Whether the next row of this kind belongs to the open statement; counts it if so.
@@ -274,7 +323,8 @@ impl TableScript {
             rows: 1,
         });
         match kind {
-            Kind::Insert | Kind::Upsert => self.plan.push_insert_head(&mut self.text, "INSERT"),
+            Kind::Update => {}
+            Kind::Insert => self.plan.push_insert_head(&mut self.text, "INSERT"),
             Kind::Replace => self.plan.push_insert_head(&mut self.text, "REPLACE"),
             Kind::Delete => self.plan.push_delete_head(&mut self.text),
         }
@@ -284,7 +334,7 @@ impl TableScript {
         if let Some(open) = self.open.take() {
             match open.kind {
                 Kind::Delete => self.plan.push_delete_tail(&mut self.text),
-                Kind::Upsert => self.plan.push_upsert_tail(&mut self.text),
+                Kind::Update => self.updates.finish(&self.plan, &mut self.text),
                 Kind::Insert | Kind::Replace => {}
             }
             self.ends.push(self.text.len());

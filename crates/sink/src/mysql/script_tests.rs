@@ -2,18 +2,12 @@
 
 use std::sync::Arc;
 
-use tidegate_model::{ColumnType, Datum, ErrorCode, Generated, RowBlock, RowOp, TableInfo};
-use tidegate_mysql::Flavour;
+use tidegate_model::{
+    ColumnType, Datum, ErrorCode, Generated, IndexInfo, RowBlock, RowOp, TableInfo, Timestamp,
+};
 
 use super::script::{Form, Script, ScriptOptions};
-use super::testing::{block, column, deleted, inserted, pairs, table, text, updated};
-
-const OPTIONS: ScriptOptions = ScriptOptions {
-    flavour: Flavour::MariaDb,
-    merge_rows: true,
-    merge_statements: true,
-    text_bytes_max: 1 << 20,
-};
+use super::testing::{SCRIPT, block, column, deleted, inserted, pairs, table, text, updated};
 
 fn texts(options: ScriptOptions, form: Form, blocks: &[RowBlock]) -> Vec<String> {
     let mut script = Script::new(options);
@@ -28,7 +22,7 @@ fn texts(options: ScriptOptions, form: Form, blocks: &[RowBlock]) -> Vec<String>
 }
 
 fn check(form: Form, blocks: &[RowBlock], expect: &[&str]) {
-    assert_eq!(texts(OPTIONS, form, blocks), [expect.join(";")]);
+    assert_eq!(texts(SCRIPT, form, blocks), [expect.join(";")]);
 }
 
 #[test]
@@ -49,10 +43,122 @@ fn neighbours_of_one_kind_share_a_statement() {
         &[
             "BEGIN",
             "INSERT INTO `s`.`t` (`id`,`v`) VALUES (1,'a'),(2,'b')",
-            "INSERT INTO `s`.`t` (`id`,`v`) VALUES (1,'A'),(2,'B') ON DUPLICATE KEY UPDATE `v`=VALUES(`v`)",
+            "UPDATE `s`.`t` SET `v`=CASE `id` WHEN 1 THEN 'A' WHEN 2 THEN 'B' END WHERE `id` IN (1,2)",
             "UPDATE `s`.`t` SET `id`=3,`v`='b' WHERE `id`=2 LIMIT 1",
             "DELETE FROM `s`.`t` WHERE `id` IN (1,2)",
             "INSERT INTO `s`.`t` (`id`,`v`) VALUES (1,'c')",
+            "COMMIT",
+        ],
+    );
+}
+
+#[test]
+fn updates_share_a_statement_as_far_as_they_may() {
+    let mut columns = vec![
+        column("id", ColumnType::Int),
+        column("v", ColumnType::VarChar { chars: 50 }),
+        column("u", ColumnType::Int),
+        column(
+            "s",
+            ColumnType::Set {
+                members: Arc::from([]),
+            },
+        ),
+        column("at", ColumnType::Timestamp { fsp: 0 }),
+    ];
+    columns[2].nullable = true;
+    let mut t = (*table("s", "t", columns, &[0])).clone();
+    t.indexes.push(IndexInfo {
+        name: "u".into(),
+        primary: false,
+        columns: vec![2],
+    });
+    let t = Arc::new(t);
+    let at = Datum::Timestamp(Timestamp {
+        seconds: 1,
+        micros: 0,
+    });
+    let row = |id, v, u, s| [Datum::Int(id), text(v), Datum::Int(u), Datum::Set(s), at];
+    let update = |old: [Datum<'static>; 5], new: [Datum<'static>; 5]| {
+        block(&t, RowOp::Update, &[&[old, new].concat()])
+    };
+    check(
+        Form::Plain,
+        &[
+            update(row(1, "a", 1, 0), row(1, "b", 1, 0)),
+            // Nothing changes.
+            update(row(9, "a", 1, 0), row(9, "a", 1, 0)),
+            update(row(2, "a", 2, 0), row(2, "b", 2, 0)),
+            // The row is in the statement already.
+            update(row(1, "b", 1, 0), row(1, "c", 1, 0)),
+            // A unique value, and a type that goes alone.
+            update(row(2, "b", 2, 0), row(2, "b", 3, 0)),
+            update(row(2, "b", 3, 0), row(2, "b", 3, 1)),
+            update(row(3, "a", 4, 0), row(3, "b", 4, 0)),
+        ],
+        &[
+            "BEGIN",
+            "UPDATE `s`.`t` SET `v`=CASE `id` WHEN 1 THEN 'b' WHEN 2 THEN 'b' END,`at`=CASE `id` WHEN 1 THEN \
+             '1970-01-01 00:00:01' WHEN 2 THEN '1970-01-01 00:00:01' END WHERE `id` IN (1,2)",
+            "UPDATE `s`.`t` SET `v`='c',`at`='1970-01-01 00:00:01' WHERE `id`=1 LIMIT 1",
+            "UPDATE `s`.`t` SET `id`=2,`v`='b',`u`=3,`s`=0,`at`='1970-01-01 00:00:01' WHERE `id`=2 LIMIT 1",
+            "UPDATE `s`.`t` SET `id`=2,`v`='b',`u`=3,`s`=1,`at`='1970-01-01 00:00:01' WHERE `id`=2 LIMIT 1",
+            "UPDATE `s`.`t` SET `v`='b',`at`='1970-01-01 00:00:01' WHERE `id`=3 LIMIT 1",
+            "COMMIT",
+        ],
+    );
+}
+
+#[test]
+fn an_update_of_many_rows_has_limits() {
+    let t = pairs("s", "t");
+    let rows: Vec<_> = (0..10)
+        .map(|id| updated(&t, (id, "a"), (id, "0123456789")))
+        .collect();
+    let statements = |update_rows_max, update_row_bytes_max| {
+        let options = ScriptOptions {
+            update_rows_max,
+            update_row_bytes_max,
+            ..SCRIPT
+        };
+        texts(options, Form::Plain, &rows)
+            .join(";")
+            .matches("UPDATE")
+            .count()
+    };
+    assert_eq!(statements(40, 1024), 1);
+    assert_eq!(statements(4, 1024), 3);
+    assert_eq!(statements(1, 1024), 10);
+    assert_eq!(statements(40, 5), 10);
+    assert_eq!(statements(40, 0), 10);
+}
+
+#[test]
+fn a_key_of_several_columns_chooses_by_conditions() {
+    let columns = vec![
+        column("a", ColumnType::Int),
+        column("b", ColumnType::Int),
+        column("c", ColumnType::Int),
+    ];
+    let t = table("s", "t", columns, &[0, 1]);
+    let update = |a, b, c| {
+        let row = [
+            Datum::Int(a),
+            Datum::Int(b),
+            Datum::Int(0),
+            Datum::Int(a),
+            Datum::Int(b),
+            Datum::Int(c),
+        ];
+        block(&t, RowOp::Update, &[&row])
+    };
+    check(
+        Form::Plain,
+        &[update(1, 2, 3), update(4, 5, 6)],
+        &[
+            "BEGIN",
+            "UPDATE `s`.`t` SET `c`=CASE WHEN `a`=1 AND `b`=2 THEN 3 WHEN `a`=4 AND `b`=5 THEN 6 END WHERE \
+             (`a`=1 AND `b`=2) OR (`a`=4 AND `b`=5)",
             "COMMIT",
         ],
     );
@@ -171,16 +277,17 @@ fn generated_columns_are_not_written() {
     columns[1].generated = Generated::Stored;
     let t = table("s", "t", columns, &[0]);
     let row = [Datum::Int(1), Datum::Int(2), Datum::Int(3)];
+    let new = [Datum::Int(1), Datum::Int(3), Datum::Int(4)];
     check(
         Form::Plain,
         &[
             block(&t, RowOp::Insert, &[&row]),
-            block(&t, RowOp::Update, &[&[row, row].concat()]),
+            block(&t, RowOp::Update, &[&[row, new].concat()]),
         ],
         &[
             "BEGIN",
             "INSERT INTO `s`.`t` (`id`,`v`) VALUES (1,3)",
-            "INSERT INTO `s`.`t` (`id`,`v`) VALUES (1,3) ON DUPLICATE KEY UPDATE `v`=VALUES(`v`)",
+            "UPDATE `s`.`t` SET `v`=4 WHERE `id`=1 LIMIT 1",
             "COMMIT",
         ],
     );
@@ -189,7 +296,7 @@ fn generated_columns_are_not_written() {
 #[test]
 fn a_missing_value_is_an_error() {
     let t = pairs("s", "t");
-    let mut script = Script::new(OPTIONS);
+    let mut script = Script::new(SCRIPT);
     let partial = block(&t, RowOp::Insert, &[&[Datum::Int(1), Datum::Absent]]);
     let error = script.push(&partial, 0..1, Form::Plain).unwrap_err();
     assert_eq!(error.code(), ErrorCode::PartialRowImage);
@@ -207,7 +314,7 @@ fn merging_can_be_switched_off() {
     let two = "INSERT INTO `s`.`t` (`id`,`v`) VALUES (2,'b')";
     let apart = ScriptOptions {
         merge_rows: false,
-        ..OPTIONS
+        ..SCRIPT
     };
     assert_eq!(
         texts(apart, Form::Plain, &rows),
@@ -216,7 +323,7 @@ fn merging_can_be_switched_off() {
     let single = ScriptOptions {
         merge_rows: false,
         merge_statements: false,
-        ..OPTIONS
+        ..SCRIPT
     };
     assert_eq!(texts(single, Form::Plain, &rows), ["BEGIN", one, two, "COMMIT"]);
 }
@@ -227,7 +334,7 @@ fn a_round_trip_has_a_size() {
     let small = ScriptOptions {
         merge_rows: false,
         text_bytes_max: 100,
-        ..OPTIONS
+        ..SCRIPT
     };
     let rows: Vec<_> = (0..5).map(|id| inserted(&t, id, "a")).collect();
     let texts = texts(small, Form::Plain, &rows);
@@ -242,7 +349,7 @@ fn a_row_that_makes_a_statement_too_large_gets_one_of_its_own() {
     let t = pairs("s", "t");
     let small = ScriptOptions {
         text_bytes_max: 200,
-        ..OPTIONS
+        ..SCRIPT
     };
     let long = "x".repeat(190);
     for form in [Form::Plain, Form::Safe] {

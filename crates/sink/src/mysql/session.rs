@@ -133,7 +133,11 @@ pub(crate) async fn run(conn: &mut Conn, text: &[u8], limit: Duration) -> Result
     within(limit, results.drop_result()).await
 }
 
-async fn within<T>(limit: Duration, step: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+/// Gives a step of a conversation so much time.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    step: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
     timeout(limit, step)
         .await
         .unwrap_or_else(|_elapsed| Err(timed_out()))

@@ -40,9 +40,8 @@ const PARAMETERS: [&str; 18] = [
 
 /// Reads and checks the settings.
 ///
-/// Accepted without an effect on what is written: `worker-count` (one ordered session writes, as many would end in the
-/// same rows), `max-multi-update-row` and its size (the original uses them on TiDB only), `cache-prep-stmts`
-/// (statements are sent as text), `time-zone` for rows (they are sent as instants).
+/// Accepted without an effect on what is written: `cache-prep-stmts` (statements are sent as text, none is prepared) and
+/// `time-zone` for rows (they are sent as instants).
 ///
 /// # Errors
 /// `MySQLInvalidConfig` naming the setting; `NotSupported` for `has-vector-type=true`.
@@ -55,19 +54,6 @@ pub(crate) fn read(spec: &SinkSpec) -> Result<MysqlConfig> {
     let absent = Members::default();
     let members = spec.config.sink.mysql_config.as_ref().unwrap_or(&absent);
     settings.only(&PARAMETERS)?;
-    settings.number("worker-count", members.worker_count, 16, 1..=WORKERS_MAX.into())?;
-    settings.number(
-        "max-multi-update-row",
-        members.max_multi_update_row_count,
-        40,
-        1..=256,
-    )?;
-    settings.number(
-        "max-multi-update-row-size",
-        members.max_multi_update_row_size,
-        1024,
-        0..=8192,
-    )?;
     settings.switch("cache-prep-stmts", members.enable_cache_prepared_statement, true)?;
     if settings.switch("has-vector-type", None, false)? {
         return Err(not_supported(
@@ -81,6 +67,19 @@ pub(crate) fn read(spec: &SinkSpec) -> Result<MysqlConfig> {
     let connect_timeout = duration("timeout", &members.timeout)?;
     Ok(MysqlConfig {
         connect: connect_options(&settings, members, connect_timeout)?,
+        workers: settings.number("worker-count", members.worker_count, 16, 1..=WORKERS_MAX.into())?,
+        max_multi_update_row: settings.number(
+            "max-multi-update-row",
+            members.max_multi_update_row_count,
+            40,
+            1..=256,
+        )?,
+        max_multi_update_row_size: settings.number(
+            "max-multi-update-row-size",
+            members.max_multi_update_row_size,
+            1024,
+            0..=8192,
+        )?,
         safe_mode: settings.switch("safe-mode", spec.config.sink.safe_mode, false)?,
         max_txn_row: settings.number("max-txn-row", members.max_txn_row, 256, 1..=2048)?,
         batch_dml: settings.switch("batch-dml-enable", members.enable_batch_dml, true)?,
@@ -210,6 +209,11 @@ mod tests {
         );
         assert_eq!(config.connect.tls.mode, TlsMode::Preferred);
         assert_eq!(config.max_txn_row, 256);
+        assert_eq!(config.workers, 16);
+        assert_eq!(
+            (config.max_multi_update_row, config.max_multi_update_row_size),
+            (40, 1024)
+        );
         assert!(config.batch_dml && config.multi_stmt && !config.safe_mode);
         assert_eq!(config.statement_timeout, Duration::from_secs(120));
         assert_eq!(config.ddl_zone.as_deref(), Some("UTC"));
@@ -229,6 +233,7 @@ mod tests {
         });
         let config = read(&spec).unwrap();
         assert_eq!(config.max_txn_row, 2048);
+        assert_eq!(config.workers, 4);
         assert!(config.safe_mode && !config.batch_dml);
         assert_eq!(config.connect.password, "p@w");
         assert_eq!(config.connect.tls.mode, TlsMode::VerifyIdentity);

@@ -9,11 +9,12 @@ use tidegate_model::{
     Ack, AckTarget, ChangefeedId, ColumnInfo, ColumnType, Datum, Generated, IndexInfo, RowBlock,
     RowBlockBuilder, RowOp, TableId, TableInfo, TableName, Ts, TxnBatch, TxnEvent,
 };
-use tidegate_mysql::ConnectOptions;
+use tidegate_mysql::{ConnectOptions, Flavour};
 use tokio::sync::OnceCell;
 
 use super::config::{Atomicity, MysqlConfig, TidbTxnMode};
 use super::mysql_sink::{Feed, MysqlSink};
+use super::script::ScriptOptions;
 use crate::OnTrouble;
 
 pub(crate) fn column(name: &str, ty: ColumnType) -> ColumnInfo {
@@ -156,11 +157,23 @@ pub(crate) async fn schema(name: &str, tables: &str) -> &'static Server {
     server
 }
 
+pub(crate) const SCRIPT: ScriptOptions = ScriptOptions {
+    flavour: Flavour::MariaDb,
+    merge_rows: true,
+    merge_statements: true,
+    text_bytes_max: 1 << 20,
+    update_rows_max: 40,
+    update_row_bytes_max: 1024,
+};
+
 pub(crate) fn config(server: &Server) -> MysqlConfig {
     MysqlConfig {
         connect: ConnectOptions::from_uri(&server.uri(User::Root)).unwrap(),
         safe_mode: false,
+        workers: 4,
         max_txn_row: 256,
+        max_multi_update_row: 40,
+        max_multi_update_row_size: 1024,
         batch_dml: true,
         multi_stmt: true,
         atomicity: Atomicity::None,
