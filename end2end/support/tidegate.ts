@@ -75,6 +75,15 @@ export class Tidegate {
         });
     }
 
+    /** Waits until the live figures have a changefeed, so that every page opened from now on sees it from the start. */
+    async untilLive(id: string): Promise<void> {
+        await until(`figures of ${id}`, async () => {
+            const answer = await fetch(`${this.url}/api/tidegate/v1/live`);
+            const figures = (await answer.json()) as { changefeeds: { id: string }[] };
+            return figures.changefeeds.some((feed) => feed.id === id);
+        });
+    }
+
     /** Ends the process; its data stays. */
     async interrupt(): Promise<void> {
         const child = this.process;

@@ -68,6 +68,7 @@ test("an error of one action goes when the other one succeeds", async ({ page, s
 test("a change of state is announced, a change of numbers is not", async ({ page, server }) => {
     const id = freshId("spoken");
     await create(server, id);
+    await server.untilLive(id);
     await open(page, "/ui/changefeeds");
     await expect(page.getByText("Live", { exact: true })).toBeVisible();
     const spoken = page.getByRole("status").filter({ hasText: id });
