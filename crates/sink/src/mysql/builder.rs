@@ -14,6 +14,7 @@ use super::script::{Form, Script};
 /// Limits and rules of one downstream transaction.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Limits {
+    /// Rows after which a downstream transaction ends; only a larger upstream transaction exceeds it.
     pub(crate) rows_max: usize,
     pub(crate) bytes_max: usize,
     pub(crate) atomicity: Atomicity,
@@ -118,16 +119,13 @@ impl Builder {
         let Unit { txn, ack, seq } = unit;
         let form = self.form(&txn);
         let whole = txn.part == 0 && txn.last;
-        match (self.limits.atomicity, whole) {
-            (Atomicity::Table, false) => {
-                self.seq = seq;
-                self.add_part(&txn, form, &ack).await?;
-            }
-            (Atomicity::Table, true) => {
-                self.make_room(txn.row_count()).await?;
-                self.push_all(&txn, form, &ack)?;
-            }
-            (Atomicity::None, _) => self.add_cut(&txn, form, &ack).await?,
+        if self.limits.atomicity == Atomicity::Table && !whole {
+            self.seq = seq;
+            self.add_part(&txn, form, &ack).await?;
+        } else {
+            // What arrives at once stays together: a commit costs more than rows do, and parts are limited in size.
+            self.make_room(txn.row_count()).await?;
+            self.push_all(&txn, form, &ack)?;
         }
         self.seq = seq;
         // Each chunk that got something of it has a clone of its own.
@@ -149,23 +147,6 @@ impl Builder {
             self.draft.rows + rows <= self.limits.rows_max && self.script.bytes() < self.limits.bytes_max;
         if !self.draft.is_empty() && !fits {
             self.send(Span::WHOLE).await?;
-        }
-        Ok(())
-    }
-
-    /// Cuts a transaction that is larger than the limit; keeps a smaller one whole.
-    async fn add_cut(&mut self, txn: &Arc<TxnEvent>, form: Form, ack: &Ack) -> Result<(), Stop> {
-        self.make_room(txn.row_count()).await?;
-        for block in 0..txn.blocks.len() {
-            let len = txn.blocks[block].len();
-            let mut start = 0;
-            while start < len {
-                self.make_room(1).await?;
-                let room = self.limits.rows_max - self.draft.rows;
-                let end = len.min(start + room);
-                self.push(txn, block, start..end, form, ack)?;
-                start = end;
-            }
         }
         Ok(())
     }

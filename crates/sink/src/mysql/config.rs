@@ -39,7 +39,7 @@ pub(crate) struct MysqlConfig {
 /// `transaction-atomicity`.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) enum Atomicity {
-    /// A transaction larger than `max-txn-row` may be cut.
+    /// A transaction that is too large to arrive at once may be cut.
     #[default]
     None,
     /// Never cut.

@@ -283,7 +283,7 @@ async fn commits(server: &Server) -> u64 {
 }
 
 #[tokio::test]
-async fn a_large_transaction_is_cut_or_kept_whole_as_configured() {
+async fn a_transaction_in_parts_is_cut_or_kept_whole_as_configured() {
     let server = Server::start(ServerOptions::default()).await.unwrap();
     server
         .sql(&format!("CREATE DATABASE cut; USE cut; {PAIRS}"))
@@ -297,7 +297,7 @@ async fn a_large_transaction_is_cut_or_kept_whole_as_configured() {
         .map(|(id, v)| [Datum::Int(id as i64), text(v)])
         .collect();
     let all: Vec<&[Datum<'_>]> = all.iter().map(|row| &row[..]).collect();
-    for (atomicity, expect) in [(Atomicity::None, 5), (Atomicity::Table, 1)] {
+    for (atomicity, expect) in [(Atomicity::None, 2), (Atomicity::Table, 1)] {
         server.sql("TRUNCATE cut.t").await.unwrap();
         let config = MysqlConfig {
             max_txn_row: 10,
@@ -306,7 +306,19 @@ async fn a_large_transaction_is_cut_or_kept_whole_as_configured() {
         };
         let sink = MysqlSink::open(config, feed("cut", Ts::ZERO)).await.unwrap();
         let before = commits(&server).await;
-        write(&sink, vec![txn(10, vec![block(&t, RowOp::Insert, &all)])]).await;
+        let rows_of = |range: std::ops::Range<usize>| vec![block(&t, RowOp::Insert, &all[range])];
+        write(&sink, vec![txn(10, rows_of(0..30))]).await;
+        assert_eq!(
+            commits(&server).await - before,
+            1,
+            "what arrives at once stays together"
+        );
+        let before = commits(&server).await;
+        let parts = vec![
+            part(12, 0, false, rows_of(30..40)),
+            part(12, 1, true, rows_of(40..50)),
+        ];
+        write(&sink, parts).await;
         assert_eq!(commits(&server).await - before, expect, "{atomicity:?}");
         assert_eq!(rows(&server, "cut").await.lines().count(), 50);
     }
