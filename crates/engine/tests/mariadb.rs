@@ -2,133 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+mod harness;
 
-use jiff::tz::TimeZone;
 use tempfile::TempDir;
-use tidegate_api::{CreateChangefeed, ResumeChangefeed};
-use tidegate_engine::{Capture, ReplicationService, ServiceParts};
-use tidegate_mariadb::{Server, ServerOptions, User};
-use tidegate_meta::{MetaStore, RedbStore};
-use tidegate_model::{ChangefeedId, Clock, ErrorCode, SystemClock};
-use tidegate_mysql::ConnectOptions;
-use tidegate_sink::Sinks;
-use tidegate_upstream::mysql::{MysqlOptions, MysqlUpstream};
-use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
+use tidegate_api::ResumeChangefeed;
+use tidegate_mariadb::User;
+use tidegate_model::ErrorCode;
 
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// One life of a server process.
-struct Process {
-    service: Arc<ReplicationService>,
-    upstream_stop: CancellationToken,
-}
-
-async fn start(dir: &Path, upstream: &Server) -> Process {
-    let store: Arc<dyn MetaStore> = Arc::new(RedbStore::open(dir).unwrap());
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let upstream_stop = CancellationToken::new();
-    let connect = ConnectOptions::from_uri(&upstream.uri(User::Replication)).unwrap();
-    let options = MysqlOptions::new(connect, dir.join("spill"));
-    let source = MysqlUpstream::start(
-        options,
-        Arc::clone(&store),
-        Arc::clone(&clock),
-        upstream_stop.clone(),
-    )
-    .await
-    .unwrap();
-    let service = ReplicationService::new(ServiceParts {
-        upstream: source,
-        store,
-        sinks: Arc::new(Sinks),
-        clock,
-        capture: Capture {
-            id: "c1".to_owned(),
-            address: "127.0.0.1:8300".to_owned(),
-            version: "v8.5.0-tidegate".to_owned(),
-            git_hash: "none".to_owned(),
-            cluster_id: "default".to_owned(),
-        },
-        zone: TimeZone::UTC,
-    });
-    service.start().await.unwrap();
-    Process {
-        service,
-        upstream_stop,
-    }
-}
-
-impl Process {
-    /// Ends it in order, down to the lock of the data directory.
-    async fn stop(self) {
-        self.service.shutdown(Duration::from_secs(20)).await;
-        self.upstream_stop.cancel();
-        let service = Arc::downgrade(&self.service);
-        drop(self.service);
-        until("the service is gone", async || service.upgrade().is_none()).await;
-    }
-
-    async fn state(&self) -> String {
-        let detail = self.service.get_changefeed(&id()).await.unwrap();
-        match detail.error {
-            Some(error) => format!("{}: {}", detail.state, error.message),
-            None => detail.state,
-        }
-    }
-}
-
-fn id() -> ChangefeedId {
-    ChangefeedId::new("default", "orders")
-}
-
-async fn until(what: &str, reached: impl AsyncFn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !reached().await {
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        sleep(Duration::from_millis(50)).await;
-    }
-}
-
-async fn servers() -> (Server, Server) {
-    let upstream = Server::start(ServerOptions::default()).await.unwrap();
-    let options = ServerOptions {
-        server_id: 2,
-        ..ServerOptions::default()
-    };
-    (upstream, Server::start(options).await.unwrap())
-}
-
-fn request(downstream: &Server) -> CreateChangefeed {
-    CreateChangefeed {
-        changefeed_id: id().id.to_string(),
-        sink_uri: downstream.uri(User::Root),
-        ..CreateChangefeed::default()
-    }
-}
-
-/// Waits until both servers hold the same rows.
-async fn until_equal(process: &Process, upstream: &Server, downstream: &Server, table: &str) {
-    let query = format!("SELECT * FROM {table} ORDER BY 1");
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let expect = upstream.sql(&query).await.unwrap();
-        // The table may not be there yet.
-        let found = downstream.sql(&query).await.unwrap_or_default();
-        if found == expect {
-            return;
-        }
-        let state = process.state().await;
-        assert!(
-            Instant::now() < deadline,
-            "{table} differs, changefeed is {state}:\n{expect}\n{found}"
-        );
-        sleep(Duration::from_millis(50)).await;
-    }
-}
+use harness::{id, request, servers, start, until, until_equal};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_and_schema_changes_arrive_through_pauses_and_restarts() {

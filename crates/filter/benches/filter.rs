@@ -105,7 +105,7 @@ fn run(bencher: Bencher<'_, '_>, rule: EventRule<'_>) {
     bencher
         .counter(ItemsCount::new(ROWS))
         .with_inputs(|| vec![block.clone()])
-        .bench_local_refs(|blocks| filter.apply(blocks));
+        .bench_local_refs(|blocks| filter.apply(blocks, Ts::ZERO));
 }
 
 /// A condition on the new row of updates.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::tz::TimeZone;
 use tidegate_model::{
-    CdcError, ErrorCode, Image, Result, Row, RowBlock, RowBlockBuilder, RowOp, TableInfo, TableName,
+    CdcError, ErrorCode, Image, Result, Row, RowBlock, RowBlockBuilder, RowOp, TableInfo, TableName, Ts,
 };
 
 use super::kinds::EventKinds;
@@ -51,6 +51,14 @@ enum Fate {
     OnlyInsert,
 }
 
+/// An expression that has no result for a row.
+struct Problem<'r> {
+    condition: &'r Condition,
+    error: EvalError,
+}
+
+type Outcome<'r, T> = std::result::Result<T, Problem<'r>>;
+
 impl RowFilter {
     /// A filter that has seen no table yet.
     pub fn new(filter: Arc<EventFilter>) -> Self {
@@ -61,12 +69,12 @@ impl RowFilter {
     }
 
     /// Removes the rows that are dropped, and blocks that become empty. Gives the number of dropped rows; a half of
-    /// an update that moves a row counts as one.
+    /// an update that moves a row counts as one. Errors name the transaction by its `start_ts`.
     ///
     /// # Errors
     /// `ExpressionColumnNotFound` and `InvalidFilterExpression` when an expression does not suit the table any more;
     /// `FailedToFilterDML` when it has no result for a row.
-    pub fn apply(&mut self, blocks: &mut Vec<RowBlock>) -> Result<u64> {
+    pub fn apply(&mut self, blocks: &mut Vec<RowBlock>, start_ts: Ts) -> Result<u64> {
         if self.filter.is_empty() {
             return Ok(0);
         }
@@ -77,7 +85,7 @@ impl RowFilter {
                 index += 1;
                 continue;
             };
-            let (count, halves) = rules.apply(&mut blocks[index])?;
+            let (count, halves) = rules.apply(&mut blocks[index], start_ts)?;
             dropped += count;
             match halves {
                 Some(parts) => {
@@ -150,7 +158,7 @@ impl TableRules {
 
     /// Drops rows of a block. Gives their number, and the blocks that take its place where an update became a
     /// delete or an insert.
-    fn apply(&self, block: &mut RowBlock) -> Result<(u64, Option<Vec<RowBlock>>)> {
+    fn apply(&self, block: &mut RowBlock, start_ts: Ts) -> Result<(u64, Option<Vec<RowBlock>>)> {
         let op = block.op();
         let concerned = self.concerns(op) || op == RowOp::Update && self.concerns_halves();
         if !concerned {
@@ -163,7 +171,10 @@ impl TableRules {
         }
         let fates = block
             .rows()
-            .map(|row| self.fate(row))
+            .map(|row| {
+                self.fate(row)
+                    .map_err(|problem| failed(&problem, block.table(), start_ts))
+            })
             .collect::<Result<Vec<Fate>>>()?;
         let dropped = fates.iter().filter(|fate| **fate != Fate::Kept).count() as u64;
         if fates
@@ -196,11 +207,11 @@ impl TableRules {
         self.kinds.iter().any(|kinds| kinds.has_rows(op))
     }
 
-    fn fate(&self, row: Row<'_>) -> Result<Fate> {
+    fn fate(&self, row: Row<'_>) -> Outcome<'_, Fate> {
         match (row.before(), row.after()) {
             (Some(before), Some(after)) if self.changes_key(before, after) => {
-                let delete = self.drops(RowOp::Delete, &self.delete, before, row)?;
-                let insert = self.drops(RowOp::Insert, &self.insert, after, row)?;
+                let delete = self.drops(RowOp::Delete, &self.delete, before)?;
+                let insert = self.drops(RowOp::Insert, &self.insert, after)?;
                 Ok(match (delete, insert) {
                     (true, true) => Fate::Dropped,
                     (true, false) => Fate::OnlyInsert,
@@ -209,29 +220,29 @@ impl TableRules {
                 })
             }
             (Some(before), Some(after)) => {
-                let dropped = self.drops(RowOp::Update, &self.update_old, before, row)?
-                    || self.drops(RowOp::Update, &self.update_new, after, row)?;
+                let dropped = self.drops(RowOp::Update, &self.update_old, before)?
+                    || self.drops(RowOp::Update, &self.update_new, after)?;
                 Ok(if dropped { Fate::Dropped } else { Fate::Kept })
             }
-            (Some(before), None) => self.single(RowOp::Delete, &self.delete, before, row),
-            (None, Some(after)) => self.single(RowOp::Insert, &self.insert, after, row),
+            (Some(before), None) => self.single(RowOp::Delete, &self.delete, before),
+            (None, Some(after)) => self.single(RowOp::Insert, &self.insert, after),
             (None, None) => Ok(Fate::Kept),
         }
     }
 
-    fn single(&self, op: RowOp, conditions: &[Condition], image: Image<'_>, row: Row<'_>) -> Result<Fate> {
-        let dropped = self.drops(op, conditions, image, row)?;
+    fn single<'r>(&'r self, op: RowOp, conditions: &'r [Condition], image: Image<'_>) -> Outcome<'r, Fate> {
+        let dropped = self.drops(op, conditions, image)?;
         Ok(if dropped { Fate::Dropped } else { Fate::Kept })
     }
 
-    fn drops(&self, op: RowOp, conditions: &[Condition], image: Image<'_>, row: Row<'_>) -> Result<bool> {
+    fn drops<'r>(&'r self, op: RowOp, conditions: &'r [Condition], image: Image<'_>) -> Outcome<'r, bool> {
         if self.drops_all(op) {
             return Ok(true);
         }
         for condition in conditions {
             if condition
                 .is_met(image)
-                .map_err(|error| failed(condition, row.table(), error))?
+                .map_err(|error| Problem { condition, error })?
             {
                 return Ok(true);
             }
@@ -279,13 +290,14 @@ fn in_parts(block: &RowBlock, fates: &[Fate]) -> Vec<RowBlock> {
     parts
 }
 
-fn failed(condition: &Condition, table: &TableInfo, error: EvalError) -> CdcError {
+fn failed(problem: &Problem<'_>, table: &TableInfo, start_ts: Ts) -> CdcError {
     CdcError::new(
         ErrorCode::FailedToFilterDML,
         format_args!(
-            "failed to filter dml event of table {}: {error} in: '{}'",
+            "failed to filter dml event of table {} in the transaction with start_ts {start_ts}: {} in: '{}'",
             table.name,
-            condition.text()
+            problem.error,
+            problem.condition.text()
         ),
     )
 }

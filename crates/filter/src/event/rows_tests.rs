@@ -1,6 +1,6 @@
 //! Which rows are dropped. Rows are written as `id:v`, updates as `id:v>id:v`.
 
-use tidegate_model::{ColumnInfo, ColumnType, Datum, Generated, IndexInfo, TableId, Ts};
+use tidegate_model::{ColumnInfo, ColumnType, Datum, Generated, IndexInfo, TableId};
 
 use super::*;
 use crate::event::rules::EventRule;
@@ -110,7 +110,7 @@ fn left(configs: &[Config<'_>]) -> (String, u64) {
         block(&t, RowOp::Update, UPDATES),
         block(&t, RowOp::Delete, DELETES),
     ];
-    let dropped = filter(configs).apply(&mut blocks).unwrap();
+    let dropped = filter(configs).apply(&mut blocks, Ts::from_u64(7)).unwrap();
     (show(&blocks), dropped)
 }
 
@@ -239,7 +239,7 @@ fn tables_without_a_primary_key_have_plain_updates() {
         events: &["update"],
         ..Config::default()
     };
-    assert_eq!(filter(&[config]).apply(&mut blocks).unwrap(), 3);
+    assert_eq!(filter(&[config]).apply(&mut blocks, Ts::from_u64(7)).unwrap(), 3);
     assert!(blocks.is_empty());
 }
 
@@ -252,7 +252,7 @@ fn other_tables_are_left_alone() {
         insert: "no_such_column = 1",
         ..Config::default()
     };
-    assert_eq!(filter(&[config]).apply(&mut blocks).unwrap(), 0);
+    assert_eq!(filter(&[config]).apply(&mut blocks, Ts::from_u64(7)).unwrap(), 0);
     assert_eq!(blocks.len(), 1);
 }
 
@@ -266,16 +266,16 @@ fn a_new_version_of_a_table_is_compiled_again() {
     let mut filter = filter(&[config]);
     let old = table("t", &["id", "v"], true);
     let mut blocks = vec![block(&old, RowOp::Insert, "1:10 2:20")];
-    assert_eq!(filter.apply(&mut blocks).unwrap(), 1);
+    assert_eq!(filter.apply(&mut blocks, Ts::from_u64(7)).unwrap(), 1);
     let new = table("t", &["v", "id"], true);
     let mut blocks = vec![block(&new, RowOp::Insert, "10:1 20:2")];
-    assert_eq!(filter.apply(&mut blocks).unwrap(), 1);
+    assert_eq!(filter.apply(&mut blocks, Ts::from_u64(7)).unwrap(), 1);
     assert_eq!(show(&blocks), "Insert 10:1");
     assert_eq!(filter.tables.len(), 1);
 
     let without = table("t", &["id", "w"], true);
     let mut blocks = vec![block(&without, RowOp::Insert, "1:10")];
-    let error = filter.apply(&mut blocks).unwrap_err();
+    let error = filter.apply(&mut blocks, Ts::from_u64(7)).unwrap_err();
     assert_eq!(error.code(), ErrorCode::ExpressionColumnNotFound);
     assert!(
         error.message().contains("column 'v' from table 'shop.t'"),
@@ -291,11 +291,11 @@ fn a_row_without_a_result_names_table_and_expression() {
     };
     let t = table("t", &["id", "v"], true);
     let mut blocks = vec![block(&t, RowOp::Insert, INSERTS)];
-    let error = filter(&[config]).apply(&mut blocks).unwrap_err();
+    let error = filter(&[config]).apply(&mut blocks, Ts::from_u64(7)).unwrap_err();
     assert_eq!(error.code(), ErrorCode::FailedToFilterDML);
     assert_eq!(
         error.message(),
-        "failed to filter dml event of table shop.t: a BIGINT value is out of range in: \
-         'v * 9223372036854775807 > 0'"
+        "failed to filter dml event of table shop.t in the transaction with start_ts 7: a BIGINT value is out of range \
+         in: 'v * 9223372036854775807 > 0'"
     );
 }

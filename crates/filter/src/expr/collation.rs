@@ -24,6 +24,8 @@ enum Order {
     Bytes,
     CodePoint,
     Weights(Weights),
+    /// The collation of a column whose order is not built in: nothing may be compared by it.
+    Unknown,
 }
 
 /// Bytes without a character set.
@@ -36,6 +38,12 @@ pub(crate) const BINARY: Collation = Collation {
 pub(crate) const LITERAL: Collation = Collation {
     order: Order::CodePoint,
     pad: true,
+};
+
+/// See [`Order::Unknown`].
+pub(crate) const UNKNOWN: Collation = Collation {
+    order: Order::Unknown,
+    pad: false,
 };
 
 impl Collation {
@@ -77,6 +85,11 @@ impl Collation {
         self.order == Order::CodePoint
     }
 
+    /// Whether its order is built in.
+    pub(crate) fn is_known(self) -> bool {
+        self.order != Order::Unknown
+    }
+
     /// Whether upper and lower case are the same.
     pub(crate) fn ignores_case(self) -> bool {
         matches!(self.order, Order::Weights(_))
@@ -85,7 +98,7 @@ impl Collation {
     /// Compares two texts (UTF-8, or bytes for `binary`).
     pub(crate) fn compare(self, a: &[u8], b: &[u8]) -> Ordering {
         match self.order {
-            Order::Bytes => a.cmp(b),
+            Order::Bytes | Order::Unknown => a.cmp(b),
             // The order of UTF-8 bytes is the order of code points.
             Order::CodePoint if !self.pad => a.cmp(b),
             Order::CodePoint => padded(a.iter().copied(), b.iter().copied(), b' '),
@@ -104,7 +117,7 @@ impl Collation {
     /// Whether two characters are the same to LIKE.
     pub(crate) fn same_char(self, a: char, b: char) -> bool {
         match self.order {
-            Order::Bytes | Order::CodePoint => a == b,
+            Order::Bytes | Order::CodePoint | Order::Unknown => a == b,
             Order::Weights(weights) => a == b || weights.same(a, b),
         }
     }

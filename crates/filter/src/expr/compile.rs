@@ -180,7 +180,7 @@ impl Compiler<'_> {
         let index = found.ok_or_else(|| Fault::Column(name.value.clone()))?;
         let column = &table.columns[index];
         Ok(Typed {
-            kind: kinds::of_column(column)?,
+            kind: kinds::of_column(column),
             node: Node::Column(Column {
                 index,
                 read: Read::of(&column.ty, &self.zone),

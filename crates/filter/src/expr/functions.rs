@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::compile::Fault;
 use super::json::Path;
+use super::kinds;
 use super::node::{Node, Typed};
 use super::value::{Kind, Text, Value};
 
@@ -134,7 +135,8 @@ pub(super) fn kind(function: &Function, args: &[Typed]) -> Result<Kind, Fault> {
             Kind::Int
         }
         Function::Locate | Function::Instr => {
-            merged(args)?;
+            let other = args.get(1).map_or(Kind::Null, |arg| arg.kind);
+            kinds::order_of(first.text(), other.text())?;
             Kind::Int
         }
         Function::Lower

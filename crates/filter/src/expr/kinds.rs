@@ -12,8 +12,8 @@ use super::value::{Kind, Rank, Text};
 const SCALE_MAX: u8 = 38;
 
 /// The kind of a column's values.
-pub(super) fn of_column(column: &ColumnInfo) -> Result<Kind, Fault> {
-    Ok(match &column.ty {
+pub(super) fn of_column(column: &ColumnInfo) -> Kind {
+    match &column.ty {
         ColumnType::TinyInt
         | ColumnType::SmallInt
         | ColumnType::MediumInt
@@ -33,7 +33,7 @@ pub(super) fn of_column(column: &ColumnInfo) -> Result<Kind, Fault> {
         ColumnType::Date => Kind::Date,
         ColumnType::Time { fsp } => Kind::Time { fsp: *fsp },
         ColumnType::DateTime { fsp } | ColumnType::Timestamp { fsp } => Kind::DateTime { fsp: *fsp },
-        ColumnType::Enum { .. } | ColumnType::Set { .. } => Kind::Dual(text_of(column)?),
+        ColumnType::Enum { .. } | ColumnType::Set { .. } => Kind::Dual(text_of(column)),
         ColumnType::Json => Kind::Json(Text {
             collation: collation::LITERAL,
             rank: Rank::Column,
@@ -58,29 +58,40 @@ pub(super) fn of_column(column: &ColumnInfo) -> Result<Kind, Fault> {
         | ColumnType::TinyText
         | ColumnType::Text
         | ColumnType::MediumText
-        | ColumnType::LongText => Kind::Text(text_of(column)?),
-    })
+        | ColumnType::LongText => Kind::Text(text_of(column)),
+    }
 }
 
-fn text_of(column: &ColumnInfo) -> Result<Text, Fault> {
-    let found = match &column.collation {
-        Some(name) => Collation::by_name(name).ok_or_else(|| name.to_string()),
-        None => Collation::of_charset(&column.charset).ok_or_else(|| column.charset.to_string()),
+/// A collation whose order is not built in is no fault as long as nothing is compared by it.
+fn text_of(column: &ColumnInfo) -> Text {
+    let collation = match &column.collation {
+        Some(name) => Collation::by_name(name),
+        None => Collation::of_charset(&column.charset),
     };
-    let collation = found.map_err(|name| {
-        Fault::Invalid(format!(
-            "column '{}' has the collation {name}, whose order is not known here",
-            column.name
-        ))
-    })?;
-    Ok(Text {
-        collation,
+    Text {
+        collation: collation.unwrap_or(collation::UNKNOWN),
         rank: Rank::Column,
         unicode: matches!(
             &*column.charset,
             "utf8" | "utf8mb3" | "utf8mb4" | "ucs2" | "utf16" | "utf16le" | "utf32"
         ),
-    })
+    }
+}
+
+/// The collation by which two texts are compared.
+///
+/// # Errors
+/// When there is none, or its order is not built in.
+pub(super) fn order_of(a: Text, b: Text) -> Result<Collation, Fault> {
+    let merged = a.merge(b).map_err(|_| {
+        Fault::Invalid("two texts are compared whose collations do not go together".to_owned())
+    })?;
+    if merged.collation.is_known() {
+        return Ok(merged.collation);
+    }
+    let problem =
+        "a text is compared by a collation whose order is not known here: use CAST(.. AS BINARY) or COLLATE";
+    Err(Fault::Invalid(problem.to_owned()))
 }
 
 impl Kind {
@@ -186,18 +197,13 @@ fn calculated(op: Arith, left: Kind, right: Kind) -> Numbers {
 /// How two kinds of values are compared.
 pub(super) fn comparison(left: Kind, right: Kind) -> Result<How, Fault> {
     let (left, right) = (left.usable()?, right.usable()?);
-    let merge = |a: Text, b: Text| {
-        a.merge(b).map(|text| text.collation).map_err(|_| {
-            Fault::Invalid("two texts are compared whose collations do not go together".to_owned())
-        })
-    };
     Ok(match (left, right) {
         (Kind::Null, Kind::Null) => How::Int,
         (Kind::Null, other) | (other, Kind::Null) => return comparison(other, other),
-        (Kind::Json(a), Kind::Json(b)) => How::Text(merge(a, b)?),
-        (Kind::Json(a), Kind::Text(b) | Kind::Dual(b)) => How::JsonLeft(merge(a, b)?),
-        (Kind::Text(a) | Kind::Dual(a), Kind::Json(b)) => How::JsonRight(merge(a, b)?),
-        (Kind::Text(a) | Kind::Dual(a), Kind::Text(b) | Kind::Dual(b)) => How::Text(merge(a, b)?),
+        (Kind::Json(a), Kind::Json(b)) => How::Text(order_of(a, b)?),
+        (Kind::Json(a), Kind::Text(b) | Kind::Dual(b)) => How::JsonLeft(order_of(a, b)?),
+        (Kind::Text(a) | Kind::Dual(a), Kind::Json(b)) => How::JsonRight(order_of(a, b)?),
+        (Kind::Text(a) | Kind::Dual(a), Kind::Text(b) | Kind::Dual(b)) => How::Text(order_of(a, b)?),
         (Kind::Time { .. }, other) | (other, Kind::Time { .. }) if other.is_date() => {
             return Err(Fault::Invalid(
                 "a time of day is compared with a date, which depends on the current day".to_owned(),

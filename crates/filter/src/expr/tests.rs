@@ -338,6 +338,38 @@ fn a_table_that_does_not_suit_is_named() {
     );
 }
 
+/// Every collation has texts that can be looked at; only some have an order.
+#[test]
+fn texts_of_unknown_order_are_compared_in_another_one() {
+    let mut table = (*table()).clone();
+    let v = table.column_index("v").unwrap();
+    table.columns[v].collation = Some("utf8mb4_czech_ci".into());
+    for text in [
+        "v = 'a'",
+        "v IN ('a')",
+        "v LIKE 'a%'",
+        "LOCATE('a', v) = 1",
+        "v REGEXP 'a'",
+    ] {
+        let error = bound(text, &table).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidFilterExpression, "{text}");
+        assert!(
+            error.message().contains("use CAST(.. AS BINARY) or COLLATE"),
+            "{error}"
+        );
+    }
+    for text in [
+        "v IS NULL",
+        "CAST(v AS BINARY) = 'a'",
+        "v COLLATE utf8mb4_bin = 'a'",
+        "LENGTH(v) = 3",
+        "v = 5",
+        "CONCAT(v, 'a') COLLATE utf8mb4_general_ci LIKE 'A%'",
+    ] {
+        bound(text, &table).unwrap_or_else(|error| panic!("{text}: {error}"));
+    }
+}
+
 #[test]
 fn names_of_columns_ignore_case() {
     check(&full(), &[("I = 5", "1"), ("`V` = 'abc'", "1")]);

@@ -12,7 +12,7 @@ use crate::expr::kinds;
 use crate::expr::like::LikePattern;
 use crate::expr::literals::{as_datetime, as_time, constant};
 use crate::expr::node::{Comparison, Node, Typed};
-use crate::expr::value::{Kind, Text, Value};
+use crate::expr::value::{Kind, Value};
 use crate::pattern::compile as compile_regex;
 use crate::regexp::translate;
 
@@ -110,7 +110,7 @@ impl Compiler<'_> {
         let text = self.compile(text)?;
         text.kind.usable()?;
         let pattern = self.compile(pattern)?;
-        let merged = merge(text.kind, pattern.kind)?;
+        let order = kinds::order_of(text.kind.text(), pattern.kind.text())?;
         let Some(pattern) = constant_text(&pattern)? else {
             return Ok(null());
         };
@@ -118,7 +118,7 @@ impl Compiler<'_> {
             None => Some('\\'),
             Some(expr) => escape_char(expr)?,
         };
-        let pattern = LikePattern::new(&pattern, escape, merged.collation);
+        let pattern = LikePattern::new(&pattern, escape, order);
         Ok(negate_if(negated, Node::Like(pattern, Box::new(text))))
     }
 
@@ -126,14 +126,14 @@ impl Compiler<'_> {
         let text = self.compile(text)?;
         text.kind.usable()?;
         let pattern = self.compile(pattern)?;
-        let merged = merge(text.kind, pattern.kind)?;
+        let order = kinds::order_of(text.kind.text(), pattern.kind.text())?;
         let Some(pattern) = constant_text(&pattern)? else {
             return Ok(null());
         };
         if pattern.len() > REGEXP_BYTES_MAX {
             return Err(Fault::Invalid("a regular expression is too long".to_owned()));
         }
-        let case_sensitive = !merged.collation.ignores_case();
+        let case_sensitive = !order.ignores_case();
         let regex = translate(&lossy(&pattern))
             .and_then(|pattern| compile_regex(&pattern, case_sensitive))
             .map_err(|problem| Fault::Invalid(format!("bad regular expression: {problem}")))?;
@@ -147,12 +147,6 @@ fn negate_if(negated: bool, node: Node) -> Typed {
 
 fn null() -> Typed {
     constant(Value::Null, Kind::Null)
-}
-
-fn merge(a: Kind, b: Kind) -> Result<Text, Fault> {
-    a.text()
-        .merge(b.text())
-        .map_err(|_| Fault::Invalid("two texts are compared whose collations do not go together".to_owned()))
 }
 
 /// The text of a pattern, which must be the same for every row; `None` for NULL.
