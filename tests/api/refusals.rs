@@ -256,9 +256,19 @@ async fn what_cannot_be_created_is_refused_with_the_original_code() {
             "pd_addrs",
         ),
         (
-            json!({"sink_uri": "blackhole://", "replica_config": {"filter": {"event_filters": [{"ignore_event": ["insert"]}]}}}),
-            NOT_BUILT,
-            "event_filters",
+            json!({"sink_uri": "blackhole://", "replica_config": {"filter": {"event_filters": [{"ignore_event": ["INSERT"]}]}}}),
+            "CDC:ErrInvalidIgnoreEventType",
+            "'INSERT'",
+        ),
+        (
+            json!({"sink_uri": "blackhole://", "replica_config": {"filter": {"event_filters": [{"ignore_sql": ["("]}]}}}),
+            "CDC:ErrFilterRuleInvalid",
+            "filter.event_filters[0].ignore_sql[0]",
+        ),
+        (
+            json!({"sink_uri": "blackhole://", "replica_config": {"filter": {"event_filters": [{"ignore_insert_value_expr": "id > NOW()"}]}}}),
+            "CDC:ErrInvalidFilterExpression",
+            "the function NOW is not supported",
         ),
     ] {
         let message = refused(api, body.clone(), code).await;

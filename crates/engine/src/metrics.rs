@@ -76,6 +76,14 @@ static ROWS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     )
     .expect(UNIQUE)
 });
+static IGNORED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!(
+        "ticdc_mounter_ignored_dml_event_count",
+        "Rows that event filters dropped",
+        &FEED
+    )
+    .expect(UNIQUE)
+});
 static MEMORY: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     register_int_gauge_vec!(
         "ticdc_sinkmanager_memory_quota",
@@ -162,6 +170,11 @@ pub(crate) fn observe(id: &ChangefeedId, sample: Sample) {
     }
 }
 
+/// The counter of a changefeed's rows that event filters drop.
+pub(crate) fn ignored_rows(id: &ChangefeedId) -> IntCounter {
+    IGNORED.with_label_values(&[&*id.namespace, &*id.id])
+}
+
 /// Counts a pipeline that ended with an error.
 pub(crate) fn count_error(id: &ChangefeedId) {
     EXIT_WITH_ERROR
@@ -193,7 +206,7 @@ pub(crate) fn forget(id: &ChangefeedId) {
     for histograms in [&CHECKPOINT_LAG_HISTOGRAM, &RESOLVED_LAG_HISTOGRAM] {
         histograms.remove_label_values(&labels).ok();
     }
-    for counters in [&ROWS, &EXIT_WITH_ERROR] {
+    for counters in [&ROWS, &IGNORED, &EXIT_WITH_ERROR] {
         counters.remove_label_values(&labels).ok();
     }
     for kind in ["total", "used"] {

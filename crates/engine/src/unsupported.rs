@@ -22,7 +22,7 @@ pub(crate) fn check(uri: Option<&SinkUri>, config: &ReplicaConfig) -> Result<()>
 }
 
 /// Each setting: whether it is used, its name, and why that is refused.
-fn refusals(config: &ReplicaConfig) -> [(bool, &'static str, &'static str); 14] {
+fn refusals(config: &ReplicaConfig) -> [(bool, &'static str, &'static str); 12] {
     const QUEUE_ONLY: &str = "it is for message queues, which this version does not write to";
     const NOT_BUILT: &str = "this version does not have the function";
     const TIDB_ONLY: &str = "only a TiDB upstream has it";
@@ -39,16 +39,6 @@ fn refusals(config: &ReplicaConfig) -> [(bool, &'static str, &'static str); 14] 
         (
             is_on(config.enable_table_monitor),
             "enable_table_monitor",
-            NOT_BUILT,
-        ),
-        (
-            !config.filter.ignore_txn_start_ts.is_empty(),
-            "filter.ignore_txn_start_ts",
-            NOT_BUILT,
-        ),
-        (
-            !config.filter.event_filters.is_empty(),
-            "filter.event_filters",
             NOT_BUILT,
         ),
         (redo, "consistent.level", NOT_BUILT),
@@ -168,14 +158,6 @@ mod tests {
             ("enable_sync_point", json!({"enable_sync_point": true})),
             ("bdr_mode", json!({"bdr_mode": true})),
             ("enable_table_monitor", json!({"enable_table_monitor": true})),
-            (
-                "filter.ignore_txn_start_ts",
-                json!({"filter": {"ignore_txn_start_ts": [1]}}),
-            ),
-            (
-                "filter.event_filters",
-                json!({"filter": {"event_filters": [{"matcher": ["*.*"]}]}}),
-            ),
             ("consistent.level", json!({"consistent": {"level": "eventual"}})),
             (
                 "integrity.integrity_check_level",

@@ -4,8 +4,6 @@
 
 mod pair;
 
-use std::time::Duration;
-
 use tempfile::TempDir;
 use tidegate_api::ResumeChangefeed;
 use tidegate_mariadb::User;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use serde_json::json;
 use tidegate_api::{
-    ChangefeedDetail, CreateChangefeed, MysqlConfig, ReplicaConfig, ResumeChangefeed, UpdateChangefeed,
-    VerifyTable,
+    ChangefeedDetail, ConfigPatch, CreateChangefeed, EventFilter, MysqlConfig, ReplicaConfig,
+    ResumeChangefeed, UpdateChangefeed, VerifyTable,
 };
 use tidegate_engine::{Capture, ReplicationService, ServiceParts};
 use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, Ts};
@@ -179,7 +179,14 @@ async fn the_first_fault_of_a_creation_is_the_one_reported() {
     };
     bad.replica_config.filter.rules = vec!["not a rule".to_owned()];
     bad.replica_config.memory_quota = 1 << 20;
-    bad.replica_config.filter.ignore_txn_start_ts = vec![1];
+    bad.replica_config.enable_table_monitor = Some(true);
+    bad.replica_config.filter.event_filters = vec![EventFilter {
+        matcher: Some(vec!["*.x y".to_owned()]),
+        ignore_event: Some(vec!["INSERT".to_owned()]),
+        ignore_sql: Some(vec!["(".to_owned()]),
+        ignore_delete_value_expr: "nowhere = NOW()".to_owned(),
+        ..EventFilter::default()
+    }];
     let expect = async |request: &CreateChangefeed, code_expected: ErrorCode, word: &str| {
         let error = bench
             .service
@@ -203,15 +210,110 @@ async fn the_first_fault_of_a_creation_is_the_one_reported() {
     bad.start_ts = Ts::from_physical_ms(START_MS).as_u64();
     expect(&bad, ErrorCode::TargetTsBeforeStartTs, "target-ts").await;
     bad.target_ts = 0;
-    expect(&bad, ErrorCode::NotSupported, "ignore_txn_start_ts").await;
-    bad.replica_config.filter.ignore_txn_start_ts.clear();
-    expect(&bad, ErrorCode::FilterRuleInvalid, "rule").await;
+    expect(&bad, ErrorCode::NotSupported, "enable_table_monitor").await;
+    bad.replica_config.enable_table_monitor = None;
+    expect(&bad, ErrorCode::FilterRuleInvalid, "filter rule 1, column 4").await;
     bad.replica_config.filter.rules = vec!["*.*".to_owned()];
+    mend_event_filters(&mut bad, &expect).await;
     expect(&bad, ErrorCode::TableIneligible, "shop.keyless").await;
     bad.replica_config.ignore_ineligible_table = true;
     expect(&bad, ErrorCode::MySQLConnectionError, "refused").await;
     *bench.sinks.refusal.lock().unwrap() = None;
     bench.service.create_changefeed(bad).await.unwrap();
+}
+
+/// The faults of the only event filter, in the order in which they must be reported.
+async fn mend_event_filters(
+    bad: &mut CreateChangefeed,
+    expect: &impl AsyncFn(&CreateChangefeed, ErrorCode, &str),
+) {
+    fn entry(bad: &mut CreateChangefeed) -> &mut EventFilter {
+        &mut bad.replica_config.filter.event_filters[0]
+    }
+    expect(
+        bad,
+        ErrorCode::FilterRuleInvalid,
+        "filter.event_filters[0].matcher",
+    )
+    .await;
+    entry(bad).matcher = Some(vec!["shop.*".to_owned()]);
+    expect(
+        bad,
+        ErrorCode::InvalidFilterExpression,
+        "the function NOW is not supported",
+    )
+    .await;
+    entry(bad).ignore_delete_value_expr = "nowhere = 1".to_owned();
+    expect(bad, ErrorCode::InvalidIgnoreEventType, "'INSERT'").await;
+    entry(bad).ignore_event = None;
+    expect(
+        bad,
+        ErrorCode::FilterRuleInvalid,
+        "filter.event_filters[0].ignore_sql[0]",
+    )
+    .await;
+    entry(bad).ignore_sql = None;
+    expect(
+        bad,
+        ErrorCode::ExpressionColumnNotFound,
+        "Cannot find column 'nowhere' from table 'shop.",
+    )
+    .await;
+    entry(bad).ignore_delete_value_expr = "ID = 1".to_owned();
+}
+
+/// Verification, creation and update know the same rules of event filters.
+#[tokio::test(start_paused = true)]
+async fn event_filters_are_checked_wherever_a_config_comes_in() {
+    let bench = Bench::start(FaultPlan::default()).await;
+    bench.create("feed").await.unwrap();
+    bench.service.pause_changefeed(&feed("feed")).await.unwrap();
+    for (member, value, code) in [
+        ("ignore_event", json!(["none"]), ErrorCode::InvalidIgnoreEventType),
+        ("ignore_sql", json!(["["]), ErrorCode::FilterRuleInvalid),
+        (
+            "ignore_insert_value_expr",
+            json!("1 +"),
+            ErrorCode::InvalidFilterExpression,
+        ),
+        (
+            "ignore_update_old_value_expr",
+            json!("q > 1"),
+            ErrorCode::ExpressionColumnNotFound,
+        ),
+    ] {
+        let patch = json!({"filter": {"event_filters": [{"matcher": ["*.*"], member: value}]}});
+        let patch: ConfigPatch = serde_json::from_value(patch).unwrap();
+        let replica_config = patch.apply(&ReplicaConfig::default()).unwrap();
+        let verify = VerifyTable {
+            replica_config: replica_config.clone(),
+            ..VerifyTable::default()
+        };
+        let error = bench.service.verify_table(verify).await.unwrap_err();
+        assert_eq!(error.code(), code, "{member}: {error}");
+        let create = CreateChangefeed {
+            sink_uri: "blackhole://".to_owned(),
+            replica_config,
+            ..CreateChangefeed::default()
+        };
+        let error = bench.service.create_changefeed(create).await.unwrap_err();
+        assert_eq!(error.code(), code, "{member}: {error}");
+        let update = UpdateChangefeed {
+            replica_config: Some(patch),
+            ..UpdateChangefeed::default()
+        };
+        let error = bench
+            .service
+            .update_changefeed(&feed("feed"), update)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            error.code(),
+            ErrorCode::ChangefeedUpdateRefused,
+            "{member}: {error}"
+        );
+        assert!(error.wire_message().contains(code.as_str()), "{error:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -40,24 +40,28 @@ impl Pattern {
 
     /// Compiles `expression`, which is in the syntax of the `regex` crate.
     pub(crate) fn regex(expression: &str, case_sensitive: bool) -> Result<Self, String> {
-        RegexBuilder::new(expression)
-            .case_insensitive(!case_sensitive)
-            .size_limit(REGEX_BYTES_MAX)
-            .dfa_size_limit(REGEX_BYTES_MAX)
-            .build()
-            .map(Pattern::Regex)
-            .map_err(|error| match error {
-                regex::Error::CompiledTooBig(_) => "the expression is too large".to_owned(),
-                // The last line says what is wrong; those before it draw the expression.
-                other => other
-                    .to_string()
-                    .lines()
-                    .last()
-                    .unwrap_or_default()
-                    .trim()
-                    .to_owned(),
-            })
+        compile(expression, case_sensitive).map(Pattern::Regex)
     }
+}
+
+/// Compiles `expression`, which is in the syntax of the `regex` crate; the error is one line.
+pub(crate) fn compile(expression: &str, case_sensitive: bool) -> Result<Regex, String> {
+    RegexBuilder::new(expression)
+        .case_insensitive(!case_sensitive)
+        .size_limit(REGEX_BYTES_MAX)
+        .dfa_size_limit(REGEX_BYTES_MAX)
+        .build()
+        .map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => "the expression is too large".to_owned(),
+            // The last line says what is wrong; those before it draw the expression.
+            other => other
+                .to_string()
+                .lines()
+                .last()
+                .unwrap_or_default()
+                .trim()
+                .to_owned(),
+        })
 }
 
 /// Lower case, character by character: what counts as equal must not depend on a character's neighbours.

@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, Event, Result, Ts, TxnEvent};
+use tidegate_model::{
+    CdcError, ChangefeedId, Clock, ErrorCode, Event, Result, TableInfo, TableName, Ts, TxnEvent,
+};
 use tidegate_upstream::{
-    BoxFut, EventTx, PullJob, TableSelector, TableSummary, Upstream, UpstreamInfo, UpstreamWatermark,
+    BoxFut, DdlSubject, EventTx, PullJob, TableSelector, TableSummary, Upstream, UpstreamInfo,
+    UpstreamWatermark,
 };
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -97,13 +100,21 @@ impl SimUpstream {
     }
 
     async fn send_step(&self, job: &PullJob, step: &Timed, out: &EventTx) -> Result<()> {
+        if job.selector.skips(step.commit_ts.prev()) {
+            return Ok(());
+        }
         match &step.op {
             Op::Ddl(ddl) => {
-                if ddl
-                    .tables
-                    .iter()
-                    .any(|table| job.selector.wants_table(SCHEMA, &table.name.table))
-                {
+                let subject = |table| DdlSubject {
+                    kind: ddl.kind,
+                    query: &ddl.query,
+                    schema: SCHEMA,
+                    table: Some(table),
+                };
+                if ddl.tables.iter().any(|table| {
+                    let table = &*table.name.table;
+                    job.selector.wants_table(SCHEMA, table) && job.selector.wants_ddl(&subject(table))
+                }) {
                     self.send(out, Event::Ddl(Arc::clone(ddl))).await?;
                 }
             }
@@ -211,6 +222,15 @@ impl Upstream for SimUpstream {
         let mut tables: Vec<_> = with_key.chain(without).collect();
         tables.sort_by(|a, b| a.name.cmp(&b.name));
         Box::pin(async move { Ok(tables) })
+    }
+
+    fn table_infos(&self, names: Vec<TableName>) -> BoxFut<'_, Vec<TableInfo>> {
+        let tables = self.history.initial_tables();
+        let found = names
+            .iter()
+            .filter_map(|name| tables.iter().find(|table| table.name == *name));
+        let found = found.map(|table| TableInfo::clone(table)).collect();
+        Box::pin(async move { Ok(found) })
     }
 
     fn pull(&self, job: PullJob, out: EventTx, stop: CancellationToken) -> BoxFut<'_, ()> {

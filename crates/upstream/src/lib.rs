@@ -9,6 +9,6 @@ pub mod mysql;
 mod upstream;
 
 pub use upstream::{
-    BoxFut, EventTx, PullJob, PulledEvent, TableSelector, TableSummary, Upstream, UpstreamInfo,
+    BoxFut, DdlSubject, EventTx, PullJob, PulledEvent, TableSelector, TableSummary, Upstream, UpstreamInfo,
     UpstreamWatermark,
 };

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tidegate_model::{ChangefeedId, Event, Result, TableName, Ts};
+use tidegate_model::{ChangefeedId, DdlKind, Event, Result, TableInfo, TableName, Ts};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +35,10 @@ pub trait Upstream: Send + Sync + 'static {
     /// each is eligible.
     fn tables(&self) -> BoxFut<'_, Vec<TableSummary>>;
 
+    /// The named tables as the catalogue shows them now, in the same order; those that do not exist or can never be
+    /// replicated are left out. Asks for each table: name only those that are needed.
+    fn table_infos(&self, names: Vec<TableName>) -> BoxFut<'_, Vec<TableInfo>>;
+
     /// Streams events with `commit_ts > job.start_ts` into `out` until `stop` is cancelled (then `Ok`) or an error
     /// that reconnecting cannot mend occurs. Broken connections are mended inside, from the last complete
     /// transaction; each such trouble is reported through [`PullJob::on_trouble`].
@@ -52,12 +56,39 @@ pub trait Upstream: Send + Sync + 'static {
     fn hold_gc(&self, owner: ChangefeedId, ts: Ts) -> BoxFut<'_, ()>;
 }
 
-/// Decides which tables a job wants to see. Pure; called once per table version.
+/// Decides what a job wants to see. Pure; tables are asked for once per version, the rest once per event.
+///
+/// What is not wanted is still followed: an upstream keeps its knowledge of schemas whatever is selected.
 pub trait TableSelector: Send + Sync {
     /// Whether rows of the table are wanted.
     fn wants_table(&self, schema: &str, table: &str) -> bool;
+
     /// Whether schema-level statements (CREATE/ALTER/DROP DATABASE) on `schema` are wanted.
     fn wants_schema(&self, schema: &str) -> bool;
+
+    /// Whether a schema change is passed on. Asked after the tables, for each one that is wanted; a statement that is
+    /// passed on for some of its tables only is rewritten for these.
+    fn wants_ddl(&self, _ddl: &DdlSubject<'_>) -> bool {
+        true
+    }
+
+    /// Whether the transaction or schema change with this start-ts is skipped, unread: not even its errors count.
+    fn skips(&self, _start_ts: Ts) -> bool {
+        false
+    }
+}
+
+/// A schema change of one table or one schema.
+#[derive(Copy, Clone, Debug)]
+pub struct DdlSubject<'a> {
+    /// What it does.
+    pub kind: DdlKind,
+    /// The whole statement.
+    pub query: &'a str,
+    /// Schema; of the table before the statement, when it is renamed.
+    pub schema: &'a str,
+    /// Table before the statement; `None` for schema-level statements.
+    pub table: Option<&'a str>,
 }
 
 /// What to stream.

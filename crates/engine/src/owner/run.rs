@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::env::Env;
 use super::record::FeedInfo;
 use crate::processor::{self, CLOSE_DEADLINE, Job, OpenSink, Report, RunEnd, Shared};
-use crate::selector;
+use crate::selector::FeedFilter;
 
 /// Reports that may wait for the owner.
 const REPORTS: usize = 16;
@@ -105,7 +105,7 @@ fn job(
     reports: mpsc::Sender<Report>,
     stop: &CancellationToken,
 ) -> Result<(Job, OpenSink)> {
-    let selector = selector::build(&info.config)?;
+    let filter = FeedFilter::new(&info.config, &env.zone)?;
     let mut spec = env.sink_spec(info, checkpoint)?;
     spec.on_trouble = OnTrouble::new({
         let reports = reports.clone();
@@ -118,7 +118,8 @@ fn job(
         changefeed: info.id.clone(),
         checkpoint,
         target: (!info.target_ts.is_zero()).then_some(info.target_ts),
-        selector: Arc::new(selector),
+        events: Arc::clone(filter.events()),
+        selector: Arc::new(filter),
         force_replicate: info.config.force_replicate,
         memory_quota: info.config.memory_quota,
         check_start: info.config.check_gc_safe_point,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use tidegate_filter::EventFilter;
 use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, Ts};
 use tidegate_sink::EventSink;
 use tidegate_upstream::{TableSelector, Upstream};
@@ -32,6 +33,8 @@ pub(crate) struct Job {
     /// Stop when everything up to here is durable.
     pub(crate) target: Option<Ts>,
     pub(crate) selector: Arc<dyn TableSelector>,
+    /// Drops rows of what the selector lets through.
+    pub(crate) events: Arc<EventFilter>,
     pub(crate) force_replicate: bool,
     pub(crate) memory_quota: u64,
     /// Ask the upstream first whether the start point is still there.

@@ -4,6 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus::IntCounter;
+use tidegate_filter::RowFilter;
 use tidegate_model::{Ack, CdcError, DdlEvent, ErrorCode, Event, Result, Ts, TxnBatch, TxnEvent};
 use tidegate_sink::EventSink;
 use tidegate_upstream::{EventTx, PullJob, PulledEvent};
@@ -15,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::batch::Batch;
 use super::shared::{Shared, Stage};
 use super::{Halt, Job, Report};
+use crate::metrics;
 
 /// Events between upstream and pipeline; their bytes are bounded by the memory quota.
 const EVENT_QUEUE: usize = 2048;
@@ -48,6 +51,8 @@ pub(super) async fn stream(job: &Job, sink: &dyn EventSink) -> Result<(), Halt> 
         job,
         sink,
         shared: &job.shared,
+        rows: RowFilter::new(Arc::clone(&job.events)),
+        ignored: metrics::ignored_rows(&job.changefeed),
         batch: Batch::default(),
         mark: Ts::ZERO,
         last: Position::start(job.checkpoint),
@@ -86,6 +91,8 @@ struct Stream<'a> {
     job: &'a Job,
     sink: &'a dyn EventSink,
     shared: &'a Arc<Shared>,
+    rows: RowFilter,
+    ignored: IntCounter,
     batch: Batch,
     /// Latest resolved-ts that waits for the batch before it to be handed over.
     mark: Ts,
@@ -172,7 +179,14 @@ impl Stream<'_> {
         self.job.target.is_some_and(|target| ts > target)
     }
 
-    async fn take_txn(&mut self, txn: TxnEvent, permit: Option<OwnedSemaphorePermit>) -> Result<(), Halt> {
+    /// A transaction whose rows are all dropped needs no batch: the mark behind it moves the checkpoint.
+    async fn take_txn(
+        &mut self,
+        mut txn: TxnEvent,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Result<(), Halt> {
+        let dropped = self.rows.apply(&mut txn.blocks, txn.start_ts)?;
+        self.ignored.inc_by(dropped);
         let nothing_in_it = txn.part == 0 && txn.last && txn.blocks.is_empty();
         if nothing_in_it {
             return Ok(());

@@ -2,7 +2,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex};
 
 use bytes::Bytes;
-use tidegate_model::{Ack, Datum, DdlEvent, Event, RowBlock, RowBlockBuilder, RowOp, TxnBatch, TxnEvent};
+use jiff::tz::TimeZone;
+use tidegate_filter::{EventFilter, EventRule};
+use tidegate_model::{
+    Ack, Datum, DdlEvent, Event, RowBlock, RowBlockBuilder, RowOp, TableInfo, TableName, TxnBatch, TxnEvent,
+};
 use tidegate_sink::BoxFut;
 use tidegate_testkit::{
     Downstream, FaultPlan, Faults, History, ModelSink, Op, SimClock, SimUpstream, SinkBug, table_info,
@@ -37,6 +41,17 @@ struct Bench {
 
 impl Bench {
     fn start(upstream: Arc<dyn Upstream>, sink: OpenSink, from: Ts, target: Option<Ts>) -> Bench {
+        Self::filtered(upstream, sink, from, target, &[])
+    }
+
+    fn filtered(
+        upstream: Arc<dyn Upstream>,
+        sink: OpenSink,
+        from: Ts,
+        target: Option<Ts>,
+        rules: &[EventRule<'_>],
+    ) -> Bench {
+        let events = Arc::new(EventFilter::new(rules, TimeZone::UTC).unwrap());
         let shared = Shared::new(from);
         let (reports, mut inbox) = mpsc::channel(4);
         let stop = CancellationToken::new();
@@ -46,6 +61,7 @@ impl Bench {
             checkpoint: from,
             target,
             selector: Arc::new(Everything),
+            events,
             force_replicate: false,
             memory_quota: 64 << 20,
             check_start: true,
@@ -271,6 +287,9 @@ impl Upstream for Scripted {
     fn tables(&self) -> BoxFut<'_, Vec<TableSummary>> {
         Box::pin(async { Ok(Vec::new()) })
     }
+    fn table_infos(&self, _names: Vec<TableName>) -> BoxFut<'_, Vec<TableInfo>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
     fn pull(&self, _job: PullJob, out: EventTx, _stop: CancellationToken) -> BoxFut<'_, ()> {
         (self.pull)(out)
     }
@@ -432,6 +451,67 @@ async fn the_memory_quota_holds_the_upstream_until_rows_are_durable() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(sent.load(Ordering::Relaxed) > before);
     assert_eq!(bench.shared.view().waiting_rows, 0);
+}
+
+/// Rows that event filters drop reach no sink, hold no quota, and hold up no checkpoint; those of a part of a
+/// transaction are dropped without its other parts.
+#[tokio::test(start_paused = true)]
+async fn the_checkpoint_passes_rows_that_are_dropped() {
+    let matcher = ["shop.small".to_owned()];
+    for (condition, rows, batches) in [("id = 1", 0, 1), ("id = 2", 4, 1)] {
+        let events = [
+            txn(20, 0, true),
+            txn(22, 0, false),
+            txn(22, 1, true),
+            txn(24, 0, true),
+            Event::Resolved(Ts::from_u64(30)),
+        ];
+        let upstream = Scripted::upstream(move |out| {
+            let events = events.clone();
+            async move {
+                for event in events {
+                    out.send(event).await;
+                }
+                std::future::pending().await
+            }
+        });
+        let rule = EventRule {
+            matcher: &matcher,
+            insert: condition,
+            ..EventRule::default()
+        };
+        let gate = Arc::new(Gate::default());
+        let sink: Arc<dyn EventSink> = Arc::clone(&gate) as Arc<dyn EventSink>;
+        let sink = Box::pin(async move { Ok(sink) });
+        let bench = Bench::filtered(upstream, sink, Ts::from_u64(10), None, &[rule]);
+        while bench.shared.checkpoint() < Ts::from_u64(30) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(gate.rows.load(Ordering::Relaxed), rows, "{condition}");
+        assert_eq!(gate.batches.load(Ordering::Relaxed), batches, "{condition}");
+        assert_eq!(bench.shared.view().quota_used_bytes, 0, "{condition}");
+    }
+}
+
+/// An expression that does not suit the table any more ends the run.
+#[tokio::test(start_paused = true)]
+async fn a_missing_column_of_an_expression_is_a_failure() {
+    let matcher = ["*.*".to_owned()];
+    let rule = EventRule {
+        matcher: &matcher,
+        insert: "gone = 1",
+        ..EventRule::default()
+    };
+    let upstream = Scripted::upstream(|out| async move {
+        out.send(txn(20, 0, true)).await;
+        std::future::pending().await
+    });
+    let sink = async { Ok(Arc::new(Gate::default()) as Arc<dyn EventSink>) };
+    let mut bench = Bench::filtered(upstream, Box::pin(sink), Ts::from_u64(10), None, &[rule]);
+    match bench.end().await {
+        RunEnd::Failed(error) => assert_eq!(error.code(), ErrorCode::ExpressionColumnNotFound),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Tells how fast the loop is: rows a second into nothing, in transactions of 100 rows and of one.

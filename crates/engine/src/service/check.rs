@@ -1,15 +1,16 @@
 //! Checks of a changefeed's settings against the upstream and the sink, in the order clients know.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use tidegate_api::{ReplicaConfig, SinkUri};
-use tidegate_filter::TableFilter;
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
 use tidegate_upstream::{TableSummary, UpstreamInfo};
 
 use super::ReplicationService;
 use crate::owner::FeedInfo;
-use crate::{selector, unsupported};
+use crate::selector::FeedFilter;
+use crate::unsupported;
 
 impl ReplicationService {
     /// The URI and the adjusted config of a changefeed, if both are well-formed and everything in them is built.
@@ -26,8 +27,9 @@ impl ReplicationService {
 
     /// Checks the filter against the upstream's tables, and then the destination itself.
     pub(super) async fn check_targets(&self, info: &FeedInfo, uri: &SinkUri, at: Ts) -> Result<()> {
-        let filter = selector::filter(&info.config)?;
+        let filter = FeedFilter::new(&info.config, &self.env.zone)?;
         let tables = self.read_tables().await?;
+        self.check_expressions(&filter, &info.config, &tables).await?;
         refuse_ineligible(&filter, &info.config, &tables)?;
         warn_of_cascades(&filter, &info.config, &tables);
         let upstream = if uri.kind().is_database() {
@@ -42,6 +44,32 @@ impl ReplicationService {
         let server_name = destination.server_name.filter(|name| !name.is_empty());
         if server_name.is_some_and(|name| name == upstream.server_name) {
             return Err(same_server());
+        }
+        Ok(())
+    }
+
+    /// Binds every value expression to each table that it applies to.
+    ///
+    /// # Errors
+    /// `ExpressionColumnNotFound`, `InvalidFilterExpression`, and those of the upstream.
+    pub(super) async fn check_expressions(
+        &self,
+        filter: &FeedFilter,
+        config: &ReplicaConfig,
+        tables: &[TableSummary],
+    ) -> Result<()> {
+        let concerned = tables.iter().filter(|table| {
+            let name = &table.name;
+            filter.selects(table)
+                && is_replicated(table, config)
+                && filter.events().has_expression(&name.schema, &name.table)
+        });
+        let names: Vec<_> = concerned.map(|table| table.name.clone()).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        for info in self.env.upstream.table_infos(names).await? {
+            filter.events().table_rules(&Arc::new(info))?;
         }
         Ok(())
     }
@@ -70,13 +98,11 @@ fn host_name(host: &str) -> String {
 }
 
 /// Refuses tables inside the filter that have no key, unless the config says what to do with them.
-fn refuse_ineligible(filter: &TableFilter, config: &ReplicaConfig, tables: &[TableSummary]) -> Result<()> {
+fn refuse_ineligible(filter: &FeedFilter, config: &ReplicaConfig, tables: &[TableSummary]) -> Result<()> {
     if config.ignore_ineligible_table {
         return Ok(());
     }
-    let selected = tables
-        .iter()
-        .filter(|table| filter.matches_table(&table.name.schema, &table.name.table));
+    let selected = tables.iter().filter(|table| filter.selects(table));
     let bad: Vec<String> = selected
         .filter(|table| !is_replicated(table, config))
         .map(|table| table.name.to_string())
@@ -96,10 +122,8 @@ fn refuse_ineligible(filter: &TableFilter, config: &ReplicaConfig, tables: &[Tab
 
 /// Logs the foreign keys by which rows of replicated tables change without the changefeed seeing it. The API shows those
 /// of all tables among the upstream's warnings.
-pub(super) fn warn_of_cascades(filter: &TableFilter, config: &ReplicaConfig, tables: &[TableSummary]) {
-    let selected = tables
-        .iter()
-        .filter(|table| filter.matches_table(&table.name.schema, &table.name.table));
+pub(super) fn warn_of_cascades(filter: &FeedFilter, config: &ReplicaConfig, tables: &[TableSummary]) {
+    let selected = tables.iter().filter(|table| filter.selects(table));
     for table in selected.filter(|table| is_replicated(table, config)) {
         for rule in &table.cascades {
             tracing::warn!(

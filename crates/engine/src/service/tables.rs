@@ -12,21 +12,23 @@ use tidegate_upstream::TableSummary;
 
 use super::ReplicationService;
 use super::check::{is_replicated, warn_of_cascades};
-use crate::{selector, unsupported};
+use crate::selector::{self, FeedFilter};
+use crate::unsupported;
 
 impl ReplicationService {
     /// Which of the upstream's tables inside the filter can be replicated and which cannot. Connects to no sink.
     ///
     /// # Errors
     /// `SinkURIInvalid` for a URI that cannot be read, `NotSupported` for a setting that a creation would refuse,
-    /// `FilterRuleInvalid`, and those of the upstream.
+    /// `FilterRuleInvalid`, `InvalidFilterExpression`, `InvalidIgnoreEventType`, `ExpressionColumnNotFound`, and those
+    /// of the upstream.
     pub async fn verify_table(&self, request: VerifyTable) -> Result<VerifyTableResult> {
         let uri = match request.sink_uri.as_str() {
             "" => None,
             text => Some(SinkUri::parse(text)?),
         };
         unsupported::check(uri.as_ref(), &request.replica_config)?;
-        let filter = selector::filter(&request.replica_config)?;
+        let filter = FeedFilter::new(&request.replica_config, &self.env.zone)?;
         if request.start_ts != 0 {
             self.env
                 .upstream
@@ -34,9 +36,11 @@ impl ReplicationService {
                 .await?;
         }
         let tables = self.read_tables().await?;
+        self.check_expressions(&filter, &request.replica_config, &tables)
+            .await?;
         warn_of_cascades(&filter, &request.replica_config, &tables);
         let mut result = VerifyTableResult::default();
-        for table in tables.iter().filter(|table| selects(&filter, table)) {
+        for table in tables.iter().filter(|table| filter.selects(table)) {
             let verified = VerifiedTable {
                 database_name: table.name.schema.to_string(),
                 table_name: table.name.table.to_string(),
@@ -91,7 +95,7 @@ impl ReplicationService {
 
 /// The tables of a catalogue that a config replicates.
 pub(super) fn replicated(tables: &[TableSummary], config: &ReplicaConfig) -> Vec<TableSummary> {
-    let Ok(filter) = selector::filter(config) else {
+    let Ok(filter) = selector::tables(config) else {
         return Vec::new();
     };
     let selected = tables

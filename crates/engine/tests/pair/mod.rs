@@ -1,4 +1,4 @@
-//! The engine between two private servers.
+//! A service between two private servers.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 #![allow(dead_code, reason = "not every test needs all")]
@@ -12,7 +12,7 @@ use tidegate_api::CreateChangefeed;
 use tidegate_engine::{Capture, ReplicationService, ServiceParts};
 use tidegate_mariadb::{Server, ServerOptions, User};
 use tidegate_meta::{MetaStore, RedbStore};
-use tidegate_model::{ChangefeedId, Clock, SystemClock};
+use tidegate_model::{ChangefeedId, Clock, ErrorCode, SystemClock};
 use tidegate_mysql::ConnectOptions;
 use tidegate_sink::Sinks;
 use tidegate_upstream::mysql::{MysqlOptions, MysqlUpstream};
@@ -28,7 +28,7 @@ pub(crate) struct Process {
 }
 
 pub(crate) async fn start(dir: &Path, upstream: &Server) -> Process {
-    let store: Arc<dyn MetaStore> = Arc::new(RedbStore::open(dir).unwrap());
+    let store: Arc<dyn MetaStore> = Arc::new(open(dir).await);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let upstream_stop = CancellationToken::new();
     let connect = ConnectOptions::from_uri(&upstream.uri(User::Replication)).unwrap();
@@ -59,6 +59,19 @@ pub(crate) async fn start(dir: &Path, upstream: &Server) -> Process {
     Process {
         service,
         upstream_stop,
+    }
+}
+
+/// Opens the store; a service that was there before may let go of it a moment after it is gone.
+async fn open(dir: &Path) -> RedbStore {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match RedbStore::open(dir) {
+            Err(error) if error.code() == ErrorCode::DataDirLocked && Instant::now() < deadline => {
+                sleep(Duration::from_millis(20)).await;
+            }
+            opened => return opened.unwrap(),
+        }
     }
 }
 

@@ -13,15 +13,16 @@ use super::group::{Group, LoggedDdl};
 use super::left_out::is_left_out;
 use super::mounter::Mounter;
 use super::shared::Shared;
-use crate::TableSelector;
+use crate::{DdlSubject, TableSelector};
 
 /// How long to wait for the shared reader to reach the point at which the catalogue was read.
 const CATALOGUE_WAIT: Duration = Duration::from_secs(3);
 
-/// The event for the mounter's job; `None` when it concerns none of its tables.
+/// The event for the mounter's job; `None` when it concerns none of its tables, or when an event filter keeps it back.
 ///
 /// # Errors
-/// `SyncRenameTableFailed` for a rename into the selection; `HandleDDLFailed` when a table loses its key.
+/// `SyncRenameTableFailed` for a rename into the selection; `HandleDDLFailed` when a table loses its key. Both also
+/// for a statement that would be kept back: its rows would be wrong or missing all the same.
 pub(crate) async fn build(
     mounter: &mut Mounter,
     group: &Group,
@@ -30,21 +31,18 @@ pub(crate) async fn build(
     let selector = Arc::clone(&mounter.job().selector);
     let ddl = &logged.ddl;
     if ddl.tables.is_empty() {
-        let wanted = ddl
-            .schema
-            .as_deref()
-            .is_some_and(|schema| selector.wants_schema(schema));
+        let wanted = ddl.schema.as_deref().is_some_and(|schema| {
+            selector.wants_schema(schema) && selector.wants_ddl(&subject(logged, schema, None))
+        });
         return Ok(wanted.then(|| event(group, logged, Arc::clone(&logged.query), Vec::new())));
     }
+    let named = group.named(group.commit_ts);
     let mut kept = Vec::new();
-    for target in &ddl.tables {
-        if wanted(&*selector, target)? {
-            kept.push(target);
-        }
-    }
     let mut tables = Vec::new();
-    let mut named = Vec::new();
-    for target in kept {
+    for target in &ddl.tables {
+        if !wanted(&*selector, target, &named)? {
+            continue;
+        }
         let info = match table_after(mounter.shared(), ddl.kind, target, group.commit_ts).await? {
             After::Info(info) => Some(info),
             After::Unknown => None,
@@ -54,7 +52,11 @@ pub(crate) async fn build(
             tracing::warn!(table = %target.name, "a schema change of a table without a key is not replicated");
             continue;
         }
-        named.push(target);
+        if !passes(&*selector, logged, target) {
+            tracing::debug!(table = %target.name, kind = ?ddl.kind, "a schema change is kept back by an event filter");
+            continue;
+        }
+        kept.push(target);
         tables.push(DdlTable {
             name: target.name.clone(),
             old_name: target.old_name.clone(),
@@ -63,8 +65,38 @@ pub(crate) async fn build(
     }
     // Only the tables of this job may be touched downstream.
     let query =
-        rebuilt(ddl.kind, &named, ddl.tables.len()).map_or_else(|| Arc::clone(&logged.query), Arc::from);
+        rebuilt(ddl.kind, &kept, ddl.tables.len()).map_or_else(|| Arc::clone(&logged.query), Arc::from);
     Ok((!tables.is_empty()).then(|| event(group, logged, query, tables)))
+}
+
+fn subject<'a>(logged: &'a LoggedDdl, schema: &'a str, table: Option<&'a str>) -> DdlSubject<'a> {
+    DdlSubject {
+        kind: logged.ddl.kind,
+        query: &logged.query,
+        schema,
+        table,
+    }
+}
+
+/// Whether event filters let the statement through for a table. One that cannot be taken apart goes by the first
+/// table it names, the one it alters.
+fn passes(selector: &dyn TableSelector, logged: &LoggedDdl, target: &Target) -> bool {
+    let ddl = &logged.ddl;
+    let asked = if is_separable(ddl.kind) {
+        target
+    } else {
+        ddl.tables.first().unwrap_or(target)
+    };
+    let name = asked.old_name.as_ref().unwrap_or(&asked.name);
+    selector.wants_ddl(&subject(logged, &name.schema, Some(&name.table)))
+}
+
+/// Whether a statement on several tables can be written for some of them.
+fn is_separable(kind: DdlKind) -> bool {
+    matches!(
+        kind,
+        DdlKind::RenameTable | DdlKind::DropTable | DdlKind::DropView
+    )
 }
 
 fn event(group: &Group, logged: &LoggedDdl, query: Arc<str>, tables: Vec<DdlTable>) -> DdlEvent {
@@ -82,7 +114,7 @@ fn event(group: &Group, logged: &LoggedDdl, query: Arc<str>, tables: Vec<DdlTabl
 }
 
 /// A rename is wanted when its old name is; every other statement when its table is.
-fn wanted(selector: &dyn TableSelector, target: &Target) -> Result<bool> {
+fn wanted(selector: &dyn TableSelector, target: &Target, named: &str) -> Result<bool> {
     let wants = |name: &TableName| selector.wants_table(&name.schema, &name.table);
     let Some(old) = &target.old_name else {
         return Ok(wants(&target.name));
@@ -93,7 +125,8 @@ fn wanted(selector: &dyn TableSelector, target: &Target) -> Result<bool> {
         (false, true) => Err(CdcError::new(
             ErrorCode::SyncRenameTableFailed,
             format!(
-                "table {old}, which is not replicated, was renamed to {}, which is: its rows so far are missing",
+                "table {old}, which is not replicated, was renamed to {}, which is: its rows so far are missing \
+                 ({named})",
                 target.name
             ),
         )),
@@ -185,6 +218,9 @@ async fn table_after(shared: &Shared, kind: DdlKind, target: &Target, ts: Ts) ->
 
 #[cfg(test)]
 mod tests {
+    use tidegate_model::DdlSession;
+    use tidegate_mysql::ddl::Ddl;
+
     use super::*;
 
     struct Shop;
@@ -208,11 +244,78 @@ mod tests {
 
     #[test]
     fn renames_follow_the_old_name() {
-        assert!(wanted(&Shop, &rename("a", "b")).unwrap());
-        assert!(wanted(&Shop, &rename("a", "tmp_b")).unwrap());
-        assert!(!wanted(&Shop, &rename("tmp_a", "tmp_b")).unwrap());
-        let error = wanted(&Shop, &rename("tmp_a", "b")).unwrap_err();
+        let wanted = |old: &str, new: &str| super::wanted(&Shop, &rename(old, new), "0-1-7 with start_ts 8");
+        assert!(wanted("a", "b").unwrap());
+        assert!(wanted("a", "tmp_b").unwrap());
+        assert!(!wanted("tmp_a", "tmp_b").unwrap());
+        let error = wanted("tmp_a", "b").unwrap_err();
         assert_eq!(error.code(), ErrorCode::SyncRenameTableFailed);
+        assert!(error.message().ends_with("(0-1-7 with start_ts 8)"), "{error}");
+    }
+
+    /// Keeps back what concerns the table `a`.
+    struct NotA;
+
+    impl TableSelector for NotA {
+        fn wants_table(&self, _schema: &str, _table: &str) -> bool {
+            true
+        }
+
+        fn wants_schema(&self, _schema: &str) -> bool {
+            true
+        }
+
+        fn wants_ddl(&self, ddl: &DdlSubject<'_>) -> bool {
+            ddl.table != Some("a")
+        }
+    }
+
+    #[test]
+    fn event_filters_are_asked_for_the_table_before_the_statement() {
+        let check = |kind: DdlKind, tables: Vec<Target>, expect: &[bool]| {
+            let logged = LoggedDdl {
+                ddl: Ddl {
+                    kind,
+                    tables,
+                    schema: None,
+                    like: None,
+                    has_select: false,
+                    start_transaction_at: None,
+                    or_replace: false,
+                    qualified: true,
+                },
+                query: "".into(),
+                schema: "shop".into(),
+                session: DdlSession::default(),
+            };
+            let passed = logged
+                .ddl
+                .tables
+                .iter()
+                .map(|target| passes(&NotA, &logged, target));
+            assert_eq!(passed.collect::<Vec<_>>(), expect, "{kind:?}");
+        };
+        let plain = |name: &str| Target {
+            name: TableName::new("shop", name),
+            old_name: None,
+        };
+        check(
+            DdlKind::RenameTable,
+            vec![rename("a", "b"), rename("c", "a")],
+            &[false, true],
+        );
+        check(DdlKind::DropTable, vec![plain("a"), plain("b")], &[false, true]);
+        // Both tables of an exchange go by the one that is altered.
+        check(
+            DdlKind::ExchangePartition,
+            vec![plain("a"), plain("b")],
+            &[false, false],
+        );
+        check(
+            DdlKind::ExchangePartition,
+            vec![plain("b"), plain("a")],
+            &[true, true],
+        );
     }
 
     #[test]

@@ -107,6 +107,12 @@ impl Group {
         self.end_ts()
     }
 
+    /// What an error says of it: where it came from, and the start-ts by which what was committed at `ts` can be
+    /// skipped.
+    pub(crate) fn named(&self, ts: Ts) -> String {
+        format!("{} with start_ts {}", self.origin(), ts.prev())
+    }
+
     /// Where it came from, for people.
     pub(crate) fn origin(&self) -> Arc<str> {
         format!("{} ({}:{})", self.id, self.file, self.offset).into()

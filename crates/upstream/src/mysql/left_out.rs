@@ -42,8 +42,10 @@ pub(crate) async fn is_left_out(
         return Err(CdcError::new(
             ErrorCode::HandleDDLFailed,
             format!(
-                "table {} lost its key: set force_replicate, or give it a primary key or a NOT NULL unique key",
-                target.name
+                "table {} lost its key with start_ts {}: set force_replicate, or give it a primary key or a NOT NULL \
+                 unique key",
+                target.name,
+                ts.prev()
             ),
         ));
     }

@@ -99,7 +99,7 @@ static ROWS: LazyLock<IntCounterVec> = LazyLock::new(|| {
 static IGNORED: LazyLock<IntCounterVec> = LazyLock::new(|| {
     register_int_counter_vec!(
         Opts::new(
-            "ticdc_mounter_ignored_dml_event_count",
+            "ticdc_binlog_keyless_table_count",
             "Table versions whose rows are dropped because they have no key."
         ),
         &["namespace", "changefeed"]

@@ -44,11 +44,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tidegate_meta::MetaStore;
-use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, Result, TableName, Ts};
+use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, Result, TableInfo, TableName, Ts};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::catalogue::TableKind;
 use self::shared::Shared;
 use crate::{BoxFut, EventTx, PullJob, TableSummary, Upstream, UpstreamInfo, UpstreamWatermark};
 
@@ -158,6 +159,25 @@ impl MysqlUpstream {
             })
             .collect())
     }
+
+    async fn infos(&self, names: Vec<TableName>) -> Result<Vec<TableInfo>> {
+        let mut infos = Vec::with_capacity(names.len());
+        for name in names {
+            let table = self.shared.questions.table(self.shared.flavour, &name).await?;
+            let Some(table) = table.filter(|table| table.kind == TableKind::Table) else {
+                continue;
+            };
+            let version = self.shared.schema.version_at(&name, Ts::MAX);
+            infos.push(TableInfo {
+                name,
+                id: version.id,
+                version: version.since,
+                columns: table.columns,
+                indexes: table.indexes,
+            });
+        }
+        Ok(infos)
+    }
 }
 
 impl Upstream for MysqlUpstream {
@@ -179,6 +199,10 @@ impl Upstream for MysqlUpstream {
 
     fn tables(&self) -> BoxFut<'_, Vec<TableSummary>> {
         Box::pin(self.summaries())
+    }
+
+    fn table_infos(&self, names: Vec<TableName>) -> BoxFut<'_, Vec<TableInfo>> {
+        Box::pin(self.infos(names))
     }
 
     fn pull(&self, job: PullJob, out: EventTx, stop: CancellationToken) -> BoxFut<'_, ()> {

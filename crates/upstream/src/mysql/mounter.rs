@@ -270,7 +270,7 @@ impl Mounter {
         let Some(mounted) = self.slots.get(rows.table_id) else {
             return Err(CdcError::new(
                 ErrorCode::BinlogDecode,
-                format!("rows of an unannounced table in {}", group.origin()),
+                format!("rows of an unannounced table in {}", group.named(group.rows_ts())),
             ));
         };
         let Some(mounted) = mounted else {
@@ -282,7 +282,7 @@ impl Mounter {
                 format!(
                     "{} was written with partial row images in {}",
                     mounted.info.name,
-                    group.origin()
+                    group.named(group.rows_ts())
                 ),
             ));
         }
@@ -323,13 +323,13 @@ fn statement_error(group: &Group, text: &str) -> CdcError {
         ErrorCode::StatementBinlog,
         format!(
             "a change was logged as a statement in {}: {shown}",
-            group.origin()
+            group.named(group.rows_ts())
         ),
     )
 }
 
 fn obstacle_error(obstacle: &Obstacle, group: &Group) -> CdcError {
-    let origin = group.origin();
+    let origin = group.named(group.rows_ts());
     match obstacle {
         Obstacle::Incident(message) => CdcError::new(
             ErrorCode::UpstreamIncident,

@@ -191,7 +191,8 @@ impl Puller {
             && group.commit_ts > self.at
         {
             self.mounter.schema_changed();
-            if let Some(event) = super::ddl_event::build(&mut self.mounter, group, ddl).await?
+            if !self.skips(group, group.commit_ts)
+                && let Some(event) = super::ddl_event::build(&mut self.mounter, group, ddl).await?
                 && !self.out.send(Event::Ddl(Arc::new(event))).await
             {
                 return Ok(false);
@@ -199,11 +200,26 @@ impl Puller {
             self.at = group.commit_ts;
         }
         let has_content = !group.events.is_empty() || group.obstacle.is_some();
-        if has_content && group.rows_ts() > self.at && !self.mounter.mount(group, &self.out).await? {
+        if has_content
+            && group.rows_ts() > self.at
+            && !self.skips(group, group.rows_ts())
+            && !self.mounter.mount(group, &self.out).await?
+        {
             return Ok(false);
         }
         self.at = group.end_ts();
         Ok(true)
+    }
+
+    /// Whether the job leaves out what was committed at `ts`.
+    fn skips(&self, group: &Group, ts: Ts) -> bool {
+        let start_ts = ts.prev();
+        let skips = self.mounter.job().selector.skips(start_ts);
+        if skips {
+            let changefeed = &self.mounter.job().changefeed;
+            tracing::warn!(%changefeed, %start_ts, origin = %group.origin(), "a transaction is skipped, as configured");
+        }
+        skips
     }
 
     async fn resolve(&mut self, ts: Ts) -> Result<Step> {
