@@ -1,4 +1,4 @@
-//! What is measured: many rows of a table of 20 columns, in transactions of 5,000.
+//! What is measured: many rows of a table of 20 columns, in transactions of 5,000 or of one.
 
 use std::time::Duration;
 
@@ -17,6 +17,48 @@ pub(super) const TABLE: &str = "
       name VARCHAR(60), city VARCHAR(40), note VARCHAR(120), raw VARBINARY(32), body TEXT)";
 const TRANSACTION_ROWS: u64 = 5_000;
 
+/// How the rows of a load are grouped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Inserts, 5,000 a transaction.
+    Bulk,
+    /// One row a transaction: of ten changes six insert, three update and one deletes.
+    Small,
+}
+
+impl Shape {
+    /// Statements with about `rows` changes, and how many they have.
+    fn statements(self, rows: u64) -> (Vec<String>, u64) {
+        let batches = rows.div_ceil(TRANSACTION_ROWS);
+        let bounds = |batch: u64| (batch * TRANSACTION_ROWS + 1, (batch + 1) * TRANSACTION_ROWS);
+        let statement = |batch| {
+            let (first, last) = bounds(batch);
+            match self {
+                Self::Bulk => insert(first, last),
+                Self::Small => (first..=last).fold("USE bench;".to_owned(), |sql, n| sql + &change(n)),
+            }
+        };
+        ((0..batches).map(statement).collect(), batches * TRANSACTION_ROWS)
+    }
+}
+
+/// The `n`th change of one row.
+fn change(n: u64) -> String {
+    // Six new rows in each ten; the others touch rows of the ten before.
+    let earlier = |step: u64| n.saturating_sub(10 + step).max(1);
+    match n % 10 {
+        0..=5 => format!(
+            "INSERT INTO wide VALUES ({n},{n},{n},{n},7,1,12.5,0.25,0.5,'2020-01-02','2020-01-02 03:04:05.678',\
+             '2021-01-02 03:04:05',1,'b','code','name {n}','city','note {n}','raw','body of {n}');"
+        ),
+        6..=8 => format!(
+            "UPDATE wide SET b = b + 1, note = 'changed' WHERE id = {};",
+            earlier(5)
+        ),
+        _ => format!("DELETE FROM wide WHERE id = {};", earlier(4)),
+    }
+}
+
 /// A load that has been written.
 #[derive(Debug)]
 pub(super) struct Load {
@@ -30,17 +72,16 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Writes `rows` rows, rounded up to whole transactions.
-    pub(super) async fn run(upstream: &Server, tidegate: &Tidegate, rows: u64) -> Result<Self> {
-        let transactions = rows.div_ceil(TRANSACTION_ROWS);
+    /// Writes about `rows` changes, rounded up to a multiple of 5,000.
+    pub(super) async fn run(upstream: &Server, tidegate: &Tidegate, shape: Shape, rows: u64) -> Result<Self> {
+        let (statements, rows) = shape.statements(rows);
         // In a log of its own, so that its size is that of the load.
         upstream.sql("FLUSH BINARY LOGS").await?;
         let before = binlogs(upstream).await?;
         let (current, _) = before.last().context("no binlog")?;
         let start_ts = tidegate.tso()?;
-        for number in 0..transactions {
-            let (first, last) = (number * TRANSACTION_ROWS + 1, (number + 1) * TRANSACTION_ROWS);
-            upstream.sql(&insert(first, last)).await?;
+        for statement in &statements {
+            upstream.sql(statement).await?;
         }
         // The clock of a binlog has a resolution of one second.
         upstream.sql("DO SLEEP(2)").await?;
@@ -53,7 +94,7 @@ impl Load {
         let bytes = after.iter().map(|(_, size)| size).sum();
         let files = after.into_iter().map(|(name, _)| name).collect();
         Ok(Self {
-            rows: transactions * TRANSACTION_ROWS,
+            rows,
             start_ts,
             end_ts,
             bytes,
@@ -97,4 +138,19 @@ fn insert(first: u64, last: u64) -> String {
            REPEAT('body text ', seq % 12)
          FROM seq_{first}_to_{last}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_changes_touch_rows_that_exist() {
+        let (statements, rows) = Shape::Small.statements(1);
+        assert_eq!((statements.len(), rows), (1, 5_000));
+        assert!(change(21).starts_with("INSERT INTO wide VALUES (21,"));
+        // 27 - 15 = 12 and 29 - 14 = 15 were inserted.
+        assert!(change(27).ends_with("WHERE id = 12;"), "{}", change(27));
+        assert!(change(29).ends_with("WHERE id = 15;"), "{}", change(29));
+    }
 }

@@ -3,6 +3,7 @@
 //! * `decode`: a table of 20 columns into `blackhole://`, beside our own framing of the same stream and MariaDB's own
 //!   binlog client that only copies the bytes.
 //! * `replicate`: the same load into a MariaDB, beside MariaDB's own replication with a single applier.
+//! * `small`: the same comparison for transactions of one row.
 //! * `memory`: peak resident memory while 5,000,000 rows are caught up.
 
 mod http;
@@ -19,10 +20,10 @@ use tokio::runtime::Runtime;
 
 use crate::process::{cargo, command, output};
 use crate::{front, paths, run, setup};
-use load::Load;
+use load::{Load, Shape};
 use tidegate::Tidegate;
 
-const NAMES: [&str; 3] = ["decode", "replicate", "memory"];
+const NAMES: [&str; 4] = ["decode", "replicate", "small", "memory"];
 
 /// One line of the result.
 #[derive(Debug)]
@@ -61,7 +62,14 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
         println!("\n==> bench {name}");
         match *name {
             "decode" => decode(&runtime, options.rows.unwrap_or(1_000_000), &mut measures)?,
-            "replicate" => replicate(&runtime, options.rows.unwrap_or(500_000), &mut measures)?,
+            "replicate" => {
+                let rows = options.rows.unwrap_or(500_000);
+                replicate(&runtime, Shape::Bulk, rows, &mut measures)?;
+            }
+            "small" => {
+                let rows = options.rows.unwrap_or(100_000);
+                replicate(&runtime, Shape::Small, rows, &mut measures)?;
+            }
             _ => memory(&runtime, options.rows.unwrap_or(5_000_000), &mut measures)?,
         }
     }
@@ -98,7 +106,7 @@ fn parse(arguments: &[String]) -> Result<Options> {
 }
 
 fn decode(runtime: &Runtime, rows: u64, measures: &mut Vec<Measure>) -> Result<()> {
-    let (upstream, tidegate, load) = loaded(runtime, rows)?;
+    let (upstream, tidegate, load) = loaded(runtime, Shape::Bulk, rows)?;
     let took = copy_binlog(&upstream, &load)?;
     measures.push(Measure {
         name: "mariadb-binlog, bytes only",
@@ -120,13 +128,17 @@ fn decode(runtime: &Runtime, rows: u64, measures: &mut Vec<Measure>) -> Result<(
     Ok(())
 }
 
-fn replicate(runtime: &Runtime, rows: u64, measures: &mut Vec<Measure>) -> Result<()> {
-    let (upstream, tidegate, load) = loaded(runtime, rows)?;
+fn replicate(runtime: &Runtime, shape: Shape, rows: u64, measures: &mut Vec<Measure>) -> Result<()> {
+    let (native_name, own_name) = match shape {
+        Shape::Bulk => ("MariaDB replication, one applier", "tidegate to MariaDB"),
+        Shape::Small => ("MariaDB replication, one-row", "tidegate to MariaDB, one-row"),
+    };
+    let (upstream, tidegate, load) = loaded(runtime, shape, rows)?;
     let downstream = |server_id| runtime.block_on(Server::start(options(server_id)));
     let replica = downstream(2)?;
     let took = runtime.block_on(native_replication(&upstream, &replica))?;
     measures.push(Measure {
-        name: "MariaDB replication, one applier",
+        name: native_name,
         took,
         ..load.measure()
     });
@@ -138,7 +150,7 @@ fn replicate(runtime: &Runtime, rows: u64, measures: &mut Vec<Measure>) -> Resul
     runtime.block_on(target.sql(load::TABLE))?;
     let took = tidegate.catch_up("replicate", &target.uri(User::Root), &load)?;
     measures.push(Measure {
-        name: "tidegate to MariaDB",
+        name: own_name,
         took,
         ..load.measure()
     });
@@ -146,7 +158,7 @@ fn replicate(runtime: &Runtime, rows: u64, measures: &mut Vec<Measure>) -> Resul
 }
 
 fn memory(runtime: &Runtime, rows: u64, measures: &mut Vec<Measure>) -> Result<()> {
-    let (_upstream, tidegate, load) = loaded(runtime, rows)?;
+    let (_upstream, tidegate, load) = loaded(runtime, Shape::Bulk, rows)?;
     let took = tidegate.catch_up("memory", "blackhole://", &load)?;
     let peak_rss_bytes = Some(tidegate.peak_rss_bytes()?);
     measures.push(Measure {
@@ -159,11 +171,11 @@ fn memory(runtime: &Runtime, rows: u64, measures: &mut Vec<Measure>) -> Result<(
 }
 
 /// An upstream whose binlog holds the load, and a server that was started before it was written.
-fn loaded(runtime: &Runtime, rows: u64) -> Result<(Server, Tidegate, Load)> {
+fn loaded(runtime: &Runtime, shape: Shape, rows: u64) -> Result<(Server, Tidegate, Load)> {
     let upstream = runtime.block_on(Server::start(options(1)))?;
     runtime.block_on(upstream.sql(load::TABLE))?;
     let tidegate = Tidegate::start(&upstream.uri(User::Replication))?;
-    let load = runtime.block_on(Load::run(&upstream, &tidegate, rows))?;
+    let load = runtime.block_on(Load::run(&upstream, &tidegate, shape, rows))?;
     Ok((upstream, tidegate, load))
 }
 
