@@ -79,25 +79,20 @@ impl RowFilter {
             return Ok(0);
         }
         let mut dropped = 0;
-        let mut index = 0;
-        while index < blocks.len() {
-            let Some(rules) = self.rules(blocks[index].table())? else {
-                index += 1;
-                continue;
-            };
-            let (count, halves) = rules.apply(&mut blocks[index], start_ts)?;
-            dropped += count;
-            match halves {
-                Some(parts) => {
-                    let count = parts.len();
-                    blocks.splice(index..=index, parts);
-                    index += count;
-                }
-                None if blocks[index].is_empty() => {
-                    blocks.remove(index);
-                }
-                None => index += 1,
+        // Blocks that stand in place of others, with the places of these.
+        let mut parts: Vec<(usize, Vec<RowBlock>)> = Vec::new();
+        for (index, block) in blocks.iter_mut().enumerate() {
+            if let Some(rules) = self.rules(block.table())? {
+                let (count, halves) = rules.apply(block, start_ts)?;
+                dropped += count;
+                parts.extend(halves.map(|halves| (index, halves)));
             }
+        }
+        if !parts.is_empty() {
+            *blocks = replaced(std::mem::take(blocks), parts);
+        }
+        if dropped > 0 {
+            blocks.retain(|block| !block.is_empty());
         }
         Ok(dropped)
     }
@@ -255,6 +250,19 @@ impl TableRules {
             .iter()
             .any(|&index| before.get(index) != after.get(index))
     }
+}
+
+/// `blocks` with some of them, by their places in ascending order, replaced.
+fn replaced(blocks: Vec<RowBlock>, parts: Vec<(usize, Vec<RowBlock>)>) -> Vec<RowBlock> {
+    let mut parts = parts.into_iter().peekable();
+    let mut all = Vec::with_capacity(blocks.len() + parts.len());
+    for (index, block) in blocks.into_iter().enumerate() {
+        match parts.next_if(|(place, _)| *place == index) {
+            Some((_, halves)) => all.extend(halves),
+            None => all.push(block),
+        }
+    }
+    all
 }
 
 fn primary_key(table: &TableInfo) -> Vec<usize> {

@@ -11,6 +11,7 @@ use sqlparser::ast::{BinaryOperator, Expr, Ident, UnaryOperator};
 use tidegate_model::{Image, Result, RowBlock, RowBlockBuilder, RowOp, TableId, TableInfo, TableName, Ts};
 
 use super::decimal::Decimal;
+use super::dialect::DIV;
 use super::eval::EvalError;
 use super::kinds;
 use super::literals::{self, constant};
@@ -19,7 +20,7 @@ use super::parse::Expression;
 use super::value::{Kind, Value};
 
 /// How deep a compiled expression nests: bounds the stack that evaluation takes.
-const DEPTH_MAX: usize = 200;
+const DEPTH_MAX: usize = 100;
 
 /// Why an expression cannot be compiled.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -379,7 +380,7 @@ fn arith(op: &BinaryOperator) -> Option<Arith> {
         BinaryOperator::Minus => Arith::Sub,
         BinaryOperator::Multiply => Arith::Mul,
         BinaryOperator::Divide => Arith::Div,
-        BinaryOperator::MyIntegerDivide => Arith::IntDiv,
+        BinaryOperator::Custom(name) if name == DIV => Arith::IntDiv,
         BinaryOperator::Modulo => Arith::Rem,
         _ => return None,
     })

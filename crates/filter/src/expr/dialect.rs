@@ -6,11 +6,11 @@
 
 use std::any::TypeId;
 
-use sqlparser::ast::{BinaryOperator, CastKind, DataType, Expr, UnaryOperator};
+use sqlparser::ast::{CastKind, DataType, Expr, UnaryOperator};
 use sqlparser::dialect::{Dialect, MySqlDialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 const OR: u8 = 5;
 const XOR: u8 = 7;
@@ -29,6 +29,9 @@ const BIT_XOR: u8 = 45;
 const UNARY: u8 = 48;
 const ARROW: u8 = 50;
 const PERIOD: u8 = 100;
+
+/// How the tree names DIV.
+pub(super) const DIV: &str = "DIV";
 
 /// See the module's page.
 #[derive(Debug)]
@@ -124,8 +127,6 @@ impl Dialect for Grammar {
                 Keyword::XOR => XOR,
                 Keyword::AND => AND,
                 Keyword::IS => COMPARISON,
-                Keyword::DIV => PRODUCT,
-                _ if is_mod(&word.value) => PRODUCT,
                 keyword => predicate(keyword),
             },
             Token::StringConcat => OR,
@@ -137,7 +138,7 @@ impl Dialect for Grammar {
             Token::Ampersand => BIT_AND,
             Token::ShiftLeft | Token::ShiftRight => SHIFT,
             Token::Plus | Token::Minus => SUM,
-            Token::Mul | Token::Div | Token::Mod => PRODUCT,
+            Token::Mul | Token::Div | Token::Mod | Token::CustomBinaryOperator(_) => PRODUCT,
             Token::Caret => BIT_XOR,
             Token::Arrow | Token::LongArrow => ARROW,
             Token::Period => PERIOD,
@@ -168,26 +169,6 @@ impl Dialect for Grammar {
             },
         }))
     }
-
-    fn parse_infix(
-        &self,
-        parser: &mut Parser<'_>,
-        expr: &Expr,
-        precedence: u8,
-    ) -> Option<Result<Expr, ParserError>> {
-        let op = match &parser.peek_token_ref().token {
-            Token::Word(word) if word.keyword == Keyword::DIV => BinaryOperator::MyIntegerDivide,
-            Token::Word(word) if is_mod(&word.value) => BinaryOperator::Modulo,
-            _ => return None,
-        };
-        parser.advance_token();
-        let right = parser.parse_subexpr(precedence);
-        Some(right.map(|right| Expr::BinaryOp {
-            left: Box::new(expr.clone()),
-            op,
-            right: Box::new(right),
-        }))
-    }
 }
 
 fn predicate(keyword: Keyword) -> u8 {
@@ -197,6 +178,60 @@ fn predicate(keyword: Keyword) -> u8 {
     }
 }
 
-fn is_mod(word: &str) -> bool {
-    word.eq_ignore_ascii_case("MOD")
+/// Writes DIV and MOD between operands as operators that the parser builds without looking back. Left to a dialect they
+/// would cost a copy of everything to their left.
+pub(super) fn spell_out(tokens: &mut [TokenWithSpan]) {
+    let mut after_operand = false;
+    for token in tokens {
+        let operator = match &token.token {
+            Token::Word(word) if word.quote_style.is_none() && after_operand => match &*word.value {
+                div if div.eq_ignore_ascii_case("DIV") => Some(Token::CustomBinaryOperator(DIV.to_owned())),
+                name if name.eq_ignore_ascii_case("MOD") => Some(Token::Mod),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some(operator) = operator {
+            token.token = operator;
+        }
+        after_operand = match &token.token {
+            Token::Whitespace(_) => after_operand,
+            Token::Word(word) => word.quote_style.is_some() || !expects_operand(word.keyword),
+            Token::Number(..)
+            | Token::SingleQuotedString(_)
+            | Token::DoubleQuotedString(_)
+            | Token::HexStringLiteral(_)
+            | Token::SingleQuotedByteStringLiteral(_)
+            | Token::RParen => true,
+            _ => false,
+        };
+    }
+}
+
+/// Words after which an operand begins.
+fn expects_operand(keyword: Keyword) -> bool {
+    matches!(
+        keyword,
+        Keyword::AND
+            | Keyword::OR
+            | Keyword::XOR
+            | Keyword::NOT
+            | Keyword::IN
+            | Keyword::BETWEEN
+            | Keyword::LIKE
+            | Keyword::RLIKE
+            | Keyword::REGEXP
+            | Keyword::ESCAPE
+            | Keyword::CASE
+            | Keyword::WHEN
+            | Keyword::THEN
+            | Keyword::ELSE
+            | Keyword::BINARY
+            | Keyword::INTERVAL
+            | Keyword::FROM
+            | Keyword::FOR
+            | Keyword::BOTH
+            | Keyword::LEADING
+            | Keyword::TRAILING
+    )
 }
