@@ -89,7 +89,7 @@ export async function expectAccessible(page: Page): Promise<void> {
     expect(result.violations.map((violation) => ({ id: violation.id, nodes: violation.nodes.map((n) => n.html) }))).toEqual([]);
 }
 
-/** The page itself does not scroll sideways, and no table is cut off. */
+/** The page itself does not scroll sideways, and nothing sticks out of its card. */
 export async function expectNoSidewaysScroll(page: Page): Promise<void> {
     const { wide, seen } = await page.evaluate(() => ({
         wide: document.documentElement.scrollWidth,
@@ -97,10 +97,9 @@ export async function expectNoSidewaysScroll(page: Page): Promise<void> {
     }));
     expect(wide).toBeLessThanOrEqual(seen);
     const cut = await page.evaluate(() =>
-        [...document.querySelectorAll("main table")]
-            .map((table) => table.parentElement)
-            .filter((frame) => frame !== null && frame.scrollWidth > frame.clientWidth)
-            .map((frame) => frame?.outerHTML.slice(0, 200)),
+        [...document.querySelectorAll("main .card")]
+            .filter((card) => card.scrollWidth > card.clientWidth)
+            .map((card) => card.outerHTML.slice(0, 300)),
     );
     expect(cut).toEqual([]);
 }

@@ -83,7 +83,7 @@ fn Facts(detail: StoredValue<FeedDetail>, vitals: Memo<Vitals>) -> impl IntoView
         <section class="grid gap-4 lg:grid-cols-2">
             <div class="card min-w-0 p-4">
                 <h2 class="mb-2 text-sm font-medium">"Progress"</h2>
-                <dl class="grid grid-cols-[6rem_minmax(0,1fr)] gap-x-3 gap-y-2 text-sm sm:grid-cols-[9rem_minmax(0,1fr)]">
+                <dl class="grid grid-cols-[minmax(0,1fr)] gap-x-3 gap-y-1 text-sm sm:grid-cols-[9rem_minmax(0,1fr)] sm:gap-y-2">
                     <Fact name="Checkpoint">
                         <Tso tso=Signal::derive(move || Some(vitals.with(|v| v.checkpoint_ts)))/>
                     </Fact>
@@ -103,7 +103,7 @@ fn Facts(detail: StoredValue<FeedDetail>, vitals: Memo<Vitals>) -> impl IntoView
             </div>
             <div class="card min-w-0 p-4">
                 <h2 class="mb-2 text-sm font-medium">"About"</h2>
-                <dl class="grid grid-cols-[6rem_minmax(0,1fr)] gap-x-3 gap-y-2 text-sm sm:grid-cols-[9rem_minmax(0,1fr)]">
+                <dl class="grid grid-cols-[minmax(0,1fr)] gap-x-3 gap-y-1 text-sm sm:grid-cols-[9rem_minmax(0,1fr)] sm:gap-y-2">
                     <Fact name="Sink">
                         <SinkName uri=row.sink.clone()/>
                         <span class="flex min-w-0 items-center gap-1">
@@ -137,7 +137,7 @@ fn created_text(created: &str) -> String {
 fn Fact(name: &'static str, children: Children) -> impl IntoView {
     view! {
         <dt class="text-ink-2">{name}</dt>
-        <dd class="min-w-0">{children()}</dd>
+        <dd class="mb-1.5 min-w-0 sm:mb-0">{children()}</dd>
     }
     .into_any()
 }
