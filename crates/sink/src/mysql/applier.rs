@@ -33,6 +33,8 @@ struct Tries {
 pub(crate) struct Applier {
     config: MysqlConfig,
     conn: Option<Conn>,
+    /// When the session was last in use.
+    used: Instant,
     /// Of the session's server.
     max_allowed_packet: usize,
     fence: Fence,
@@ -59,6 +61,7 @@ impl Applier {
         Applier {
             config,
             conn: None,
+            used: Instant::now(),
             max_allowed_packet: 0,
             fence: fence.clone(),
             slot: Slot::Writer(number),
@@ -131,12 +134,20 @@ impl Applier {
         if chunk.texts.is_empty() {
             return Ok(());
         }
-        let mut conn = match self.conn.take() {
+        let idle = match self.conn.take() {
+            // An open transaction ends with its session: its next part must not go to another one.
+            Some(conn) if self.inside => Some(conn),
+            Some(conn) => session::if_alive(conn, self.used).await,
+            None => None,
+        };
+        let mut conn = match idle {
             Some(conn) => conn,
+            // Most sessions of a quiet changefeed are idle until the server ends them: that is no trouble to report.
             None => self.open().await?,
         };
         let outcome = self.send(&mut conn, chunk).await;
         self.conn = Some(conn);
+        self.used = Instant::now();
         outcome
     }
 

@@ -10,7 +10,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Row};
 use tidegate_model::{DdlEvent, Result, TableInfo, TableName};
 use tidegate_mysql::sql::{push_string, push_table};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::backoff;
 use super::config::MysqlConfig;
@@ -26,7 +26,8 @@ const TABLES_MAX: usize = 20_000;
 pub(crate) struct Catalogue {
     config: MysqlConfig,
     on_trouble: OnTrouble,
-    conn: Option<Conn>,
+    /// With the time of its latest use.
+    conn: Option<(Conn, Instant)>,
     tables: HashMap<TableName, Known>,
 }
 
@@ -104,13 +105,17 @@ impl Catalogue {
     }
 
     async fn attempt(&mut self, name: &TableName) -> Result<Vec<IndexColumn>> {
-        let mut conn = match self.conn.take() {
+        let idle = match self.conn.take() {
+            Some((conn, used)) => session::if_alive(conn, used).await,
+            None => None,
+        };
+        let mut conn = match idle {
             Some(conn) => conn,
             None => session::open(&self.config).await?.0,
         };
         let found = session::within(self.config.statement_timeout, load(&mut conn, name)).await;
         let found = found.map_err(|error| query_error("read the unique keys of a table", error))?;
-        self.conn = Some(conn);
+        self.conn = Some((conn, Instant::now()));
         Ok(found)
     }
 }

@@ -8,7 +8,7 @@ use mysql_async::prelude::{FromValue, Queryable};
 use mysql_async::{Conn, Error, Row};
 use tidegate_model::{CdcError, ErrorCode, Result};
 use tidegate_mysql::{ConnectOptions, Flavour, connect};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::config::{MysqlConfig, TidbTxnMode};
 use super::errors::{query_error, server_code, timed_out};
@@ -17,6 +17,9 @@ use super::errors::{query_error, server_code, timed_out};
 /// refuses or rewrites values is on, and nothing that changes how our statements are parsed.
 pub(crate) const SQL_MODE: &str =
     "IGNORE_SPACE,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION";
+/// A session that was idle for longer may have been ended by the server or by something on the way.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time allowed for the statements that prepare a session.
 const SETUP_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -118,6 +121,12 @@ async fn prepare(conn: &mut Conn, config: &MysqlConfig) -> Result<Facts, Error> 
         prepare_tidb(conn, config.tidb_txn_mode).await?;
     }
     Ok(facts)
+}
+
+/// A session that was last in use at `used`, if it can be used again; it is asked only after a while.
+pub(crate) async fn if_alive(mut conn: Conn, used: Instant) -> Option<Conn> {
+    let alive = used.elapsed() < IDLE_MAX || within(PING_TIMEOUT, conn.ping()).await.is_ok();
+    alive.then_some(conn)
 }
 
 /// Runs the statements of one text. Each of them may take as long as `limit`.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tidegate_mariadb::{Server, ServerOptions};
 use tidegate_model::{ColumnType, Datum, DdlKind, ErrorCode, RowBlock, RowOp, TableInfo, Ts, TxnEvent};
+use tokio::time::Instant;
 
 use super::config::{Atomicity, MysqlConfig};
 use super::errors::server_code;
@@ -174,6 +175,21 @@ async fn a_session_that_is_killed_is_replaced() {
     locked.unwrap();
     assert_eq!(heard.all(), [(1, true)]);
     assert_eq!(rows(server, "killed").await, "1\tb\n");
+}
+
+/// Sessions of a quiet changefeed are ended by the server one day, which is no reason for a warning.
+#[tokio::test]
+async fn a_session_that_was_idle_for_long_is_tried_first() {
+    let server = server().await;
+    let (conn, _) = session::open(&config(server)).await.unwrap();
+    let (now, long_ago) = (
+        Instant::now(),
+        Instant::now().checked_sub(Duration::from_secs(60)).unwrap(),
+    );
+    let conn = session::if_alive(conn, now).await.unwrap();
+    let conn = session::if_alive(conn, long_ago).await.unwrap();
+    server.sql(&format!("KILL {}", conn.id())).await.unwrap();
+    assert!(session::if_alive(conn, long_ago).await.is_none());
 }
 
 #[tokio::test]
