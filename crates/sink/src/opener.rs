@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use tidegate_api::{ReplicaConfig, Scheme, SinkUri};
-use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, Result, SystemClock, Ts};
+use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, Result, SystemClock, Trouble, Ts};
 
 use crate::blackhole::Blackhole;
 use crate::mysql;
@@ -35,19 +35,19 @@ pub struct SinkSpec {
     pub on_trouble: OnTrouble,
 }
 
-/// Hears of errors that are being retried. May be called from any task; must not block.
+/// Hears of failures that are being retried. May be called from any task; must not block.
 #[derive(Clone)]
-pub struct OnTrouble(Arc<dyn Fn(&CdcError) + Send + Sync>);
+pub struct OnTrouble(Arc<dyn Fn(&Trouble) + Send + Sync>);
 
 impl OnTrouble {
-    /// Calls `hear` with each error.
-    pub fn new(hear: impl Fn(&CdcError) + Send + Sync + 'static) -> Self {
+    /// Calls `hear` with each of them.
+    pub fn new(hear: impl Fn(&Trouble) + Send + Sync + 'static) -> Self {
         OnTrouble(Arc::new(hear))
     }
 
-    /// Reports an error that is being retried.
-    pub fn tell(&self, error: &CdcError) {
-        (self.0)(error);
+    /// Reports a failure that is being retried.
+    pub fn tell(&self, trouble: &Trouble) {
+        (self.0)(trouble);
     }
 }
 

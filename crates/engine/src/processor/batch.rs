@@ -6,7 +6,7 @@ use tidegate_model::{Ts, TxnEvent};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use super::shared::Load;
+use super::shared::{Load, Touched};
 
 /// Transactions in one batch.
 const TXNS_MAX: usize = 1024;
@@ -24,6 +24,7 @@ pub(crate) struct Batch {
     rows: u64,
     source_bytes: u64,
     commit_ts: Ts,
+    tables: Touched,
     deadline: Option<Instant>,
 }
 
@@ -39,6 +40,7 @@ impl Batch {
         }
         self.memory_bytes += txn.memory_bytes();
         for block in &txn.blocks {
+            self.tables.add(&block.table().name);
             self.rows += block.len() as u64;
             self.source_bytes += block.source_bytes() as u64;
         }
@@ -66,6 +68,7 @@ impl Batch {
             rows,
             source_bytes,
             commit_ts,
+            tables,
             ..
         } = std::mem::take(self);
         let load = Load {
@@ -73,6 +76,7 @@ impl Batch {
             rows,
             bytes: source_bytes,
             commit_ts,
+            tables,
             handed_over: Instant::now(),
         };
         Some((txns, load))

@@ -79,10 +79,10 @@ fn pull_job(job: &Job) -> PullJob {
         part_bytes_max: usize::try_from(job.memory_quota / 4)
             .unwrap_or(usize::MAX)
             .clamp(PART_BYTES_MIN, PART_BYTES_MAX),
-        on_trouble: Arc::new(move |error| {
-            shared.set_upstream_trouble(error);
+        on_trouble: Arc::new(move |trouble| {
+            shared.set_upstream_trouble(&trouble.error);
             // A full queue means that the owner has warnings enough already.
-            drop(reports.try_send(Report::Warning(error.clone())));
+            drop(reports.try_send(Report::Warning(trouble.clone())));
         }),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use tidegate_model::{Ack, CdcError, Result};
+use tidegate_model::{Ack, CdcError, Result, Trouble};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -204,7 +204,11 @@ impl Applier {
             wait_ms = wait.as_millis(),
             "a downstream transaction failed and is tried again"
         );
-        self.on_trouble.tell(&error.into_cdc());
+        self.on_trouble.tell(&Trouble {
+            error: error.into_cdc(),
+            attempt: tries.failures,
+            retry_in: Some(wait),
+        });
         sleep(wait).await;
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Row};
-use tidegate_model::{DdlEvent, Result, TableInfo, TableName};
+use tidegate_model::{DdlEvent, Result, TableInfo, TableName, Trouble};
 use tidegate_mysql::sql::{push_string, push_table};
 use tokio::time::{Instant, sleep};
 
@@ -99,8 +99,13 @@ impl Catalogue {
             if tries >= backoff::DML_TRIES {
                 return Err(error);
             }
-            self.on_trouble.tell(&error);
-            sleep(backoff::wait(tries)).await;
+            let retry_in = backoff::wait(tries);
+            self.on_trouble.tell(&Trouble {
+                error,
+                attempt: tries,
+                retry_in: Some(retry_in),
+            });
+            sleep(retry_in).await;
         }
     }
 
