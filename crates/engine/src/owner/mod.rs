@@ -2,7 +2,6 @@
 
 mod changefeed;
 mod env;
-mod kebab;
 mod record;
 mod registry;
 mod run;
