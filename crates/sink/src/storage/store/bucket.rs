@@ -19,11 +19,11 @@ use crate::sink::BoxFut;
 use crate::storage::lease::{Holder, Lease};
 
 /// Longest time in which a check answers.
-const CHECK_LIMIT: std::time::Duration = std::time::Duration::from_secs(15);
+const CHECK_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
 /// Between two tries to renew the claim while the store does not answer.
 const RENEW_AGAIN_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
 
-pub(super) struct BucketStore {
+pub(crate) struct BucketStore {
     target: Arc<Target>,
     root: Root,
     claim: Mutex<Option<Claim>>,
@@ -53,7 +53,7 @@ pub(super) async fn check(address: &BucketAddress, holder: &Holder) -> Result<()
     };
     timeout(CHECK_LIMIT, looked).await.unwrap_or_else(|_| {
         Err(faults.plain(
-            "no answer within 15 s: check the endpoint, and if the URI has no credentials, that the server's \
+            "no answer within 10 s: check the endpoint, and if the URI has no credentials, that the server's \
              environment has some",
         ))
     })
@@ -64,7 +64,7 @@ impl BucketStore {
     ///
     /// # Errors
     /// As [`super::open`].
-    pub(super) async fn open(address: &BucketAddress, holder: &Holder, lease: Arc<Lease>) -> Result<Self> {
+    pub(crate) async fn open(address: &BucketAddress, holder: &Holder, lease: Arc<Lease>) -> Result<Self> {
         let faults = Faults::new(address);
         let Client {
             store,

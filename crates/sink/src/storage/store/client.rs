@@ -205,7 +205,7 @@ fn options(address: &BucketAddress, patience: Patience) -> ClientOptions {
 fn retry(patience: Patience) -> RetryConfig {
     let (max_retries, limit) = match patience {
         Patience::Short => (1, Duration::from_secs(4)),
-        Patience::Long => (8, Duration::from_secs(20)),
+        Patience::Long => (6, Duration::from_secs(20)),
     };
     RetryConfig {
         backoff: BackoffConfig {

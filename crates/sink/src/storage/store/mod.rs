@@ -17,6 +17,8 @@ use std::sync::Arc;
 use tidegate_model::Result;
 
 pub(crate) use self::address::Address;
+#[cfg(test)]
+pub(crate) use self::{address::BucketAddress, bucket::BucketStore};
 use super::lease::{Holder, Lease};
 use crate::sink::BoxFut;
 

@@ -26,7 +26,7 @@ use crate::storage::lease::Lease;
 /// room to spare.
 const PART_BYTES: usize = 8 << 20;
 /// Tries to write a small file whose answers were lost.
-const TRIES_MAX: usize = 3;
+const TRIES_MAX: usize = 2;
 /// The mark, as user-defined metadata.
 const MARK: &str = "tidegate";
 

@@ -1,5 +1,7 @@
 //! The sink on a real directory.
 
+mod bucket;
+mod claim;
 mod lease;
 mod options;
 mod size;
