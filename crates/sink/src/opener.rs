@@ -114,7 +114,9 @@ pub async fn open(spec: SinkSpec) -> Result<Arc<dyn EventSink>> {
             let now = Ts::from_physical_ms(clock.unix_ms());
             Arc::new(mysql::open(&spec, spec.replicate_ts.max(now)).await?)
         }
-        Scheme::File => Arc::new(storage::open(&spec, Arc::new(clock)).await?),
+        Scheme::File | Scheme::S3 | Scheme::Gcs | Scheme::Azure => {
+            Arc::new(storage::open(&spec, Arc::new(clock)).await?)
+        }
         _ => return Err(unsupported(&spec.uri)),
     })
 }
@@ -131,7 +133,7 @@ pub async fn check(spec: SinkSpec) -> Result<Destination> {
             let server_name = Some(mysql::check(&spec).await?);
             return Ok(Destination { server_name });
         }
-        Scheme::File => storage::check(&spec).await?,
+        Scheme::File | Scheme::S3 | Scheme::Gcs | Scheme::Azure => storage::check(&spec).await?,
         _ => return Err(unsupported(&spec.uri)),
     }
     Ok(Destination::default())
@@ -148,7 +150,7 @@ fn unsupported(uri: &SinkUri) -> CdcError {
     CdcError::new(
         ErrorCode::SinkURIInvalid,
         format_args!(
-            "the sink scheme ({}) is not supported; supported are mysql, mysql+ssl, tidb, tidb+ssl, file and blackhole",
+            "the sink scheme ({}) is not supported; supported are mysql, mysql+ssl, tidb, tidb+ssl, file, s3, gcs, gs, azblob, azure and blackhole",
             uri.scheme()
         ),
     )
