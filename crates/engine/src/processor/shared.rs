@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tidegate_model::{AckTarget, CdcError, Ts};
-use tidegate_upstream::EventTx;
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tidegate_upstream::{Quota, Share};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::progress::Progress;
@@ -32,7 +32,7 @@ pub(crate) enum Stage {
 #[derive(Debug)]
 pub(crate) struct Load {
     /// The batch's share of the memory quota, given back on the acknowledgement.
-    pub(crate) permit: Option<OwnedSemaphorePermit>,
+    pub(crate) share: Option<Share>,
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
     /// Largest commit-ts in it.
@@ -65,6 +65,8 @@ pub(crate) struct RunView {
 pub(crate) struct Shared {
     inner: Mutex<Inner>,
     wake: Notify,
+    /// Also of what a sink still holds when its run has ended.
+    quota: Quota,
 }
 
 struct Inner {
@@ -78,12 +80,11 @@ struct Inner {
     stage: Stage,
     stage_since: Instant,
     upstream_trouble: Option<Arc<str>>,
-    /// Knows how much of the quota is taken.
-    queue: Option<EventTx>,
 }
 
 impl Shared {
-    pub(crate) fn new(checkpoint: Ts) -> Arc<Shared> {
+    /// A run that starts at `checkpoint`; `memory_quota` in bytes.
+    pub(crate) fn new(checkpoint: Ts, memory_quota: u64) -> Arc<Shared> {
         Arc::new(Shared {
             inner: Mutex::new(Inner {
                 progress: Progress::new(checkpoint),
@@ -96,9 +97,9 @@ impl Shared {
                 stage: Stage::Checking,
                 stage_since: Instant::now(),
                 upstream_trouble: None,
-                queue: None,
             }),
             wake: Notify::new(),
+            quota: Quota::new(memory_quota),
         })
     }
 
@@ -127,9 +128,9 @@ impl Shared {
         }
     }
 
-    /// The queue of the present run, for its figures; `None` once it is over.
-    pub(crate) fn set_queue(&self, queue: Option<EventTx>) {
-        self.lock().queue = queue;
+    /// The memory that the run may take.
+    pub(crate) fn quota(&self) -> &Quota {
+        &self.quota
     }
 
     pub(crate) fn set_upstream_trouble(&self, error: &CdcError) {
@@ -146,7 +147,7 @@ impl Shared {
             bytes_total: inner.bytes_total,
             waiting_rows: inner.waiting_rows,
             waiting_bytes: inner.waiting_bytes,
-            quota_used_bytes: inner.queue.as_ref().map_or(0, EventTx::quota_used_bytes),
+            quota_used_bytes: self.quota.used_bytes(),
             waiting_since: inner.progress.oldest().map(|load| load.handed_over),
             stage: inner.stage.clone(),
             stage_since: inner.stage_since,
@@ -191,7 +192,7 @@ impl AckTarget for Shared {
         inner.waiting_rows -= load.rows;
         inner.waiting_bytes -= load.bytes;
         drop(inner);
-        drop(load.permit);
+        drop(load.share);
         self.wake.notify_waiters();
     }
 

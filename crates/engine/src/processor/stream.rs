@@ -8,8 +8,8 @@ use prometheus::IntCounter;
 use tidegate_filter::RowFilter;
 use tidegate_model::{Ack, CdcError, DdlEvent, ErrorCode, Event, Result, Ts, TxnBatch, TxnEvent};
 use tidegate_sink::EventSink;
-use tidegate_upstream::{EventTx, PullJob, PulledEvent};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tidegate_upstream::{EventTx, PullJob, PulledEvent, Share};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,8 @@ const EVENT_QUEUE: usize = 2048;
 const EVENTS_AT_ONCE: usize = 512;
 /// Larger transactions arrive in parts of this size.
 const PART_BYTES_MAX: usize = 4 << 20;
-/// Under a small quota parts get smaller, but not smaller than this.
+/// Under a small quota parts get smaller, so that some are under way at the same time, but not smaller than this.
+const PARTS_IN_QUOTA: u64 = 16;
 const PART_BYTES_MIN: usize = 64 << 10;
 /// How often the sink is told the checkpoint, as in the original.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
@@ -36,8 +37,7 @@ const PULL_GRACE: Duration = Duration::from_secs(1);
 
 /// Streams until the target is reached (`Ok`), or until it is stopped or fails.
 pub(super) async fn stream(job: &Job, sink: &dyn EventSink) -> Result<(), Halt> {
-    let (tx, mut events) = EventTx::channel(EVENT_QUEUE, job.memory_quota);
-    job.shared.set_queue(Some(tx.clone()));
+    let (tx, mut events) = EventTx::channel(EVENT_QUEUE, job.shared.quota().clone());
     let pull_stop = CancellationToken::new();
     let mut pull = JoinSet::new();
     pull.spawn({
@@ -60,7 +60,6 @@ pub(super) async fn stream(job: &Job, sink: &dyn EventSink) -> Result<(), Halt> 
     };
     let end = stream.run(&mut events, &mut pull).await;
     pull_stop.cancel();
-    job.shared.set_queue(None);
     drop(events);
     if timeout(PULL_GRACE, pull.join_next()).await.is_err() {
         pull.shutdown().await;
@@ -76,9 +75,10 @@ fn pull_job(job: &Job) -> PullJob {
         start_ts: job.checkpoint,
         selector: Arc::clone(&job.selector),
         force_replicate: job.force_replicate,
-        part_bytes_max: usize::try_from(job.memory_quota / 4)
+        part_bytes_max: usize::try_from(job.shared.quota().limit_bytes() / PARTS_IN_QUOTA)
             .unwrap_or(usize::MAX)
             .clamp(PART_BYTES_MIN, PART_BYTES_MAX),
+        decoders_max: job.decoders_max,
         on_trouble: Arc::new(move |error| {
             shared.set_upstream_trouble(error);
             // A full queue means that the owner has warnings enough already.
@@ -155,7 +155,7 @@ impl Stream<'_> {
                 if self.is_beyond_target(txn.commit_ts) {
                     return self.finish().await;
                 }
-                self.take_txn(txn, pulled.permit).await?;
+                self.take_txn(txn, pulled.share).await?;
             }
             Event::Ddl(ddl) => {
                 self.last.advance(ddl.commit_ts, None)?;
@@ -180,18 +180,14 @@ impl Stream<'_> {
     }
 
     /// A transaction whose rows are all dropped needs no batch: the mark behind it moves the checkpoint.
-    async fn take_txn(
-        &mut self,
-        mut txn: TxnEvent,
-        permit: Option<OwnedSemaphorePermit>,
-    ) -> Result<(), Halt> {
+    async fn take_txn(&mut self, mut txn: TxnEvent, share: Share) -> Result<(), Halt> {
         let dropped = self.rows.apply(&mut txn.blocks, txn.start_ts)?;
         self.ignored.inc_by(dropped);
         let nothing_in_it = txn.part == 0 && txn.last && txn.blocks.is_empty();
         if nothing_in_it {
             return Ok(());
         }
-        self.batch.push(txn, permit);
+        self.batch.push(txn, share);
         if self.batch.is_full() {
             self.hand_over().await?;
         }

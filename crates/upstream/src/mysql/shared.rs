@@ -8,7 +8,7 @@ use mysql_async::Conn;
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
 use tidegate_mysql::binlog::CollationTable;
 use tidegate_mysql::{DumpRequest, DumpStart, DumpStream, Flavour, NameCase, Position, ServerFacts};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use super::anchor_store::AnchorStore;
@@ -20,6 +20,7 @@ use super::ring::Ring;
 use super::schema_log::SchemaLog;
 use super::spill::SpillDir;
 use super::timeline::Timeline;
+use super::turns::Turns;
 use crate::UpstreamWatermark;
 
 /// Replica ids are taken from here on: far from what people number their servers with.
@@ -50,7 +51,7 @@ pub(crate) struct Shared {
     /// After the last group that is in the ring.
     position: watch::Sender<Position>,
     pub(crate) watermark: watch::Sender<UpstreamWatermark>,
-    pub(crate) private_readers: Semaphore,
+    pub(crate) turns: Turns,
     server_id: AtomicU32,
     /// For pullers and the API.
     pub(crate) questions: Questions,
@@ -87,8 +88,8 @@ impl Shared {
             id: parts.id,
             flavour: parts.facts.flavour(),
             names: parts.facts.name_case(),
-            ring: Ring::new(parts.options.ring_bytes),
-            private_readers: Semaphore::new(parts.options.private_readers_max),
+            ring: Ring::new(parts.options.ring_bytes, parts.options.ring_file_bytes),
+            turns: Turns::new(parts.options.private_readers_max, parts.options.private_turn),
             questions: Questions::new(parts.options.connect.clone(), None),
             own_questions: Questions::new(parts.options.connect.clone(), Some(parts.control)),
             options: parts.options,
