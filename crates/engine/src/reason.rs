@@ -147,6 +147,7 @@ mod tests {
             waiting_rows: 7,
             waiting_bytes: 99,
             quota_used_bytes: 0,
+            barrier: None,
             waiting_since: waiting_s.map(ago),
             stage,
             stage_since: ago(since_s),

@@ -3,6 +3,7 @@
 mod changefeed;
 mod env;
 mod kebab;
+mod openings;
 mod record;
 mod registry;
 mod run;

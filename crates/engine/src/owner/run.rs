@@ -143,6 +143,7 @@ fn decoders(info: &FeedInfo) -> usize {
 /// Rows up to the upstream's present may have been written by an earlier run.
 fn open_sink(env: Arc<Env>, mut spec: SinkSpec) -> OpenSink {
     Box::pin(async move {
+        let _turn = env.openings.enter(&spec.uri).await;
         spec.replicate_ts = spec.replicate_ts.max(env.upstream.now().await?);
         env.sinks.open(spec).await
     })

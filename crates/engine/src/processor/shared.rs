@@ -57,6 +57,8 @@ pub(crate) struct RunView {
     pub(crate) waiting_since: Option<Instant>,
     pub(crate) stage: Stage,
     pub(crate) stage_since: Instant,
+    /// The schema change that is being applied.
+    pub(crate) barrier: Option<Ts>,
     /// Trouble with the upstream that is being retried.
     pub(crate) upstream_trouble: Option<Arc<str>>,
 }
@@ -79,6 +81,7 @@ struct Inner {
     waiting_bytes: u64,
     stage: Stage,
     stage_since: Instant,
+    barrier: Option<Ts>,
     upstream_trouble: Option<Arc<str>>,
 }
 
@@ -96,6 +99,7 @@ impl Shared {
                 waiting_bytes: 0,
                 stage: Stage::Checking,
                 stage_since: Instant::now(),
+                barrier: None,
                 upstream_trouble: None,
             }),
             wake: Notify::new(),
@@ -128,6 +132,11 @@ impl Shared {
         }
     }
 
+    /// A schema change waits or is applied; `None`: no longer.
+    pub(crate) fn set_barrier(&self, barrier: Option<Ts>) {
+        self.lock().barrier = barrier;
+    }
+
     /// The memory that the run may take.
     pub(crate) fn quota(&self) -> &Quota {
         &self.quota
@@ -151,6 +160,7 @@ impl Shared {
             waiting_since: inner.progress.oldest().map(|load| load.handed_over),
             stage: inner.stage.clone(),
             stage_since: inner.stage_since,
+            barrier: inner.barrier,
             upstream_trouble: inner.upstream_trouble.clone(),
         }
     }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::IntCounter;
+use prometheus::{Histogram, IntCounter};
 use tidegate_filter::RowFilter;
 use tidegate_model::{Ack, CdcError, DdlEvent, ErrorCode, Event, Result, Ts, TxnBatch, TxnEvent};
 use tidegate_sink::EventSink;
@@ -53,6 +53,8 @@ pub(super) async fn stream(job: &Job, sink: &dyn EventSink) -> Result<(), Halt> 
         shared: &job.shared,
         rows: RowFilter::new(Arc::clone(&job.events)),
         ignored: metrics::ignored_rows(&job.changefeed),
+        output: metrics::output_rows(&job.changefeed),
+        round: metrics::processor_tick_duration(&job.changefeed),
         batch: Batch::default(),
         mark: Ts::ZERO,
         last: Position::start(job.checkpoint),
@@ -93,6 +95,8 @@ struct Stream<'a> {
     shared: &'a Arc<Shared>,
     rows: RowFilter,
     ignored: IntCounter,
+    output: IntCounter,
+    round: Histogram,
     batch: Batch,
     /// Latest resolved-ts that waits for the batch before it to be handed over.
     mark: Ts,
@@ -137,11 +141,13 @@ impl Stream<'_> {
                 Next::Flush => self.hand_over().await?,
                 Next::Checkpoint => self.tell_checkpoint().await?,
                 Next::Events => {
+                    let begun = Instant::now();
                     for pulled in taken.drain(..) {
                         if self.take(pulled).await? {
                             return Ok(());
                         }
                     }
+                    self.round.observe(begun.elapsed().as_secs_f64());
                 }
             }
         }
@@ -205,6 +211,7 @@ impl Stream<'_> {
     /// Hands the batch to the sink, then sets the mark that waited behind it.
     async fn hand_over(&mut self) -> Result<(), Halt> {
         if let Some((txns, load)) = self.batch.take() {
+            self.output.inc_by(load.rows);
             let target = Arc::clone(self.shared) as Arc<dyn tidegate_model::AckTarget>;
             let ack = Ack::new(target, self.shared.push(load));
             if !self.mark.is_zero() {
@@ -234,6 +241,7 @@ impl Stream<'_> {
     /// schema are never replayed into the new one; and at it before any later row is written, so that the statement
     /// is not repeated over rows of the new schema.
     async fn apply_ddl(&mut self, ddl: Arc<DdlEvent>) -> Result<(), Halt> {
+        self.shared.set_barrier(Some(ddl.commit_ts));
         self.drain().await?;
         self.shared.mark(ddl.commit_ts.prev());
         self.persist(ddl.commit_ts.prev()).await?;
@@ -241,6 +249,7 @@ impl Stream<'_> {
         self.guarded(self.sink.write_ddl(Arc::clone(&ddl))).await?;
         self.shared.mark(ddl.commit_ts);
         self.persist(ddl.commit_ts).await?;
+        self.shared.set_barrier(None);
         self.shared.set_stage(Stage::Reading);
         self.tell_checkpoint().await
     }

@@ -194,6 +194,7 @@ impl Session<'_> {
         }
         self.shared.ring.push(&mut self.out, self.tail.resolved());
         self.shared.publish_position(self.assembler.position());
+        metrics::position(self.assembler.position());
         metrics::resolved(self.tail.resolved());
     }
 

@@ -59,13 +59,13 @@ impl Ring {
         }
     }
 
-    /// Tells that every group above `floor` will be pushed.
-    pub(crate) fn open(&self, floor: Ts) {
+    /// Tells that every group above `floor` will be pushed, and that there is none up to `resolved`.
+    pub(crate) fn open(&self, floor: Ts, resolved: Ts) {
         let mut state = self.lock();
         state.groups.clear();
         (state.bytes, state.file_bytes) = (0, 0);
         state.floor = floor;
-        state.resolved = state.resolved.max(floor);
+        state.resolved = state.resolved.max(resolved);
         state.open = true;
         state.failure = None;
         drop(state);

@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) names: NameCase,
     pub(crate) anchors: AnchorStore,
     timeline: RwLock<Timeline>,
+    /// What an earlier process had read up to for good. The shared reader may begin a little before it.
+    loaded_floor: Ts,
     pub(crate) schema: SchemaLog,
     pub(crate) hints: Hints,
     pub(crate) ring: Ring,
@@ -97,6 +99,7 @@ impl Shared {
             warnings: Mutex::new(parts.warnings),
             collations: Arc::new(parts.collations),
             anchors: parts.anchors,
+            loaded_floor: parts.timeline.last().map_or(Ts::ZERO, |last| last.floor),
             timeline: RwLock::new(parts.timeline),
             schema: parts.schema,
             hints: Hints::default(),
@@ -196,7 +199,7 @@ impl Shared {
     /// `UpstreamManagerNotReady` while the shared reader is too far behind.
     pub(crate) async fn pass(&self, ts: Ts) -> Result<()> {
         let mut changes = self.ring.subscribe();
-        if self.ring.resolved() >= ts {
+        if self.has_passed(ts) {
             return Ok(());
         }
         {
@@ -212,6 +215,11 @@ impl Shared {
                 format!("the binlog has been read up to {} only", self.ring.resolved()),
             )),
         }
+    }
+
+    /// Whether every commit that is not read yet is certain to get a timestamp above `ts`.
+    pub(crate) fn has_passed(&self, ts: Ts) -> bool {
+        ts <= self.loaded_floor || ts <= self.ring.resolved()
     }
 
     /// The ts that somebody wants to start at.

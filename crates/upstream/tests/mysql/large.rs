@@ -122,7 +122,8 @@ impl Held {
 
     /// Takes parts and keeps them until the quota has no more room.
     async fn fill(&mut self) {
-        while !self.end && !(self.quota.is_short() && self.rx.is_empty()) {
+        let is_full = |held: &Self| held.quota.is_short() && held.rx.is_empty();
+        while !self.end && !is_full(self) {
             let next = timeout(Duration::from_millis(20), self.rx.recv());
             let Ok(pulled) = next.await else { continue };
             let pulled = pulled.expect("the stream goes on");
