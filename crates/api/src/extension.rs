@@ -53,6 +53,10 @@ pub struct ChangefeedLive {
     pub rows_history: Vec<f64>,
     /// Number of tables it replicates.
     pub tables: usize,
+    /// `memory_quota` of its config.
+    pub memory_quota_bytes: u64,
+    /// Taken of it: by what is read ahead, decoded, on its way to the destination or being written there.
+    pub memory_used_bytes: u64,
 }
 
 /// `POST /api/tidegate/v1/filter/preview`

@@ -177,6 +177,7 @@ mod tests {
             waiting_rows: 7,
             waiting_bytes: 99,
             quota_used_bytes: 0,
+            barrier: None,
             waiting_since: waiting_s.map(ago),
             waiting_tables: Default::default(),
             stage,

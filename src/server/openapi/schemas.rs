@@ -248,6 +248,8 @@ fn live_schema() -> Value {
         ("lag_history", list(number())),
         ("rows_history", list(figure())),
         ("tables", number()),
+        ("memory_quota_bytes", number()),
+        ("memory_used_bytes", number()),
     ])
 }
 

@@ -5,7 +5,11 @@
 //! * `replicate`: the same load into a MariaDB, beside MariaDB's own replication with a single applier.
 //! * `small`: the same comparison for transactions of one row.
 //! * `memory`: peak resident memory while 5,000,000 rows are caught up.
+//! * `giant`: peak resident memory of one transaction of 1 GiB under a quota of 256 MiB, into MariaDB and into files.
+//! * `fleet`: what 1,000 idle changefeeds cost, and how long they take to move again after a restart.
 
+mod fleet;
+mod giant;
 mod http;
 mod load;
 mod tidegate;
@@ -23,7 +27,7 @@ use crate::{front, paths, run, setup};
 use load::{Load, Shape};
 use tidegate::Tidegate;
 
-const NAMES: [&str; 4] = ["decode", "replicate", "small", "memory"];
+const NAMES: [&str; 6] = ["decode", "replicate", "small", "memory", "giant", "fleet"];
 
 /// One line of the result.
 #[derive(Debug)]
@@ -70,6 +74,8 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
                 let rows = options.rows.unwrap_or(100_000);
                 replicate(&runtime, Shape::Small, rows, &mut measures)?;
             }
+            "giant" => giant::giant(&runtime, &mut measures)?,
+            "fleet" => fleet::fleet(&runtime, options.rows.unwrap_or(1_000))?,
             _ => memory(&runtime, options.rows.unwrap_or(5_000_000), &mut measures)?,
         }
     }
@@ -267,8 +273,12 @@ async fn native_replication(upstream: &Server, replica: &Server) -> Result<Durat
 }
 
 async fn equal(upstream: &Server, downstream: &Server) -> Result<()> {
-    let query = "CHECKSUM TABLE bench.wide EXTENDED";
-    let (left, right) = (upstream.sql(query).await?, downstream.sql(query).await?);
+    same(upstream, downstream, "bench.wide").await
+}
+
+async fn same(upstream: &Server, downstream: &Server, table: &str) -> Result<()> {
+    let query = format!("CHECKSUM TABLE {table} EXTENDED");
+    let (left, right) = (upstream.sql(&query).await?, downstream.sql(&query).await?);
     if left != right {
         bail!("the downstream differs: {left} and {right}");
     }

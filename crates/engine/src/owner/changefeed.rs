@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus::Histogram;
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -44,6 +45,7 @@ pub(crate) struct Owner {
     removals: Vec<oneshot::Sender<Result<()>>>,
     shutting_down: bool,
     registry: Arc<Registry>,
+    tick_duration: Histogram,
 }
 
 /// A changefeed that does not exist yet.
@@ -67,6 +69,7 @@ impl Owner {
     pub(crate) fn new(start: Start) -> Self {
         Owner {
             start_wanted: start.feed.state.is_running(),
+            tick_duration: metrics::tick_duration(&start.info.id),
             stored: start.feed.checkpoint,
             env: start.env,
             handle: start.handle,
@@ -358,6 +361,12 @@ impl Owner {
     }
 
     async fn tick(&mut self) {
+        let begun = Instant::now();
+        self.store_and_decide().await;
+        self.tick_duration.observe(begun.elapsed().as_secs_f64());
+    }
+
+    async fn store_and_decide(&mut self) {
         if let Some((ts, done)) = self.run.as_mut().and_then(|run| run.unanswered.take()) {
             self.persist(ts, done).await;
         }

@@ -2,6 +2,7 @@
 
 mod changefeed;
 mod env;
+mod openings;
 mod record;
 mod registry;
 mod run;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidegate_model::{Ts, TxnEvent};
-use tokio::sync::OwnedSemaphorePermit;
+use tidegate_upstream::Share;
 use tokio::time::Instant;
 
 use super::shared::{Load, Touched};
@@ -19,7 +19,7 @@ const AGE_MAX: Duration = Duration::from_millis(5);
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     txns: Vec<TxnEvent>,
-    permit: Option<OwnedSemaphorePermit>,
+    share: Option<Share>,
     memory_bytes: usize,
     rows: u64,
     source_bytes: u64,
@@ -29,14 +29,13 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    pub(crate) fn push(&mut self, txn: TxnEvent, permit: Option<OwnedSemaphorePermit>) {
+    pub(crate) fn push(&mut self, txn: TxnEvent, share: Share) {
         if self.txns.is_empty() {
             self.deadline = Some(Instant::now() + AGE_MAX);
         }
-        match (&mut self.permit, permit) {
-            (Some(sum), Some(permit)) => sum.merge(permit),
-            (sum @ None, permit) => *sum = permit,
-            (Some(_), None) => {}
+        match &mut self.share {
+            Some(sum) => sum.merge(share),
+            none => *none = Some(share),
         }
         self.memory_bytes += txn.memory_bytes();
         for block in &txn.blocks {
@@ -64,7 +63,7 @@ impl Batch {
         }
         let Batch {
             txns,
-            permit,
+            share,
             rows,
             source_bytes,
             commit_ts,
@@ -72,7 +71,7 @@ impl Batch {
             ..
         } = std::mem::take(self);
         let load = Load {
-            permit,
+            share,
             rows,
             bytes: source_bytes,
             commit_ts,

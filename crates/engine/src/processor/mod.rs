@@ -36,7 +36,8 @@ pub(crate) struct Job {
     /// Drops rows of what the selector lets through.
     pub(crate) events: Arc<EventFilter>,
     pub(crate) force_replicate: bool,
-    pub(crate) memory_quota: u64,
+    /// Decoding tasks that may run side by side.
+    pub(crate) decoders_max: usize,
     /// Ask the upstream first whether the start point is still there.
     pub(crate) check_start: bool,
     pub(crate) upstream: Arc<dyn Upstream>,

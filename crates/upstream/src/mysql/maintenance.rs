@@ -23,6 +23,7 @@ pub(crate) async fn prune(shared: &Shared, questions: &Questions) -> Result<()> 
         .timeline_mut()
         .prune(|anchor| kept.reaches(&anchor.position));
     metrics::retained(&kept.files);
+    metrics::headroom(shared.ring.resolved(), shared.oldest());
     shared.anchors.remove(&dropped).await
 }
 

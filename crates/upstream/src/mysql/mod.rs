@@ -11,6 +11,7 @@ mod catalogue;
 mod column_type;
 mod control;
 mod ddl_event;
+mod decode;
 mod doubt;
 mod finish;
 mod foreign_keys;
@@ -37,6 +38,7 @@ mod spill;
 mod start;
 mod tail;
 mod timeline;
+mod turns;
 
 pub use options::MysqlOptions;
 
@@ -114,6 +116,9 @@ impl MysqlUpstream {
 
     async fn check(&self, ts: Ts) -> Result<()> {
         self.check_kept(ts)?;
+        if self.shared.has_passed(ts) {
+            return Ok(());
+        }
         let now = self.server_ts().await?;
         if ts > now {
             return Err(CdcError::new(

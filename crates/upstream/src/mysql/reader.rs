@@ -51,7 +51,11 @@ pub(crate) async fn run(
             shared: &shared,
             tail: &mut tail,
             assembler: &mut assembler,
-            finisher: Finisher::new(&shared.options, Arc::clone(&shared.spill)),
+            finisher: Finisher::new(
+                &shared.options,
+                shared.options.txn_memory_bytes,
+                Arc::clone(&shared.spill),
+            ),
             doubt: &mut doubt,
             out: Vec::new(),
             waiting: None,
@@ -190,6 +194,7 @@ impl Session<'_> {
         }
         self.shared.ring.push(&mut self.out, self.tail.resolved());
         self.shared.publish_position(self.assembler.position());
+        metrics::position(self.assembler.position());
         metrics::resolved(self.tail.resolved());
     }
 

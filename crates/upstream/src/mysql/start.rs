@@ -72,7 +72,7 @@ pub(crate) async fn prepare(
         position: from.position.clone(),
         control: conn,
     }));
-    shared.ring.open(from.floor);
+    shared.ring.open(from.end_ts, from.floor);
     Ok(Ready {
         tail: Tail::new(&from, &newest, probe.clock_ms),
         assembler: shared.assembler(from.position),
@@ -159,7 +159,7 @@ pub(crate) async fn skip_purged(shared: &Shared, tried: &Position) -> Result<(Ta
         "the log before this place is gone: XA transactions that were prepared there are not known any more"
     );
     let clock_ms = shared.questions.clock().await?;
-    shared.ring.open(next.floor);
+    shared.ring.open(next.end_ts, next.floor);
     let tail = Tail::new(&next, &newest, clock_ms);
     Ok((tail, shared.assembler(next.position)))
 }
@@ -172,7 +172,7 @@ pub(crate) async fn renew(shared: &Shared) -> Result<(Tail, Assembler)> {
     let first = begin(&shared.anchors, &old, &probe).await?;
     tracing::warn!(position = %first.position, "a new timeline begins at the end of the upstream's binlog");
     *shared.timeline_mut() = Timeline::from_anchors([first.clone()]);
-    shared.ring.open(first.floor);
+    shared.ring.open(first.end_ts, first.floor);
     let tail = Tail::new(&first, &first, probe.clock_ms);
     let assembler = shared.assembler(first.position);
     Ok((tail, assembler))
