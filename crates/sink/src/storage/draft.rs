@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use tidegate_failpoint::{Point, hit};
 use tidegate_model::Result;
 
 use super::files::NewFile;
@@ -73,6 +74,7 @@ impl Draft {
     /// Those of [`Lease::create`].
     pub(crate) fn publish(mut self, lease: &Lease) -> Result<Published> {
         self.save_now(lease)?;
+        hit(Point::DataUnpublished);
         let started = Instant::now();
         lease.create(self.file)?;
         Ok(Published {

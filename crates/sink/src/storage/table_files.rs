@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tidegate_codec::{SchemaFile, data_dir, data_file_name, index_file, parse_data_file_name, schema_dir};
+use tidegate_failpoint::{Point, hit};
 use tidegate_model::{Result, TableInfo, Ts};
 
 use super::config::StorageConfig;
@@ -42,6 +43,7 @@ impl TableFiles {
         let version = reusable(&known, table.version, file.checksum());
         if version.is_none() {
             lease.replace(dir.join(file.file_name()), &file.content())?;
+            hit(Point::SchemaFile);
         }
         Ok(TableFiles {
             table: Arc::clone(table),
@@ -76,6 +78,7 @@ impl TableFiles {
         let name = data_file_name(dir.next_number, config.file_index_width, extension);
         let (index_path, index_content) = index_file(&name);
         lease.replace(dir.path.join(index_path), index_content.as_bytes())?;
+        hit(Point::IndexFile);
         lease.begin(dir.path.join(name))
     }
 

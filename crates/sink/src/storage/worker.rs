@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use tidegate_codec::{Encoder, Zone};
+use tidegate_failpoint::{Point, hit};
 use tidegate_model::{Ack, Clock, ErrorCode, Result, ResultExt, RowBlock, TableInfo, TableName, Ts};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -220,6 +221,7 @@ impl Worker {
             return Ok(());
         };
         let published = draft.publish(&self.lease)?;
+        hit(Point::DataFile);
         self.metrics.file(published.bytes, published.busy);
         if let Some(files) = self.tables.get_mut(name) {
             files.published(&published);
