@@ -8,6 +8,7 @@ mod faults;
 mod golden;
 mod http;
 mod replication;
+mod restart;
 mod shutdown;
 mod sigkill;
 mod support;

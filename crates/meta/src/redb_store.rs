@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use redb::{Database, ReadableDatabase, ReadableTable};
+use tidegate_failpoint::{Point, hit};
 use tidegate_model::{CdcError, ErrorCode, Result, ResultExt};
 use tokio::sync::{mpsc, oneshot};
 
@@ -188,10 +189,13 @@ fn commit_group(db: &Database, group: &[Request]) -> Result<Vec<Result<Revision>
                 Err(error) => return Err(error),
             }
         }
+        hit(Point::MetaHalf);
         header
             .insert(REVISION_KEY, revision)
             .code(ErrorCode::MetaStore, WRITE_FAILED)?;
     }
+    hit(Point::MetaBeforeFlush);
     write.commit().code(ErrorCode::MetaStore, WRITE_FAILED)?;
+    hit(Point::MetaFlushed);
     Ok(results)
 }

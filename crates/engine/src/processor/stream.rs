@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::{Histogram, IntCounter};
+use tidegate_failpoint::{Point, hit};
 use tidegate_filter::RowFilter;
 use tidegate_model::{Ack, CdcError, DdlEvent, ErrorCode, Event, Result, Ts, TxnBatch, TxnEvent};
 use tidegate_sink::EventSink;
@@ -247,6 +248,7 @@ impl Stream<'_> {
         self.persist(ddl.commit_ts.prev()).await?;
         self.shared.set_stage(Stage::Ddl(describe(&ddl).into()));
         self.guarded(self.sink.write_ddl(Arc::clone(&ddl))).await?;
+        hit(Point::DdlDone);
         self.shared.mark(ddl.commit_ts);
         self.persist(ddl.commit_ts).await?;
         self.shared.set_barrier(None);
