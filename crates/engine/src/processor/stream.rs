@@ -134,6 +134,8 @@ impl Stream<'_> {
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Next::Flush,
                 _ = checkpoint_tick.tick() => Next::Checkpoint,
                 _ = events.recv_many(&mut taken, EVENTS_AT_ONCE) => Next::Events,
+                // Nothing more has arrived. A sink that is busy leaves time to gather; one that is not would only wait.
+                () = self.shared.drained(), if deadline.is_some() => Next::Flush,
             };
             match next {
                 Next::Stopped => return Err(Halt::Stopped),
