@@ -5,7 +5,8 @@ use serde_json::json;
 use crate::replication::wait_until_synced;
 use crate::support::{Pair, eventually};
 
-const TABLE: &str = "CREATE DATABASE giant; CREATE TABLE giant.t (id INT PRIMARY KEY, text VARCHAR(4000)) CHARSET latin1";
+const TABLE: &str =
+    "CREATE DATABASE giant; CREATE TABLE giant.t (id INT PRIMARY KEY, text VARCHAR(4000)) CHARSET latin1";
 const ROWS: u64 = 50_000;
 const TEXT_BYTES: u64 = 4_000;
 const QUOTA_BYTES: u64 = 32 << 20;
@@ -36,14 +37,17 @@ async fn a_transaction_much_larger_than_the_quota_passes_within_it() {
     let written = bytes_below(&folder);
     assert!(written > ROWS * TEXT_BYTES, "{written} bytes in files");
     let peak = peak_bytes(tidegate.child.id().unwrap());
-    assert!(peak < 2 * QUOTA_BYTES + BESIDE_BYTES, "{} MiB at the peak", peak >> 20);
+    assert!(
+        peak < 2 * QUOTA_BYTES + BESIDE_BYTES,
+        "{} MiB at the peak",
+        peak >> 20
+    );
     eventually("nothing is kept", || async {
         let metrics = tidegate.get("/metrics").await.body;
-        let used = metrics
-            .as_str()
-            .unwrap()
-            .lines()
-            .filter(|line| line.starts_with("ticdc_sinkmanager_memory_quota") && line.contains("\"used\""));
+        let used =
+            metrics.as_str().unwrap().lines().filter(|line| {
+                line.starts_with("ticdc_sinkmanager_memory_quota") && line.contains("\"used\"")
+            });
         let used: Vec<&str> = used.collect();
         assert_eq!(used.len(), 2, "{used:?}");
         if used.iter().all(|line| line.ends_with(" 0")) {
@@ -72,7 +76,10 @@ fn bytes_below(folder: &std::path::Path) -> u64 {
 /// The most that was resident since the process began.
 fn peak_bytes(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
     kib << 10
 }
