@@ -9,7 +9,7 @@ use tidegate_failpoint::{Point, hit};
 use tidegate_filter::RowFilter;
 use tidegate_model::{Ack, CdcError, DdlEvent, ErrorCode, Event, Result, Ts, TxnBatch, TxnEvent};
 use tidegate_sink::EventSink;
-use tidegate_upstream::{EventTx, PullJob, PulledEvent, Share};
+use tidegate_upstream::{EventTx, PullJob, PulledEvent, Quota, Share};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
@@ -189,9 +189,14 @@ impl Stream<'_> {
     }
 
     /// A transaction whose rows are all dropped needs no batch: the mark behind it moves the checkpoint.
-    async fn take_txn(&mut self, mut txn: TxnEvent, share: Share) -> Result<(), Halt> {
+    async fn take_txn(&mut self, mut txn: TxnEvent, mut share: Share) -> Result<(), Halt> {
         let dropped = self.rows.apply(&mut txn.blocks, txn.start_ts)?;
         self.ignored.inc_by(dropped);
+        if dropped > 0 {
+            // What is gone must not wait for what is left.
+            let cost = Quota::cost_of_rows(txn.memory_bytes());
+            share.settle(cost.min(share.bytes()));
+        }
         let nothing_in_it = txn.part == 0 && txn.last && txn.blocks.is_empty();
         if nothing_in_it {
             return Ok(());
