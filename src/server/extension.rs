@@ -3,10 +3,12 @@
 use axum::Router;
 use axum::extract::{RawPathParams, State};
 use axum::routing::{get, post};
-use tidegate_api::{ErrorHelp, FilterPreviewRequest, ServerInfo, UpstreamFacts, read_json};
+use tidegate_api::{
+    CreateChangefeed, ErrorHelp, FilterPreviewRequest, List, ServerInfo, UpstreamFacts, read_json,
+};
 use tidegate_model::{CdcError, ErrorCode, RetryClass};
 
-use super::extract::Body;
+use super::extract::{Body, own_upstream};
 use super::respond::{Answer, compact};
 use super::state::{App, VERSION_FOR_CLIENTS};
 
@@ -16,6 +18,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/server", get(server))
         .route("/live", get(live))
         .route("/filter/preview", post(preview))
+        .route("/changefeeds/validate", post(validate))
         .route("/errors/{code}", get(error_help))
 }
 
@@ -55,6 +58,13 @@ async fn live(State(app): State<App>) -> Answer {
 async fn preview(State(app): State<App>, body: Body) -> Answer {
     let request: FilterPreviewRequest = read_json(&body.0)?;
     compact(&app.service.preview_filter(request).await?)
+}
+
+/// Takes the body of a creation, answers everything that is wrong or odd with it, and creates nothing.
+async fn validate(State(app): State<App>, body: Body) -> Answer {
+    let request: CreateChangefeed = read_json(&body.0)?;
+    own_upstream(&request.pd)?;
+    compact(&List::new(app.service.validate_changefeed(request).await?))
 }
 
 /// The code may be written with or without `CDC:`.

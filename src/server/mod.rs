@@ -16,6 +16,7 @@ mod live;
 mod log;
 mod middleware;
 mod openapi;
+mod owner;
 mod respond;
 mod router;
 mod run;
@@ -24,6 +25,7 @@ mod stall;
 mod state;
 mod tls;
 mod top;
+mod v1;
 mod v2;
 
 pub use config::{LogFormat, ServerConfig};

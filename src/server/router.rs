@@ -10,13 +10,14 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::host::{self, Hosts};
 use super::state::App;
-use super::{assets, document, extension, live, middleware, respond, top, v2};
+use super::{assets, document, extension, live, middleware, owner, respond, top, v1, v2};
 use crate::app;
 use crate::fns::context::Console;
 
 /// The whole service.
 pub(crate) fn router(app: App) -> Router {
     let api = Router::new()
+        .nest("/api/v1", v1::routes())
         .nest("/api/v2", v2::routes())
         .nest("/api/tidegate/v1", extension::routes())
         .layer(from_fn_with_state(app.clone(), v2::only_when_ready));
@@ -24,6 +25,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/", get(|| async { Redirect::temporary("/ui") }))
         .merge(api)
         .merge(top::routes())
+        .nest("/capture/owner", owner::routes())
         .merge(document::routes())
         .merge(console(&app))
         .layer(from_fn(middleware::in_time))

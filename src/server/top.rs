@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use prometheus::{Encoder, TextEncoder};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tidegate_model::{CdcError, ErrorCode};
 
 use super::extract::Body;
-use super::respond::{Answer, Failure, one_space};
+use super::respond::{Answer, Failure, compact, one_space, plain};
 use super::state::App;
 
 /// Routes at the top.
@@ -80,7 +80,10 @@ async fn debug_info(State(app): State<App>) -> Result<String, Failure> {
             ),
         );
     }
-    text.push_str("\n*** etcd info ***\n\nmetadata is kept in the data directory\n");
+    text.push_str("\n*** etcd info ***\n\n");
+    for entry in app.service.metadata().await? {
+        line(&mut text, format_args!("{}: {}", entry.key, entry.value));
+    }
     let watermark = app.upstream.watermark().borrow().clone();
     line(
         &mut text,
@@ -108,7 +111,7 @@ async fn config(State(app): State<App>) -> Answer {
         "cluster-id": config.cluster_id,
         "upstream-uri": tidegate_model::mask_uri(&config.upstream_uri),
     });
-    one_space(&shown)
+    compact(&shown)
 }
 
 /// Body: one JSON string. Errors are plain text, as in the original.
@@ -119,6 +122,6 @@ async fn set_log_level(State(app): State<App>, body: Body) -> Response {
     });
     match level.and_then(|level| app.log.set_level(&level)) {
         Ok(()) => one_space(&json!({})).into_response(),
-        Err(error) => (StatusCode::BAD_REQUEST, error.wire_message()).into_response(),
+        Err(error) => plain(&error),
     }
 }

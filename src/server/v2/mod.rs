@@ -2,10 +2,10 @@
 
 mod capture;
 mod changefeed;
+mod metadata;
 mod owner;
 mod processor;
 mod server;
-mod unbuilt;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -42,9 +42,9 @@ pub(crate) fn routes() -> Router<App> {
         // The published page spells the first one, the original serves the second.
         .route("/changefeed/{changefeed_id}/synced", get(changefeed::synced))
         .route("/changefeeds/{changefeed_id}/synced", get(changefeed::synced))
-        .route("/unsafe/metadata", get(unbuilt::answer))
-        .route("/unsafe/resolve_lock", post(unbuilt::answer))
-        .route("/unsafe/service_gc_safepoint", delete(unbuilt::answer))
+        .route("/unsafe/metadata", get(metadata::list))
+        .route("/unsafe/resolve_lock", post(metadata::resolve_lock))
+        .route("/unsafe/service_gc_safepoint", delete(metadata::delete_safepoint))
 }
 
 /// 503 until the changefeeds are loaded.
