@@ -7,10 +7,12 @@
 //! * `latency`: from commit to visible at 200 and at 2,000 rows/s, beside MariaDB's own replication.
 //! * `memory`: peak resident memory while many rows are caught up.
 //! * `giant`: peak resident memory of one transaction of 1 GiB under a quota of 256 MiB, into MariaDB and into files.
+//! * `api`: how fast 1,000 changefeeds are listed and read while one of them replicates.
 //! * `fleet`: what 1,000 idle changefeeds cost, and how long they take to move again after a restart.
 //!
 //! Ends with a table of the targets: what was measured, against which figure of the same run, and whether that suffices.
 
+mod api;
 mod fleet;
 mod giant;
 mod http;
@@ -34,7 +36,7 @@ use native::Appliers;
 use report::{Bound, Findings, Measure, Target, as_f64};
 use tidegate::Tidegate;
 
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
     "decode",
     "replicate",
     "small",
@@ -42,6 +44,7 @@ const NAMES: [&str; 7] = [
     "memory",
     "giant",
     "fleet",
+    "api",
 ];
 /// `memory_quota` of the changefeeds whose memory is measured.
 const QUOTA_BYTES: u64 = 64 << 20;
@@ -85,6 +88,7 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
             }
             "latency" => latency::bench(&runtime, &mut findings)?,
             "giant" => giant::giant(&runtime, &mut findings)?,
+            "api" => api::api(&runtime, options.rows.unwrap_or(1_000))?,
             "fleet" => fleet::fleet(&runtime, options.rows.unwrap_or(1_000))?,
             _ => memory(&runtime, options.rows.unwrap_or(3_000_000), &mut findings)?,
         }
