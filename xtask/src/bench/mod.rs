@@ -4,8 +4,10 @@
 //!   binlog client that only copies the bytes.
 //! * `replicate`: the same load into a MariaDB, beside MariaDB's own replication with a single applier.
 //! * `small`: the same comparison for transactions of one row.
+//! * `files`: the load of `decode` into csv and canal-json files.
 //! * `memory`: peak resident memory while 5,000,000 rows are caught up.
 
+mod files;
 mod http;
 mod load;
 mod tidegate;
@@ -23,7 +25,7 @@ use crate::{front, paths, run, setup};
 use load::{Load, Shape};
 use tidegate::Tidegate;
 
-const NAMES: [&str; 4] = ["decode", "replicate", "small", "memory"];
+const NAMES: [&str; 5] = ["decode", "replicate", "small", "files", "memory"];
 
 /// One line of the result.
 #[derive(Debug)]
@@ -70,6 +72,7 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
                 let rows = options.rows.unwrap_or(100_000);
                 replicate(&runtime, Shape::Small, rows, &mut measures)?;
             }
+            "files" => files::files(&runtime, options.rows.unwrap_or(1_000_000), &mut measures)?,
             _ => memory(&runtime, options.rows.unwrap_or(5_000_000), &mut measures)?,
         }
     }

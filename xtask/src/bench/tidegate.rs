@@ -22,7 +22,7 @@ const CATCH_UP_LIMIT: Duration = Duration::from_secs(3600);
 pub(super) struct Tidegate {
     watchdog: Option<Watchdog>,
     child: Child,
-    port: u16,
+    pub(super) port: u16,
     dir: PathBuf,
 }
 
