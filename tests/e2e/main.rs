@@ -10,4 +10,5 @@ mod http;
 mod replication;
 mod shutdown;
 mod sigkill;
+mod storage;
 mod support;
