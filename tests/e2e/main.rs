@@ -12,4 +12,5 @@ mod replication;
 mod restart;
 mod shutdown;
 mod sigkill;
+mod storage;
 mod support;

@@ -24,7 +24,7 @@ const POLL: Duration = Duration::from_millis(10);
 pub(super) struct Tidegate {
     watchdog: Option<Watchdog>,
     child: Child,
-    port: u16,
+    pub(super) port: u16,
     dir: PathBuf,
     upstream_uri: String,
 }
