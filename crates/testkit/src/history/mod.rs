@@ -1,13 +1,14 @@
 //! A generated history of transactions and schema changes.
 
+mod writer;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rand::rngs::SmallRng;
-use rand::{Rng, SeedableRng};
-use tidegate_model::{DdlEvent, DdlKind, DdlSession, DdlTable, RowBlock, TableInfo, TableName, Ts, TxnEvent};
+use tidegate_model::{DdlEvent, TableInfo, Ts, TxnEvent};
 
-use crate::rows::{Rows, SCHEMA, block, table_info};
+use crate::rows::{Rows, table_info, unique_table_info};
+use writer::Writer;
 
 /// One committed step of the history.
 #[derive(Clone, Debug)]
@@ -29,6 +30,18 @@ pub struct Timed {
     pub op: Op,
 }
 
+/// A table at one moment.
+#[derive(Clone, Debug)]
+pub struct TableState {
+    /// Its definition.
+    pub info: Arc<TableInfo>,
+    /// What it holds.
+    pub rows: Rows,
+}
+
+/// All tables at one moment, by name.
+pub type State = BTreeMap<String, Arc<TableState>>;
+
 /// Everything the upstream ever commits, known in advance.
 #[derive(Clone, Debug)]
 pub struct History {
@@ -38,10 +51,15 @@ pub struct History {
     pub start_ms: u64,
     /// What the tables hold in the end.
     pub finally: BTreeMap<String, Rows>,
+    /// Before the first step, and after each.
+    states: Vec<State>,
+    /// By step: after each part of its transaction but the last.
+    inside: Vec<Vec<State>>,
     initial: Vec<Arc<TableInfo>>,
 }
 
-/// Tables of every history. Nothing selects the last one in the usual filters.
+/// Tables of every history. Nothing selects the last one in the usual filters. In the first and the third, no two rows
+/// have the same `c1`.
 const TABLES: [&str; 4] = ["orders", "items", "users", "skipped"];
 /// Columns every table has at first.
 const COLUMNS: usize = 2;
@@ -49,18 +67,26 @@ const COLUMNS: usize = 2;
 impl History {
     /// A history of `steps` steps from `start_ms` on, chosen by `seed`.
     pub fn generate(seed: u64, steps: usize, start_ms: u64) -> History {
-        let mut writer = Writer::new(seed, start_ms);
-        let steps = (0..steps).map(|_| writer.next_step()).collect();
-        let finally = writer
-            .tables
-            .into_iter()
-            .map(|table| (table.info.name.table.to_string(), table.rows))
+        let initial = initial_tables();
+        let mut writer = Writer::new(seed, start_ms, &initial);
+        let mut states = vec![writer.state()];
+        let (mut done, mut inside) = (Vec::with_capacity(steps), Vec::with_capacity(steps));
+        for _ in 0..steps {
+            done.push(writer.next_step());
+            states.push(writer.state());
+            inside.push(writer.take_inside());
+        }
+        let last = states.last().into_iter().flatten();
+        let finally = last
+            .map(|(name, table)| (name.clone(), table.rows.clone()))
             .collect();
         History {
-            steps,
+            steps: done,
             start_ms,
             finally,
-            initial: initial_tables(),
+            states,
+            inside,
+            initial,
         }
     }
 
@@ -75,117 +101,43 @@ impl History {
             .last()
             .map_or(Ts::from_physical_ms(self.start_ms), |step| step.commit_ts)
     }
+
+    /// How many steps are committed at `ts`.
+    pub fn steps_until(&self, ts: Ts) -> usize {
+        self.steps.partition_point(|step| step.commit_ts <= ts)
+    }
+
+    /// All tables after `first` steps and at every moment until `last` steps are done, also between the parts of a
+    /// transaction.
+    pub fn states(&self, first: usize, last: usize) -> impl Iterator<Item = &State> {
+        let next = |step: usize| self.inside[step].iter().chain([&self.states[step + 1]]);
+        std::iter::once(&self.states[first]).chain((first..last).flat_map(next))
+    }
+
+    /// Whether a step changes the schema of a table that is wanted under its new or its old name.
+    pub fn is_ddl(&self, step: usize, wanted: impl Fn(&str) -> bool) -> bool {
+        match &self.steps[step].op {
+            Op::Txn(_) => false,
+            Op::Ddl(ddl) => names(ddl).any(wanted),
+        }
+    }
+}
+
+/// The tables that a schema change names.
+pub(crate) fn names(ddl: &DdlEvent) -> impl Iterator<Item = &str> {
+    ddl.tables
+        .iter()
+        .flat_map(|table| table.old_name.iter().chain([&table.name]))
+        .map(|name| &*name.table)
 }
 
 fn initial_tables() -> Vec<Arc<TableInfo>> {
-    TABLES
-        .iter()
-        .map(|name| table_info(name, COLUMNS, Ts::ZERO))
-        .collect()
-}
-
-struct Table {
-    info: Arc<TableInfo>,
-    rows: Rows,
-}
-
-struct Writer {
-    rng: SmallRng,
-    now_ms: u64,
-    last_ts: Ts,
-    tables: Vec<Table>,
-}
-
-impl Writer {
-    fn new(seed: u64, start_ms: u64) -> Self {
-        let table = |info| Table {
-            info,
-            rows: Rows::new(),
-        };
-        Writer {
-            rng: SmallRng::seed_from_u64(seed ^ 0x0068_6973_746f_7279),
-            now_ms: start_ms,
-            last_ts: Ts::from_physical_ms(start_ms),
-            tables: initial_tables().into_iter().map(table).collect(),
-        }
-    }
-
-    fn next_step(&mut self) -> Timed {
-        // Half of the steps share their millisecond with the one before.
-        self.now_ms += self.rng.random_range(0..2) * self.rng.random_range(1..400);
-        let commit_ts = Ts::from_physical_ms(self.now_ms).max(self.last_ts.plus(2));
-        self.last_ts = commit_ts;
-        let op = if self.rng.random_range(0..12) == 0 {
-            self.add_column(commit_ts)
+    let info = |(index, name): (usize, &&str)| {
+        if index % 2 == 0 {
+            unique_table_info(name, COLUMNS, Ts::ZERO)
         } else {
-            self.transaction(commit_ts)
-        };
-        Timed {
-            at_ms: self.now_ms.max(commit_ts.physical_ms()),
-            commit_ts,
-            op,
+            table_info(name, COLUMNS, Ts::ZERO)
         }
-    }
-
-    fn add_column(&mut self, commit_ts: Ts) -> Op {
-        let index = self.rng.random_range(0..self.tables.len());
-        let table = &mut self.tables[index];
-        let name = table.info.name.table.to_string();
-        table.info = table_info(&name, table.info.columns.len() + 1, commit_ts);
-        for row in table.rows.values_mut() {
-            row.push(0);
-        }
-        Op::Ddl(Arc::new(DdlEvent {
-            start_ts: commit_ts.prev(),
-            commit_ts,
-            kind: DdlKind::AddColumn,
-            schema: SCHEMA.into(),
-            query: format!(
-                "ALTER TABLE {name} ADD COLUMN c{} BIGINT NOT NULL DEFAULT 0",
-                table.info.columns.len() - 1
-            )
-            .into(),
-            tables: vec![DdlTable {
-                name: TableName::new(SCHEMA, &name),
-                old_name: None,
-                info: Some(Arc::clone(&table.info)),
-            }],
-            target_schema: None,
-            session: DdlSession::default(),
-            origin: commit_ts.to_string().into(),
-        }))
-    }
-
-    fn transaction(&mut self, commit_ts: Ts) -> Op {
-        let parts = if self.rng.random_range(0..6) == 0 { 3 } else { 1 };
-        let parts = (0..parts)
-            .map(|part| TxnEvent {
-                start_ts: commit_ts.prev(),
-                commit_ts,
-                part,
-                last: part + 1 == parts,
-                origin: commit_ts.to_string().into(),
-                blocks: (0..self.rng.random_range(1..4)).map(|_| self.change()).collect(),
-            })
-            .collect();
-        Op::Txn(parts)
-    }
-
-    /// Inserts, changes or deletes one row of one table.
-    fn change(&mut self) -> RowBlock {
-        let index = self.rng.random_range(0..self.tables.len());
-        let id = self.rng.random_range(0..12);
-        let delete = self.rng.random_range(0..4) == 0;
-        let value = i64::from(self.rng.random::<u32>());
-        let table = &mut self.tables[index];
-        let before = table.rows.get(&id).cloned();
-        if delete && let Some(before) = &before {
-            table.rows.remove(&id);
-            return block(&table.info, Some(before), None);
-        }
-        let mut after = vec![value; table.info.columns.len()];
-        after[0] = id;
-        table.rows.insert(id, after.clone());
-        block(&table.info, before.as_deref(), Some(&after))
-    }
+    };
+    TABLES.iter().enumerate().map(info).collect()
 }
