@@ -5,6 +5,7 @@
 
 mod disk;
 mod faults;
+mod giant;
 mod golden;
 mod http;
 mod replication;

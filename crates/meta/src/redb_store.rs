@@ -18,7 +18,7 @@ use crate::store_file::StoreFile;
 /// Commits that may wait for the writer; further callers wait for a place.
 const QUEUE: usize = 1024;
 /// Commits that may share one disk flush.
-const GROUP_MAX: usize = 256;
+const GROUP_MAX: usize = 1024;
 
 /// A [`MetaStore`] in a file of its own.
 ///

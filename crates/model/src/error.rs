@@ -119,6 +119,10 @@ error_codes! {
     ProcessorUnknown 500 Retry "Look into the server's log.";
     LostAck 500 Retry "A batch was dropped without an answer: replication goes on from the last checkpoint.";
     NotSupported 400 Fail "Leave the named setting out: this version does not have the function.";
+    CliRequestFailed 502 Fail "Check --server, and that the server is running and reachable from here.";
+    CliInvalidCheckpointTs 400 Fail "Give a TSO, or 'now'.";
+    CliCheckpointTsIsInFuture 400 Fail "Give a TSO that is not later than now: 'tidegate cli tso query' prints it.";
+    CliAborted 400 Fail "Nothing was changed. Answer y, or give --no-confirm.";
     CredentialNotFound 401 Fail "Send a user and password.";
     Unauthorized 401 Fail "Check user and password.";
 }

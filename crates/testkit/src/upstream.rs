@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tidegate_model::{
-    CdcError, ChangefeedId, Clock, ErrorCode, Event, Result, TableInfo, TableName, Ts, TxnEvent,
+    CdcError, ChangefeedId, Clock, ErrorCode, Event, Result, TableInfo, TableName, Trouble, Ts, TxnEvent,
 };
 use tidegate_upstream::{
     BoxFut, DdlSubject, EventTx, PullJob, TableSelector, TableSummary, Upstream, UpstreamInfo,
@@ -177,8 +177,13 @@ impl SimUpstream {
         self.watermark
             .send_if_modified(|mark| !std::mem::replace(&mut mark.connected, true));
         if self.faults.happens(plan.upstream_trouble) {
-            (job.on_trouble)(&connection_lost());
-            sleep(Duration::from_millis(self.faults.below(3000))).await;
+            let wait = Duration::from_millis(self.faults.below(3000));
+            (job.on_trouble)(&Trouble {
+                error: connection_lost(),
+                attempt: 1,
+                retry_in: Some(wait),
+            });
+            sleep(wait).await;
         }
         if self.faults.happens(plan.upstream_error) {
             return Err(connection_lost());

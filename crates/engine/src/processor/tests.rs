@@ -11,7 +11,7 @@ use tidegate_sink::BoxFut;
 use tidegate_testkit::{
     Downstream, FaultPlan, Faults, History, ModelSink, Op, SimClock, SimUpstream, SinkBug, table_info,
 };
-use tidegate_upstream::{EventTx, PullJob, TableSummary, UpstreamInfo, UpstreamWatermark};
+use tidegate_upstream::{EventTx, PullJob, Quota, TableSummary, UpstreamInfo, UpstreamWatermark};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -52,7 +52,7 @@ impl Bench {
         rules: &[EventRule<'_>],
     ) -> Bench {
         let events = Arc::new(EventFilter::new(rules, TimeZone::UTC).unwrap());
-        let shared = Shared::new(from);
+        let shared = Shared::new(from, 64 << 20);
         let (reports, mut inbox) = mpsc::channel(4);
         let stop = CancellationToken::new();
         let persisted = Arc::new(Mutex::new(Vec::new()));
@@ -63,7 +63,7 @@ impl Bench {
             selector: Arc::new(Everything),
             events,
             force_replicate: false,
-            memory_quota: 64 << 20,
+            decoders_max: 4,
             check_start: true,
             upstream,
             shared: Arc::clone(&shared),
@@ -444,13 +444,67 @@ async fn the_memory_quota_holds_the_upstream_until_rows_are_durable() {
         before = sent.load(Ordering::Relaxed);
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    // One KiB of the 64 MiB for each transaction of less than one KiB.
-    assert_eq!(before, 64 << 10);
+    // Three quarters of the 64 MiB are for rows and what is made of them.
+    let Event::Txn(one) = txn(12, 0, true) else {
+        unreachable!()
+    };
+    assert_eq!(before, (48 << 20) / Quota::cost_of_rows(one.memory_bytes()));
+    let used = bench.shared.view().quota_used_bytes;
+    assert!(used <= bench.shared.quota().limit_bytes(), "{used}");
     close.send(false).unwrap();
     gate.flush().await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(sent.load(Ordering::Relaxed) > before);
     assert_eq!(bench.shared.view().waiting_rows, 0);
+}
+
+/// Every row once waited five milliseconds for company, although nobody was coming and the sink had nothing to do.
+#[tokio::test(start_paused = true)]
+async fn a_transaction_goes_at_once_to_a_sink_that_is_idle_and_gathers_others_for_one_that_is_not() {
+    let (feeds, mut fed) = mpsc::channel(1);
+    let upstream = Scripted::upstream(move |out| {
+        let (feed, mut next) = mpsc::channel(4);
+        feeds.try_send(feed).unwrap();
+        async move {
+            while let Some(ts) = next.recv().await {
+                out.send(txn(ts, 0, true)).await;
+            }
+            std::future::pending().await
+        }
+    });
+    let (_close, closed) = watch::channel(true);
+    let gate = Arc::new(Gate {
+        closed: Some(closed),
+        ..Gate::default()
+    });
+    let sink: Arc<dyn EventSink> = Arc::clone(&gate) as Arc<dyn EventSink>;
+    let _bench = Bench::start(
+        upstream,
+        Box::pin(async move { Ok(sink) }),
+        Ts::from_u64(10),
+        None,
+    );
+    let feed = fed.recv().await.unwrap();
+    let batches = || gate.batches.load(Ordering::Relaxed);
+    let pause = || tokio::time::sleep(Duration::from_millis(1));
+    feed.send(20).await.unwrap();
+    pause().await;
+    assert_eq!(batches(), 1, "the sink is idle");
+    for ts in [22, 24, 26] {
+        feed.send(ts).await.unwrap();
+        pause().await;
+    }
+    assert_eq!(batches(), 1, "the sink is busy");
+    gate.flush().await.unwrap();
+    pause().await;
+    assert_eq!(
+        (batches(), gate.rows.load(Ordering::Relaxed)),
+        (2, 4),
+        "it is free again"
+    );
+    feed.send(28).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(batches(), 3, "nothing waits for long");
 }
 
 /// Rows that event filters drop reach no sink, hold no quota, and hold up no checkpoint; those of a part of a

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidegate_failpoint::{Point, hit};
-use tidegate_model::{Ack, CdcError, Result};
+use tidegate_model::{Ack, CdcError, Result, Trouble};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
@@ -200,7 +200,11 @@ impl<D: Downstream> Applier<D> {
             wait_ms = wait.as_millis(),
             "a downstream transaction failed and is tried again"
         );
-        self.on_trouble.tell(&error.into_cdc());
+        self.on_trouble.tell(&Trouble {
+            error: error.into_cdc(),
+            attempt: tries.failures,
+            retry_in: Some(wait),
+        });
         sleep(wait).await;
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Row};
-use tidegate_model::{DdlEvent, Result, TableInfo, TableName};
+use tidegate_model::{DdlEvent, Result, TableInfo, TableName, Trouble};
 use tidegate_mysql::sql::{push_string, push_table};
 use tokio::time::{Instant, sleep};
 
@@ -102,8 +102,13 @@ impl<D: Downstream> Catalogue<D> {
             if tries >= backoff::DML_TRIES {
                 return Err(error);
             }
-            self.on_trouble.tell(&error);
-            sleep(backoff::wait(tries)).await;
+            let retry_in = backoff::wait(tries);
+            self.on_trouble.tell(&Trouble {
+                error,
+                attempt: tries,
+                retry_in: Some(retry_in),
+            });
+            sleep(retry_in).await;
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error};
 use tidegate_failpoint::{Point, hit};
-use tidegate_model::{CdcError, DdlEvent, DdlKind, ErrorCode, Result};
+use tidegate_model::{CdcError, DdlEvent, DdlKind, ErrorCode, Result, Trouble};
 use tidegate_mysql::Flavour;
 use tidegate_mysql::sql::{push_ident, push_string};
 use tokio::time::{Instant, sleep};
@@ -90,7 +90,11 @@ impl DdlRunner {
                 changefeed = %self.feed.changefeed, ddl_ts = %ddl.commit_ts, tries, wait_ms = wait.as_millis(), %error,
                 "a schema change failed and is tried again"
             );
-            self.feed.on_trouble.tell(&error);
+            self.feed.on_trouble.tell(&Trouble {
+                error,
+                attempt: tries,
+                retry_in: Some(wait),
+            });
             sleep(wait).await;
         }
         self.metrics.ddl(started.elapsed());

@@ -23,6 +23,7 @@ pub(crate) async fn prune(shared: &Shared, questions: &Questions) -> Result<()> 
         .timeline_mut()
         .prune(|anchor| kept.reaches(&anchor.position));
     metrics::retained(&kept.files);
+    metrics::headroom(shared.ring.resolved(), shared.oldest());
     shared.anchors.remove(&dropped).await
 }
 
@@ -38,6 +39,7 @@ pub(crate) async fn tidy(shared: &Shared) -> Result<()> {
         timeline.thin(now_ms.saturating_sub(THIN_AFTER_MS), THIN_TO_MS)
     };
     shared.anchors.remove(&dropped).await?;
+    shared.hints.prune(shared.oldest());
     let forgotten = shared.schema.prune(shared.oldest());
     for some in forgotten.chunks(WRITES_MAX) {
         shared.anchors.commit(some.to_vec()).await?;

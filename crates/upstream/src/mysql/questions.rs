@@ -23,6 +23,8 @@ const IDLE_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Questions {
     connect: ConnectOptions,
     conn: Mutex<Option<(Conn, Instant)>>,
+    /// The clock as it was told last, and when that was asked.
+    clock: Mutex<Option<(Instant, u64)>>,
 }
 
 impl Questions {
@@ -30,6 +32,7 @@ impl Questions {
         Questions {
             connect,
             conn: Mutex::new(conn.map(|conn| (conn, Instant::now()))),
+            clock: Mutex::default(),
         }
     }
 
@@ -51,10 +54,22 @@ impl Questions {
         lease.settle(answer)
     }
 
+    /// The server's clock at some moment after the call, in unix milliseconds. Whoever asks while somebody else waits
+    /// for the connection shares the next answer: a thousand changefeeds that start together ask twice.
     pub(crate) async fn clock(&self) -> Result<u64> {
+        let called = Instant::now();
+        let mut last = self.clock.lock().await;
+        if let Some((asked, ms)) = *last
+            && asked >= called
+        {
+            return Ok(ms);
+        }
+        let asked = Instant::now();
         let mut lease = self.lease().await?;
         let answer = within(control::clock(&mut lease.conn)).await;
-        lease.settle(answer)
+        let ms = lease.settle(answer)?;
+        *last = Some((asked, ms));
+        Ok(ms)
     }
 
     pub(crate) async fn end_position(&self, facts: &ServerFacts) -> Result<Position> {

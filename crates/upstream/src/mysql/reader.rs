@@ -51,7 +51,11 @@ pub(crate) async fn run(
             shared: &shared,
             tail: &mut tail,
             assembler: &mut assembler,
-            finisher: Finisher::new(&shared.options, Arc::clone(&shared.spill)),
+            finisher: Finisher::new(
+                &shared.options,
+                shared.options.txn_memory_bytes,
+                Arc::clone(&shared.spill),
+            ),
             doubt: &mut doubt,
             out: Vec::new(),
             waiting: None,
@@ -184,12 +188,18 @@ impl Session<'_> {
     /// Shows what was placed, once everything it relies on is durable.
     async fn publish(&mut self, stop: &CancellationToken) {
         self.apply_probe();
-        persist(self.shared, self.tail.take_writes(SOFT_WRITE_DELAY), stop).await;
+        let mut writes = self.tail.take_writes(SOFT_WRITE_DELAY);
+        if !writes.is_empty() {
+            // Behind those of schema changes, in the order in which they came to be.
+            writes.append(&mut self.shared.hints.take_writes());
+        }
+        persist(self.shared, writes, stop).await;
         if stop.is_cancelled() {
             return;
         }
         self.shared.ring.push(&mut self.out, self.tail.resolved());
         self.shared.publish_position(self.assembler.position());
+        metrics::position(self.assembler.position());
         metrics::resolved(self.tail.resolved());
     }
 

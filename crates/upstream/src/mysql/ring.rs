@@ -21,12 +21,16 @@ pub(crate) struct Ring {
     /// Changes with every push, mark and failure.
     version: watch::Sender<u64>,
     bytes_max: usize,
+    file_bytes_max: usize,
 }
 
 #[derive(Default)]
 struct State {
     groups: VecDeque<Arc<Group>>,
+    /// In memory.
     bytes: usize,
+    /// In files.
+    file_bytes: usize,
     /// Every group with a timestamp above it is, or will be, in the ring.
     floor: Ts,
     resolved: Ts,
@@ -45,47 +49,57 @@ pub(crate) enum Fetched {
 }
 
 impl Ring {
-    /// An empty ring that nobody can join before [`Ring::open`].
-    pub(crate) fn new(bytes_max: usize) -> Self {
+    /// An empty ring that nobody can join before [`Ring::open`]. `file_bytes_max` bounds what its groups keep on disk.
+    pub(crate) fn new(bytes_max: usize, file_bytes_max: usize) -> Self {
         Ring {
             state: Mutex::default(),
             version: watch::Sender::new(0),
             bytes_max,
+            file_bytes_max,
         }
     }
 
-    /// Tells that every group above `floor` will be pushed.
-    pub(crate) fn open(&self, floor: Ts) {
+    /// Tells that every group above `floor` will be pushed, and that there is none up to `resolved`.
+    pub(crate) fn open(&self, floor: Ts, resolved: Ts) {
         let mut state = self.lock();
         state.groups.clear();
-        state.bytes = 0;
+        (state.bytes, state.file_bytes) = (0, 0);
         state.floor = floor;
-        state.resolved = state.resolved.max(floor);
+        state.resolved = state.resolved.max(resolved);
         state.open = true;
         state.failure = None;
         drop(state);
         self.bump();
     }
 
-    /// Appends groups; the oldest ones make room. `resolved`: everything up to here has been pushed.
+    /// Appends groups; the oldest ones make room. Nobody is woken when there is nothing new. `resolved`: everything up to here has been pushed.
     pub(crate) fn push(&self, groups: &mut Vec<Arc<Group>>, resolved: Ts) {
         let mut state = self.lock();
+        let news = !groups.is_empty() || resolved > state.resolved || state.failure.is_some();
         for group in groups.drain(..) {
             debug_assert!(group.commit_ts > state.groups.back().map_or(state.floor, |last| last.end_ts()));
             state.bytes += cost(&group);
+            state.file_bytes += group.file_bytes();
             state.groups.push_back(group);
         }
         // The newest group stays whatever its size: a group larger than the ring must pass through it.
-        while state.bytes > self.bytes_max && state.groups.len() > 1 {
+        while self.is_over(&state) && state.groups.len() > 1 {
             if let Some(oldest) = state.groups.pop_front() {
                 state.bytes -= cost(&oldest);
+                state.file_bytes -= oldest.file_bytes();
                 state.floor = oldest.end_ts();
             }
         }
         state.resolved = state.resolved.max(resolved);
         state.failure = None;
         drop(state);
-        self.bump();
+        if news {
+            self.bump();
+        }
+    }
+
+    fn is_over(&self, state: &State) -> bool {
+        state.bytes > self.bytes_max || state.file_bytes > self.file_bytes_max
     }
 
     /// Shows an error to all pullers, until the next push.
@@ -151,5 +165,5 @@ impl Ring {
 }
 
 fn cost(group: &Group) -> usize {
-    group.bytes + GROUP_OVERHEAD_BYTES
+    group.memory_bytes() + GROUP_OVERHEAD_BYTES
 }

@@ -8,7 +8,7 @@ use mysql_async::Conn;
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
 use tidegate_mysql::binlog::CollationTable;
 use tidegate_mysql::{DumpRequest, DumpStart, DumpStream, Flavour, NameCase, Position, ServerFacts};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use super::anchor_store::AnchorStore;
@@ -20,6 +20,7 @@ use super::ring::Ring;
 use super::schema_log::SchemaLog;
 use super::spill::SpillDir;
 use super::timeline::Timeline;
+use super::turns::Turns;
 use crate::UpstreamWatermark;
 
 /// Replica ids are taken from here on: far from what people number their servers with.
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) names: NameCase,
     pub(crate) anchors: AnchorStore,
     timeline: RwLock<Timeline>,
+    /// What an earlier process had read up to for good. The shared reader may begin a little before it.
+    loaded_floor: Ts,
     pub(crate) schema: SchemaLog,
     pub(crate) hints: Hints,
     pub(crate) ring: Ring,
@@ -50,7 +53,7 @@ pub(crate) struct Shared {
     /// After the last group that is in the ring.
     position: watch::Sender<Position>,
     pub(crate) watermark: watch::Sender<UpstreamWatermark>,
-    pub(crate) private_readers: Semaphore,
+    pub(crate) turns: Turns,
     server_id: AtomicU32,
     /// For pullers and the API.
     pub(crate) questions: Questions,
@@ -72,6 +75,7 @@ pub(crate) struct Parts {
     pub(crate) anchors: AnchorStore,
     pub(crate) timeline: Timeline,
     pub(crate) schema: SchemaLog,
+    pub(crate) hints: Hints,
     pub(crate) spill: Arc<SpillDir>,
     pub(crate) position: Position,
     pub(crate) control: Conn,
@@ -87,8 +91,8 @@ impl Shared {
             id: parts.id,
             flavour: parts.facts.flavour(),
             names: parts.facts.name_case(),
-            ring: Ring::new(parts.options.ring_bytes),
-            private_readers: Semaphore::new(parts.options.private_readers_max),
+            ring: Ring::new(parts.options.ring_bytes, parts.options.ring_file_bytes),
+            turns: Turns::new(parts.options.private_readers_max, parts.options.private_turn),
             questions: Questions::new(parts.options.connect.clone(), None),
             own_questions: Questions::new(parts.options.connect.clone(), Some(parts.control)),
             options: parts.options,
@@ -96,9 +100,10 @@ impl Shared {
             warnings: Mutex::new(parts.warnings),
             collations: Arc::new(parts.collations),
             anchors: parts.anchors,
+            loaded_floor: parts.timeline.last().map_or(Ts::ZERO, |last| last.floor),
             timeline: RwLock::new(parts.timeline),
             schema: parts.schema,
-            hints: Hints::default(),
+            hints: parts.hints,
             spill: parts.spill,
             position: watch::Sender::new(parts.position),
             watermark: watch::Sender::default(),
@@ -195,7 +200,7 @@ impl Shared {
     /// `UpstreamManagerNotReady` while the shared reader is too far behind.
     pub(crate) async fn pass(&self, ts: Ts) -> Result<()> {
         let mut changes = self.ring.subscribe();
-        if self.ring.resolved() >= ts {
+        if self.has_passed(ts) {
             return Ok(());
         }
         {
@@ -211,6 +216,11 @@ impl Shared {
                 format!("the binlog has been read up to {} only", self.ring.resolved()),
             )),
         }
+    }
+
+    /// Whether every commit that is not read yet is certain to get a timestamp above `ts`.
+    pub(crate) fn has_passed(&self, ts: Ts) -> bool {
+        ts <= self.loaded_floor || ts <= self.ring.resolved()
     }
 
     /// The ts that somebody wants to start at.

@@ -10,6 +10,8 @@ use tidegate_mysql::{DumpRequest, DumpStart, DumpStream, Position, ServerFacts};
 use super::anchor_store::AnchorStore;
 use super::assemble::Assembler;
 use super::control::{self, Probe};
+use super::hint_store;
+use super::hints::Hints;
 use super::kept::Kept;
 use super::maintenance;
 use super::options::MysqlOptions;
@@ -50,8 +52,9 @@ pub(crate) async fn prepare(
     let id = upstream_id(&facts);
     let anchors = AnchorStore::new(Arc::clone(&store), id);
     let kept = control::kept(&mut conn, &facts).await?;
-    let timeline = load_timeline(&anchors, &probe, &kept).await?;
+    let timeline = load_timeline(&anchors, id, &probe, &kept).await?;
     let schema = load_schema(&*store, id, &timeline).await?;
+    let hints = load_hints(&*store, id, probe.clock_ms).await?;
     let (Some(from), Some(newest)) = (timeline.resume().cloned(), timeline.last().cloned()) else {
         return Err(CdcError::new(
             ErrorCode::InternalServerError,
@@ -68,11 +71,12 @@ pub(crate) async fn prepare(
         anchors,
         timeline,
         schema,
+        hints,
         spill,
         position: from.position.clone(),
         control: conn,
     }));
-    shared.ring.open(from.floor);
+    shared.ring.open(from.end_ts, from.floor);
     Ok(Ready {
         tail: Tail::new(&from, &newest, probe.clock_ms),
         assembler: shared.assembler(from.position),
@@ -108,7 +112,7 @@ fn upstream_id(facts: &ServerFacts) -> u64 {
     super::schema_log::stable_hash(facts.identity().bytes())
 }
 
-async fn load_timeline(anchors: &AnchorStore, probe: &Probe, kept: &Kept) -> Result<Timeline> {
+async fn load_timeline(anchors: &AnchorStore, id: u64, probe: &Probe, kept: &Kept) -> Result<Timeline> {
     let mut timeline = anchors.load().await?;
     if let Some(last) = timeline.last() {
         // With GTIDs the dump has the last word.
@@ -122,13 +126,15 @@ async fn load_timeline(anchors: &AnchorStore, probe: &Probe, kept: &Kept) -> Res
             "the upstream has purged its binlog beyond the place read so far: a new timeline begins at its end"
         );
     }
-    begin(anchors, &timeline, probe)
+    begin(anchors, id, &timeline, probe)
         .await
         .map(|first| Timeline::from_anchors([first]))
 }
 
 /// Replaces a timeline by a new one at the end of the log.
-async fn begin(anchors: &AnchorStore, old: &Timeline, probe: &Probe) -> Result<Anchor> {
+async fn begin(anchors: &AnchorStore, id: u64, old: &Timeline, probe: &Probe) -> Result<Anchor> {
+    // What the catalogue said is of no use any more: what changed in between is not known.
+    anchors.remove_below(&hint_store::prefix(id)).await?;
     let first = first_anchor(old, probe);
     // The new one first: a crash in between leaves a timeline that goes on where the log does.
     anchors.commit(vec![anchors.put(&first)]).await?;
@@ -158,8 +164,13 @@ pub(crate) async fn skip_purged(shared: &Shared, tried: &Position) -> Result<(Ta
         position = %next.position,
         "the log before this place is gone: XA transactions that were prepared there are not known any more"
     );
+    shared.hints.clear();
+    shared
+        .anchors
+        .remove_below(&hint_store::prefix(shared.id))
+        .await?;
     let clock_ms = shared.questions.clock().await?;
-    shared.ring.open(next.floor);
+    shared.ring.open(next.end_ts, next.floor);
     let tail = Tail::new(&next, &newest, clock_ms);
     Ok((tail, shared.assembler(next.position)))
 }
@@ -169,10 +180,11 @@ pub(crate) async fn skip_purged(shared: &Shared, tried: &Position) -> Result<(Ta
 pub(crate) async fn renew(shared: &Shared) -> Result<(Tail, Assembler)> {
     let probe = shared.questions.origin(&shared.facts()).await?;
     let old = shared.timeline().clone();
-    let first = begin(&shared.anchors, &old, &probe).await?;
+    shared.hints.clear();
+    let first = begin(&shared.anchors, shared.id, &old, &probe).await?;
     tracing::warn!(position = %first.position, "a new timeline begins at the end of the upstream's binlog");
     *shared.timeline_mut() = Timeline::from_anchors([first.clone()]);
-    shared.ring.open(first.floor);
+    shared.ring.open(first.end_ts, first.floor);
     let tail = Tail::new(&first, &first, probe.clock_ms);
     let assembler = shared.assembler(first.position);
     Ok((tail, assembler))
@@ -224,6 +236,17 @@ async fn load_schema(store: &dyn MetaStore, id: u64, timeline: &Timeline) -> Res
         log.restore_keyless(&stored.value).ok_or_else(|| damaged(&key))?;
     }
     Ok(log)
+}
+
+/// Loads what the catalogue said before, for rows that were logged before now.
+async fn load_hints(store: &dyn MetaStore, id: u64, clock_ms: u64) -> Result<Hints> {
+    let hints = Hints::new(id);
+    let started = Ts::from_physical_ms(clock_ms);
+    for (key, stored) in store.list(&hint_store::prefix(id)).await? {
+        let hint = hint_store::decode(&stored.value).ok_or_else(|| damaged(&key))?;
+        hints.restore(hint, started);
+    }
+    Ok(hints)
 }
 
 fn damaged(key: &str) -> CdcError {

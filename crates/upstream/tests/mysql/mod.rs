@@ -3,4 +3,5 @@
 mod faults;
 mod large;
 mod schema;
+mod sharing;
 mod stream;
