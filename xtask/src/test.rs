@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::check::SERVER;
 use crate::process::{cargo, command, run};
 use crate::report::{Counts, Report, Row};
-use crate::{check, front, paths, setup};
+use crate::{check, front, fuzz, paths, setup};
 
 pub(crate) fn test() -> Result<ExitCode> {
     paths::bound_shared_target()?;
@@ -20,6 +20,7 @@ pub(crate) fn test() -> Result<ExitCode> {
     report.step("front end", front::build);
     report.suite("Rust tests", rust_tests);
     report.suite("browser tests", browser_tests);
+    report.suite("fuzz targets", fuzz::suite);
     Ok(report.finish())
 }
 
@@ -172,18 +173,13 @@ fn playwright_counts(result: &Value) -> Option<Counts> {
     })
 }
 
+/// From so many histories on, building for speed is quicker.
+const MANY_SEEDS: u64 = 3_000;
+
 /// The simulation, with a seed and a number of histories of the caller's choice.
 pub(crate) fn simulate(arguments: &[String]) -> Result<()> {
-    let mut cargo = cargo(&[
-        "test",
-        "-p",
-        "tidegate-engine",
-        "--test",
-        "sim",
-        "--locked",
-        "--",
-        "--nocapture",
-    ]);
+    let mut cargo = cargo(&["test", "-p", "tidegate-engine", "--test", "sim", "--locked"]);
+    let mut filter = "";
     let mut rest = arguments.iter();
     while let Some(name) = rest.next() {
         let variable = match name.as_str() {
@@ -194,8 +190,12 @@ pub(crate) fn simulate(arguments: &[String]) -> Result<()> {
         let value = rest.next().with_context(|| format!("{name} needs a number"))?;
         let value: u64 = value.parse().with_context(|| format!("{name} {value}"))?;
         cargo.env(variable, value.to_string());
+        if variable == "TIDEGATE_SIM_SEEDS" && value >= MANY_SEEDS {
+            cargo.arg("--release");
+        }
+        filter = "no_seed";
     }
-    run(&mut cargo)
+    run(cargo.args(["--", "--nocapture", filter]))
 }
 
 /// Writes the OpenAPI document that a test otherwise compares.
