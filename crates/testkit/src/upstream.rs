@@ -171,7 +171,11 @@ impl SimUpstream {
         while let Some(until) = self.down_until() {
             self.watermark
                 .send_if_modified(|mark| std::mem::replace(&mut mark.connected, false));
-            (job.on_trouble)(&connection_lost());
+            (job.on_trouble)(&Trouble {
+                error: connection_lost(),
+                attempt: 1,
+                retry_in: None,
+            });
             sleep_until(until.min(Instant::now() + Duration::from_secs(5))).await;
         }
         self.watermark
