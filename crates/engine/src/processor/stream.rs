@@ -24,8 +24,9 @@ use crate::metrics;
 const EVENT_QUEUE: usize = 2048;
 /// Events taken out of the queue at once.
 const EVENTS_AT_ONCE: usize = 512;
-/// Larger transactions arrive in parts of this size.
-const PART_BYTES_MAX: usize = 4 << 20;
+/// Larger transactions arrive in parts of this size. Every session of a database sink keeps buffers for the largest text it
+/// has sent, several times over; larger parts are not faster.
+const PART_BYTES_MAX: usize = 512 << 10;
 /// Under a small quota parts get smaller, so that some are under way at the same time, but not smaller than this.
 const PARTS_IN_QUOTA: u64 = 16;
 const PART_BYTES_MIN: usize = 64 << 10;
@@ -145,12 +146,18 @@ impl Stream<'_> {
                 Next::Checkpoint => self.tell_checkpoint().await?,
                 Next::Events => {
                     let begun = Instant::now();
+                    // Time that passes on an idle upstream is no work.
+                    let with_rows = taken
+                        .iter()
+                        .any(|pulled| !matches!(pulled.event, Event::Resolved(_)));
                     for pulled in taken.drain(..) {
                         if self.take(pulled).await? {
                             return Ok(());
                         }
                     }
-                    self.round.observe(begun.elapsed().as_secs_f64());
+                    if with_rows {
+                        self.round.observe(begun.elapsed().as_secs_f64());
+                    }
                 }
             }
         }
