@@ -36,6 +36,7 @@ mod shared;
 mod slots;
 mod spill;
 mod start;
+mod successor;
 mod tail;
 mod timeline;
 mod turns;
