@@ -10,7 +10,8 @@ use crate::paths;
 use crate::process::{cargo, output};
 
 /// A crate may depend on crates of lower layers only.
-const LAYERS: [(&str, u8); 15] = [
+const LAYERS: [(&str, u8); 16] = [
+    ("tidegate-failpoint", 0),
     ("tidegate-model", 0),
     ("tidegate-mariadb", 0),
     ("tidegate-s3server", 0),

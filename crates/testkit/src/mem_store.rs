@@ -18,6 +18,7 @@ struct Content {
     data: BTreeMap<String, Versioned>,
     revision: Revision,
     full: bool,
+    reads: usize,
 }
 
 /// A [`MetaStore`] in memory. Clones made by [`MemStore::reopen`] share the content, as a restarted process would.
@@ -52,6 +53,11 @@ impl MemStore {
             watcher: self.watcher.clone(),
             faults: Some(faults),
         }
+    }
+
+    /// How often it was read.
+    pub fn reads(&self) -> usize {
+        self.lock().reads
     }
 
     /// From now on the disk below has no room, or has it again.
@@ -119,7 +125,8 @@ impl fmt::Debug for MemStore {
 
 impl MetaStore for MemStore {
     fn get(&self, key: &str) -> BoxFut<'_, Option<Versioned>> {
-        let content = self.lock();
+        let mut content = self.lock();
+        content.reads += 1;
         let found = if content.full {
             Err(full_disk())
         } else {
@@ -129,7 +136,8 @@ impl MetaStore for MemStore {
     }
 
     fn list(&self, prefix: &str) -> BoxFut<'_, Vec<(String, Versioned)>> {
-        let content = self.lock();
+        let mut content = self.lock();
+        content.reads += 1;
         let below = content
             .data
             .range(prefix.to_owned()..)

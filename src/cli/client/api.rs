@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, ClientBuilder, Identity, Method};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tidegate_api::{ApiError, Tso};
 use tidegate_model::{CdcError, ErrorCode, Result, ResultExt, Ts};
-use ureq::Agent;
-use ureq::http::{Method, Request};
-use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
+use tokio::runtime::Runtime;
+use tokio_rustls::rustls::crypto::ring;
 use url::Url;
 
 use super::credentials::{self, Credentials};
@@ -22,7 +23,7 @@ const SERVER: &str = "127.0.0.1:8300";
 const TIMEOUT: Duration = Duration::from_secs(90);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest answer that is read: a list of very many changefeeds.
-const ANSWER_BYTES_MAX: u64 = 256 << 20;
+const ANSWER_BYTES_MAX: usize = 256 << 20;
 /// Largest certificate or key file.
 const PEM_BYTES_MAX: u64 = 1 << 20;
 
@@ -63,7 +64,8 @@ pub(super) struct Connection {
 
 /// A server.
 pub(super) struct Api {
-    agent: Agent,
+    client: Client,
+    runtime: Runtime,
     base: Url,
     authorization: Option<String>,
     shows_requests: bool,
@@ -85,19 +87,16 @@ impl Api {
             key: connection.key,
         };
         let credentials = credentials::find(given)?;
-        let tls = tls_config(&credentials)?;
-        let base = base_url(connection.server.as_deref().unwrap_or(SERVER), tls.is_some())?;
-        let mut config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_global(Some(TIMEOUT))
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .user_agent(concat!("tidegate/", env!("CARGO_PKG_VERSION")));
-        if let Some(tls) = tls {
-            config = config.tls_config(tls);
-        }
+        let base = base_url(
+            connection.server.as_deref().unwrap_or(SERVER),
+            credentials.has_tls_files(),
+        )?;
         Ok(Api {
-            agent: config.build().new_agent(),
+            client: client(&credentials)?,
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .code(ErrorCode::InternalServerError, "cannot start the runtime")?,
             base,
             authorization: credentials.authorization(),
             shows_requests: matches!(connection.log_level.as_str(), "debug" | "trace"),
@@ -161,10 +160,10 @@ impl Api {
         if self.shows_requests {
             eprintln!("{what}");
         }
-        let answer = progress::show(
-            &format!("waiting for {}", self.base.host_str().unwrap_or_default()),
-            || self.send(method, &url, body),
-        );
+        let waited_for = format!("waiting for {}", self.base.host_str().unwrap_or_default());
+        let answer = progress::show(&waited_for, || {
+            self.runtime.block_on(self.send(method.clone(), url, body))
+        });
         let (status, text) = answer.code(ErrorCode::CliRequestFailed, format_args!("{what} failed"))?;
         if self.shows_requests {
             eprintln!("{status}");
@@ -178,37 +177,24 @@ impl Api {
         )
     }
 
-    fn send(
-        &self,
-        method: &Method,
-        url: &Url,
-        body: Option<Vec<u8>>,
-    ) -> std::result::Result<(u16, Vec<u8>), ureq::Error> {
-        let mut request = Request::builder()
-            .method(method.clone())
-            .uri(url.as_str())
-            .header("X-client-version", env!("CARGO_PKG_VERSION"));
+    /// The status and as much of the body as may be kept.
+    async fn send(&self, method: Method, url: Url, body: Option<Vec<u8>>) -> reqwest::Result<(u16, Vec<u8>)> {
+        let mut request = self.client.request(method, url);
         if let Some(authorization) = &self.authorization {
             request = request.header("Authorization", authorization);
         }
-        let mut response = match body {
-            None => self.agent.run(request.body(())?)?,
-            Some(body) => {
-                let request = request.header("Content-Type", "application/json").body(body)?;
-                let request = self
-                    .agent
-                    .configure_request(request)
-                    .allow_non_standard_methods(true)
-                    .build();
-                self.agent.run(request)?
-            }
-        };
+        if let Some(body) = body {
+            request = request.header("Content-Type", "application/json").body(body);
+        }
+        let mut response = request.send().await?;
         let status = response.status().as_u16();
-        let text = response
-            .body_mut()
-            .with_config()
-            .limit(ANSWER_BYTES_MAX)
-            .read_to_vec()?;
+        let mut text = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            text.extend_from_slice(&chunk);
+            if text.len() > ANSWER_BYTES_MAX {
+                break;
+            }
+        }
         Ok((status, text))
     }
 
@@ -283,44 +269,43 @@ fn base_url(server: &str, tls: bool) -> Result<Url> {
     Ok(url)
 }
 
-fn tls_config(credentials: &Credentials) -> Result<Option<TlsConfig>> {
-    if credentials.ca.is_none() && credentials.cert.is_none() && credentials.key.is_none() {
-        return Ok(None);
-    }
-    let mut tls = TlsConfig::builder();
-    if let Some(path) = &credentials.ca {
-        tls = tls.root_certs(RootCerts::new_with_certs(&certificates(path)?));
-    }
-    tls = match (&credentials.cert, &credentials.key) {
-        (None, None) => tls,
-        (Some(cert), Some(key)) => {
-            let key = PrivateKey::from_pem(&pem(key)?).code(
-                ErrorCode::APIInvalidParam,
-                format_args!("{} holds no private key", key.display()),
-            )?;
-            tls.client_cert(Some(ClientCert::new_with_certs(&certificates(cert)?, key)))
-        }
-        _ => return Err(invalid("--cert and --key must be given together")),
-    };
-    Ok(Some(tls.build()))
+fn client(credentials: &Credentials) -> Result<Client> {
+    // The library takes the process's provider. Another one that is there already serves as well.
+    drop(ring::default_provider().install_default());
+    let builder = Client::builder()
+        .redirect(Policy::none())
+        .timeout(TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .user_agent(concat!("tidegate/", env!("CARGO_PKG_VERSION")));
+    with_tls_files(builder, credentials)?
+        .build()
+        .code(ErrorCode::APIInvalidParam, "certificate and key do not fit")
 }
 
-fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>> {
-    let bytes = pem(path)?;
-    let mut found = Vec::new();
-    for item in parse_pem(&bytes) {
-        let item = item.code(
-            ErrorCode::APIInvalidParam,
-            format_args!("{} is no PEM file", path.display()),
-        )?;
-        if let PemItem::Certificate(certificate) = item {
-            found.push(certificate);
+fn with_tls_files(mut builder: ClientBuilder, credentials: &Credentials) -> Result<ClientBuilder> {
+    if let Some(path) = &credentials.ca {
+        let found = Certificate::from_pem_bundle(&pem(path)?).unwrap_or_default();
+        if found.is_empty() {
+            return Err(invalid(&format!("{} holds no certificate", path.display())));
         }
+        builder = builder.tls_certs_only(found);
     }
-    if found.is_empty() {
-        return Err(invalid(&format!("{} holds no certificate", path.display())));
+    match (&credentials.cert, &credentials.key) {
+        (None, None) => Ok(builder),
+        (Some(cert), Some(key)) => {
+            let pair = [pem(cert)?, b"\n".to_vec(), pem(key)?].concat();
+            let identity = Identity::from_pem(&pair).code(
+                ErrorCode::APIInvalidParam,
+                format_args!(
+                    "{} and {} are no certificate and its key",
+                    cert.display(),
+                    key.display()
+                ),
+            )?;
+            Ok(builder.identity(identity))
+        }
+        _ => Err(invalid("--cert and --key must be given together")),
     }
-    Ok(found)
 }
 
 fn pem(path: &Path) -> Result<Vec<u8>> {

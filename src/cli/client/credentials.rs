@@ -38,15 +38,20 @@ impl Credentials {
         Some(format!("Basic {}", STANDARD.encode(pair)))
     }
 
+    /// Whether the connection is to be encrypted by its own rules.
+    pub(super) fn has_tls_files(&self) -> bool {
+        self.ca.is_some() || self.cert.is_some() || self.key.is_some()
+    }
+
     /// `self`, and from `other` what it lacks. A user and its password, and the TLS files, come from one place each.
     fn or(self, other: Credentials) -> Credentials {
+        let has_tls_files = self.has_tls_files();
         let (user, password) = if self.user.is_some() || self.password.is_some() {
             (self.user, self.password)
         } else {
             (other.user, other.password)
         };
-        let named = self.ca.is_some() || self.cert.is_some() || self.key.is_some();
-        let (ca, cert, key) = if named {
+        let (ca, cert, key) = if has_tls_files {
             (self.ca, self.cert, self.key)
         } else {
             (other.ca, other.cert, other.key)

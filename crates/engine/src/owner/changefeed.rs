@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::Histogram;
+use tidegate_failpoint::{Point, hit};
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -412,7 +413,9 @@ impl Owner {
             info: None,
             status: Some(encode_status(ts, self.feed.state)?),
         };
+        hit(Point::CheckpointDue);
         self.record.write(change).await?;
+        hit(Point::CheckpointStored);
         self.stored = ts;
         self.store_trouble = None;
         self.moved_at = Instant::now();

@@ -12,7 +12,8 @@ use super::shared::{Load, Touched};
 const TXNS_MAX: usize = 1024;
 /// Bytes of memory in one batch, exceeded by at most one transaction part.
 const BYTES_MAX: usize = 4 << 20;
-/// How long the first transaction of a batch waits for company: long enough to gather under load, too short to see.
+/// How long the first transaction of a batch waits for company while the sink has something to do: long enough to gather
+/// under load, too short to see.
 const AGE_MAX: Duration = Duration::from_millis(5);
 
 /// Transactions in commit order, with the sum of their shares of the memory quota.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::{Histogram, IntCounter};
+use tidegate_failpoint::{Point, hit};
 use tidegate_filter::RowFilter;
 use tidegate_model::{Ack, CdcError, DdlEvent, ErrorCode, Event, Result, Ts, TxnBatch, TxnEvent};
 use tidegate_sink::EventSink;
-use tidegate_upstream::{EventTx, PullJob, PulledEvent, Share};
+use tidegate_upstream::{EventTx, PullJob, PulledEvent, Quota, Share};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
@@ -133,6 +134,8 @@ impl Stream<'_> {
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Next::Flush,
                 _ = checkpoint_tick.tick() => Next::Checkpoint,
                 _ = events.recv_many(&mut taken, EVENTS_AT_ONCE) => Next::Events,
+                // Nothing more has arrived. A sink that is busy leaves time to gather; one that is not would only wait.
+                () = self.shared.drained(), if deadline.is_some() => Next::Flush,
             };
             match next {
                 Next::Stopped => return Err(Halt::Stopped),
@@ -186,9 +189,14 @@ impl Stream<'_> {
     }
 
     /// A transaction whose rows are all dropped needs no batch: the mark behind it moves the checkpoint.
-    async fn take_txn(&mut self, mut txn: TxnEvent, share: Share) -> Result<(), Halt> {
+    async fn take_txn(&mut self, mut txn: TxnEvent, mut share: Share) -> Result<(), Halt> {
         let dropped = self.rows.apply(&mut txn.blocks, txn.start_ts)?;
         self.ignored.inc_by(dropped);
+        if dropped > 0 {
+            // What is gone must not wait for what is left.
+            let cost = Quota::cost_of_rows(txn.memory_bytes());
+            share.settle(cost.min(share.bytes()));
+        }
         let nothing_in_it = txn.part == 0 && txn.last && txn.blocks.is_empty();
         if nothing_in_it {
             return Ok(());
@@ -247,6 +255,7 @@ impl Stream<'_> {
         self.persist(ddl.commit_ts.prev()).await?;
         self.shared.set_stage(Stage::Ddl(describe(&ddl).into()));
         self.guarded(self.sink.write_ddl(Arc::clone(&ddl))).await?;
+        hit(Point::DdlDone);
         self.shared.mark(ddl.commit_ts);
         self.persist(ddl.commit_ts).await?;
         self.shared.set_barrier(None);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod fixture;
+mod fleet;
 mod refusals;
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
+use tidegate_failpoint::{Point, hit};
 use tidegate_model::{Ack, CdcError, Result, Trouble};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
@@ -106,6 +107,7 @@ impl Applier {
         self.metrics.applied(chunk.rows, bytes(&chunk), started.elapsed());
         // A part of a transaction that is still open settles too: the engine counts the transaction only with its last
         // part, and the memory is needed for the next one.
+        hit(Point::TxnCommitted);
         chunk.acks.into_iter().for_each(Ack::durable);
         self.applied.set(chunk.seq);
         Ok(())

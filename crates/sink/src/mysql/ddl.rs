@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error};
+use tidegate_failpoint::{Point, hit};
 use tidegate_model::{CdcError, DdlEvent, DdlKind, ErrorCode, Result, Trouble};
 use tidegate_mysql::Flavour;
 use tidegate_mysql::sql::{push_ident, push_string};
@@ -125,7 +126,9 @@ impl DdlRunner {
             }
         }
         self.note(&mut conn, ddl, false).await?;
+        hit(Point::DdlNoted);
         self.run(&mut conn, ddl, true).await?;
+        hit(Point::DdlRun);
         self.note(&mut conn, ddl, true).await?;
         if let Err(error) = foreign_keys::warn(&mut conn, &self.feed.changefeed, ddl).await {
             tracing::warn!(changefeed = %self.feed.changefeed, %error, "cannot look at the foreign keys of a new table");

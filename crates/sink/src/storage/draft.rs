@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use tidegate_failpoint::{Point, hit};
 use tidegate_model::Result;
 
 use super::store;
@@ -56,6 +57,7 @@ impl Draft {
 
     /// Makes the file durable under its name.
     pub(crate) async fn publish(self) -> Result<Published> {
+        hit(Point::DataUnpublished);
         let started = Instant::now();
         self.file.create().await?;
         Ok(Published {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tidegate_codec::{SchemaFile, data_dir, data_file_name, index_file, parse_data_file_name, schema_dir};
+use tidegate_failpoint::{Point, hit};
 use tidegate_model::{Result, TableInfo, Ts};
 
 use super::config::StorageConfig;
@@ -47,6 +48,7 @@ impl TableFiles {
         if version.is_none() {
             let path = format!("{dir}/{}", file.file_name());
             store.replace(path, file.content()).await?;
+            hit(Point::SchemaFile);
         }
         Ok(TableFiles {
             table: Arc::clone(table),
@@ -82,6 +84,7 @@ impl TableFiles {
         let (index_path, index_content) = index_file(&name);
         let index_path = format!("{}/{index_path}", dir.path);
         store.replace(index_path, index_content.into_bytes()).await?;
+        hit(Point::IndexFile);
         store.begin(format!("{}/{name}", dir.path)).await
     }
 

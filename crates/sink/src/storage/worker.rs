@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use tidegate_codec::Zone;
+use tidegate_failpoint::{Point, hit};
 use tidegate_model::{Ack, Clock, Result, RowBlock, TableInfo, TableName, Ts};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -188,6 +189,7 @@ impl Worker {
             return Ok(());
         };
         let published = draft.publish().await?;
+        hit(Point::DataFile);
         self.common.metrics.file(published.bytes, published.busy);
         if let Some(files) = self.tables.get_mut(name) {
             files.published(&published);

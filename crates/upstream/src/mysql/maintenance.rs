@@ -58,6 +58,7 @@ pub(crate) async fn tidy(shared: &Shared) -> Result<()> {
         timeline.thin(now_ms.saturating_sub(THIN_AFTER_MS), THIN_TO_MS)
     };
     shared.anchors.remove(&dropped).await?;
+    shared.hints.prune(shared.oldest());
     let forgotten = shared.schema.prune(shared.oldest());
     for some in forgotten.chunks(WRITES_MAX) {
         shared.anchors.commit(some.to_vec()).await?;

@@ -16,6 +16,7 @@ mod doubt;
 mod finish;
 mod foreign_keys;
 mod group;
+mod hint_store;
 mod hints;
 mod kept;
 mod left_out;

@@ -203,7 +203,12 @@ impl Session<'_> {
     /// Shows what was placed, once everything it relies on is durable.
     async fn publish(&mut self, stop: &CancellationToken) {
         self.apply_probe();
-        persist(self.shared, self.tail.take_writes(SOFT_WRITE_DELAY), stop).await;
+        let mut writes = self.tail.take_writes(SOFT_WRITE_DELAY);
+        if !writes.is_empty() {
+            // Behind those of schema changes, in the order in which they came to be.
+            writes.append(&mut self.shared.hints.take_writes());
+        }
+        persist(self.shared, writes, stop).await;
         if stop.is_cancelled() {
             return;
         }
