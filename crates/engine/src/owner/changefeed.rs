@@ -240,6 +240,9 @@ impl Owner {
                 error = self.feed.error.as_ref().map(|error| error.message.as_str()), "changefeed state"
             );
         }
+        if effects.is_empty() {
+            return;
+        }
         let feed = self.feed.clone();
         if let Err(error) = self.store(&feed, &effects).await {
             self.store_failed(&error);

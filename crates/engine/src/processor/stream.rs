@@ -12,7 +12,7 @@ use tidegate_sink::EventSink;
 use tidegate_upstream::{EventTx, PullJob, PulledEvent, Quota, Share};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::batch::Batch;
@@ -32,6 +32,8 @@ const PARTS_IN_QUOTA: u64 = 16;
 const PART_BYTES_MIN: usize = 64 << 10;
 /// How often the sink is told the checkpoint, as in the original.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
+/// Who is awake anyway tells it a little earlier: an idle changefeed needs no clock of its own beside the upstream's.
+const CHECKPOINT_EARLY: Duration = Duration::from_millis(800);
 /// How long a sink that lost a batch gets to say why.
 const LOST_GRACE: Duration = Duration::from_secs(1);
 /// How long the upstream gets to end its stream before it is dropped.
@@ -61,6 +63,7 @@ pub(super) async fn stream(job: &Job, sink: &dyn EventSink) -> Result<(), Halt> 
         mark: Ts::ZERO,
         last: Position::start(job.checkpoint),
         told: job.checkpoint,
+        told_at: Instant::now(),
     };
     let end = stream.run(&mut events, &mut pull).await;
     pull_stop.cancel();
@@ -105,6 +108,7 @@ struct Stream<'a> {
     last: Position,
     /// Checkpoint the sink was told last.
     told: Ts,
+    told_at: Instant,
 }
 
 enum Next {
@@ -122,18 +126,18 @@ impl Stream<'_> {
         events: &mut mpsc::Receiver<PulledEvent>,
         pull: &mut JoinSet<Result<()>>,
     ) -> Result<(), Halt> {
-        let mut checkpoint_tick = interval(CHECKPOINT_INTERVAL);
-        checkpoint_tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut taken = Vec::with_capacity(EVENTS_AT_ONCE);
         loop {
             let deadline = self.batch.deadline();
+            let tell_at = self.told_at + CHECKPOINT_INTERVAL;
+            let news = self.shared.received() > self.told;
             let next = tokio::select! {
                 biased;
                 () = self.job.stop.cancelled() => Next::Stopped,
                 () = self.shared.lost() => Next::Lost,
                 ended = pull.join_next() => Next::PullEnded(ended),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Next::Flush,
-                _ = checkpoint_tick.tick() => Next::Checkpoint,
+                () = sleep_until(tell_at), if news => Next::Checkpoint,
                 _ = events.recv_many(&mut taken, EVENTS_AT_ONCE) => Next::Events,
                 // Nothing more has arrived. A sink that is busy leaves time to gather; one that is not would only wait.
                 () = self.shared.drained(), if deadline.is_some() => Next::Flush,
@@ -157,6 +161,9 @@ impl Stream<'_> {
                     }
                     if with_rows {
                         self.round.observe(begun.elapsed().as_secs_f64());
+                    }
+                    if self.told_at.elapsed() >= CHECKPOINT_EARLY {
+                        self.tell_checkpoint().await?;
                     }
                 }
             }
@@ -290,6 +297,8 @@ impl Stream<'_> {
 
     async fn tell_checkpoint(&mut self) -> Result<(), Halt> {
         let checkpoint = self.shared.checkpoint();
+        // Also when there is nothing to tell: the next look is an interval away.
+        self.told_at = Instant::now();
         if checkpoint > self.told {
             self.guarded(self.sink.write_checkpoint(checkpoint)).await?;
             self.told = checkpoint;
