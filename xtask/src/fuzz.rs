@@ -6,13 +6,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
 use crate::paths;
 use crate::process::{cargo, output, run};
-use crate::report::{Counts, Row};
 
 const TARGETS: [&str; 6] = [
     "binlog",
@@ -55,19 +53,13 @@ pub(crate) fn command(arguments: &[String]) -> Result<()> {
     if targets.is_empty() {
         targets = TARGETS.to_vec();
     }
-    fuzz(&targets, seconds, &mut Vec::new())
+    fuzz(&targets, seconds)
 }
 
-/// All targets, as a part of the tests.
-pub(crate) fn suite(rows: &mut Vec<Row>) -> Result<()> {
-    fuzz(&TARGETS, SECONDS, rows)
-}
-
-fn fuzz(targets: &[&str], seconds: u64, rows: &mut Vec<Row>) -> Result<()> {
+fn fuzz(targets: &[&str], seconds: u64) -> Result<()> {
     let programs = build()?;
     let mut failed = Vec::new();
     for pair in targets.chunks(AT_ONCE) {
-        let start = Instant::now();
         let running: Result<Vec<_>> = pair
             .iter()
             .map(|target| Ok((*target, start_target(&programs, target, seconds)?)))
@@ -77,15 +69,6 @@ fn fuzz(targets: &[&str], seconds: u64, rows: &mut Vec<Row>) -> Result<()> {
             let text = String::from_utf8_lossy(&outcome.stderr);
             let passed = outcome.status.success();
             println!("{target}: {}", last_lines(&text, if passed { 1 } else { 60 }));
-            rows.push(Row {
-                name: format!("fuzz: {target}"),
-                counts: Counts {
-                    passed: u64::from(passed),
-                    failed: u64::from(!passed),
-                    skipped: 0,
-                },
-                took: start.elapsed(),
-            });
             if !passed {
                 failed.push(target);
             }

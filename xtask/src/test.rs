@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::check::SERVER;
 use crate::process::{cargo, command, run};
 use crate::report::{Counts, Report, Row};
-use crate::{check, front, fuzz, paths, setup};
+use crate::{check, front, paths, setup};
 
 pub(crate) fn test() -> Result<ExitCode> {
     paths::bound_shared_target()?;
@@ -20,7 +20,6 @@ pub(crate) fn test() -> Result<ExitCode> {
     report.step("front end", front::build);
     report.suite("Rust tests", rust_tests);
     report.suite("browser tests", browser_tests);
-    report.suite("fuzz targets", fuzz::suite);
     Ok(report.finish())
 }
 

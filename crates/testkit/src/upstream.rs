@@ -23,6 +23,8 @@ use crate::rows::SCHEMA;
 /// Pause between heartbeats while nothing is committed.
 const HEARTBEAT: Duration = Duration::from_millis(500);
 
+/// Pause between two tries to connect.
+const RECONNECT: Duration = Duration::from_secs(5);
 /// Steps without a resolved-ts behind them.
 const UNMARKED_MAX: u32 = 4;
 
@@ -168,15 +170,17 @@ impl SimUpstream {
         if self.faults.happens(plan.outage) {
             self.go_down(60_000);
         }
+        let mut attempt = 0;
         while let Some(until) = self.down_until() {
             self.watermark
                 .send_if_modified(|mark| std::mem::replace(&mut mark.connected, false));
+            attempt += 1;
             (job.on_trouble)(&Trouble {
                 error: connection_lost(),
-                attempt: 1,
-                retry_in: None,
+                attempt,
+                retry_in: Some(RECONNECT),
             });
-            sleep_until(until.min(Instant::now() + Duration::from_secs(5))).await;
+            sleep_until(until.min(Instant::now() + RECONNECT)).await;
         }
         self.watermark
             .send_if_modified(|mark| !std::mem::replace(&mut mark.connected, true));
