@@ -9,14 +9,15 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff;
+use super::bulk::{Bulk, BulkSwitch};
 use super::chunk::Chunk;
 use super::config::MysqlConfig;
 use super::dispatcher::Applied;
-use super::errors::{DmlError, DmlFault};
+use super::errors::{DmlError, DmlFault, is_unsuited, server_code};
 use super::fence::{Fence, Slot};
 use super::metrics::MysqlMetrics;
 use super::mysql_sink::Feed;
-use super::script::Script;
+use super::script::{Script, Step};
 use super::session;
 use crate::opener::OnTrouble;
 
@@ -44,6 +45,7 @@ pub(crate) struct Applier {
     applied: Arc<Applied>,
     /// Builds transactions anew in the safe form.
     script: Script,
+    bulks: BulkSwitch,
     metrics: MysqlMetrics,
     /// The connection is inside a downstream transaction that an earlier chunk opened.
     inside: bool,
@@ -56,7 +58,7 @@ impl Applier {
         number: usize,
         applied: Arc<Applied>,
         (feed, fence): (&Feed, &Fence),
-        script: Script,
+        (script, bulks): (Script, BulkSwitch),
     ) -> Self {
         Applier {
             config,
@@ -68,6 +70,7 @@ impl Applier {
             on_trouble: feed.on_trouble.clone(),
             applied,
             script,
+            bulks,
             metrics: MysqlMetrics::of(&feed.changefeed),
             inside: false,
         }
@@ -103,7 +106,7 @@ impl Applier {
             self.pause(&tries, error).await;
         }
         self.inside = !chunk.span.commits;
-        self.metrics.applied(chunk.rows, bytes(&chunk), started.elapsed());
+        self.metrics.applied(chunk.rows, chunk.bytes(), started.elapsed());
         // A part of a transaction that is still open settles too: the engine counts the transaction only with its last
         // part, and the memory is needed for the next one.
         chunk.acks.into_iter().for_each(Ack::durable);
@@ -115,6 +118,7 @@ impl Applier {
     fn may_try_again(&self, tries: &mut Tries, error: &DmlError) -> bool {
         match error.fault() {
             DmlFault::Final => false,
+            DmlFault::Unsuited => !tries.safe,
             DmlFault::Duplicate => {
                 self.metrics.safe_retry();
                 !tries.safe
@@ -131,7 +135,7 @@ impl Applier {
     }
 
     async fn attempt(&mut self, chunk: &Chunk) -> Result<(), DmlError> {
-        if chunk.texts.is_empty() {
+        if chunk.steps.is_empty() {
             return Ok(());
         }
         let idle = match self.conn.take() {
@@ -162,15 +166,45 @@ impl Applier {
     }
 
     async fn send(&self, conn: &mut Conn, chunk: &Chunk) -> Result<(), DmlError> {
-        for text in &chunk.texts {
-            // A command byte precedes the text. The server would close the connection without a word.
-            if text.len() >= self.max_allowed_packet {
-                return Err(DmlError::TooLarge {
-                    bytes: text.len() + 1,
-                    bytes_max: self.max_allowed_packet,
-                });
+        for step in &chunk.steps {
+            match step {
+                Step::Text(text) => self.send_text(conn, text).await?,
+                Step::Bulk(bulk) => self.send_bulk(conn, bulk).await?,
             }
-            session::run(conn, text, self.config.statement_timeout).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_text(&self, conn: &mut Conn, text: &[u8]) -> Result<(), DmlError> {
+        // A command byte precedes the text. The server would close the connection without a word.
+        if text.len() >= self.max_allowed_packet {
+            return Err(DmlError::TooLarge {
+                bytes: text.len() + 1,
+                bytes_max: self.max_allowed_packet,
+            });
+        }
+        session::run(conn, text, self.config.statement_timeout).await?;
+        Ok(())
+    }
+
+    async fn send_bulk(&self, conn: &mut Conn, bulk: &Bulk) -> Result<(), DmlError> {
+        for packet in bulk.packets(self.max_allowed_packet / 2) {
+            let rows = packet.len() as u64;
+            // The driver announces the types of the parameters once in each batch: what follows from a packet in which a
+            // column is NULL throughout must not be read by the next one.
+            let sent = conn.exec_batch(&*bulk.statement, packet);
+            let outcome = session::within(self.config.statement_timeout, sent).await;
+            // A proxy may hide that the server takes bulks; the driver then sends row by row, and the answer counts one.
+            let one_by_one = outcome.is_ok() && conn.affected_rows() < rows;
+            if (one_by_one || outcome.as_ref().is_err_and(is_unsuited)) && self.bulks.turn_off() {
+                tracing::warn!(
+                    changefeed = %self.metrics.changefeed(),
+                    code = outcome.as_ref().err().and_then(server_code),
+                    "the downstream does not take rows in bulk, from now on they go as text"
+                );
+            }
+            outcome.map_err(DmlError::Bulk)?;
+            self.metrics.sent_in_bulk(rows);
         }
         Ok(())
     }
@@ -192,7 +226,7 @@ impl Applier {
 
     async fn pause(&self, tries: &Tries, error: DmlError) {
         let wait = match error.fault() {
-            DmlFault::Duplicate | DmlFault::Final => return,
+            DmlFault::Duplicate | DmlFault::Unsuited | DmlFault::Final => return,
             DmlFault::Deadlock => return sleep(backoff::wait_after_deadlock(tries.deadlocks)).await,
             DmlFault::Transient => backoff::wait(tries.failures),
         };
@@ -212,8 +246,4 @@ impl Applier {
         self.metrics.execution_error();
         error.into_cdc()
     }
-}
-
-fn bytes(chunk: &Chunk) -> usize {
-    chunk.texts.iter().map(Vec::len).sum()
 }
