@@ -8,15 +8,16 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::backoff;
+use super::bulk::{Bulk, BulkSwitch};
 use super::chunk::Chunk;
 use super::config::MysqlConfig;
 use super::dispatcher::Applied;
 use super::downstream::{Downstream, Session};
-use super::errors::{DmlError, DmlFault};
+use super::errors::{DmlError, DmlFault, is_unsuited, server_code};
 use super::fence::Slot;
 use super::metrics::MysqlMetrics;
 use super::mysql_sink::Feed;
-use super::script::Script;
+use super::script::{Script, Step};
 use crate::opener::OnTrouble;
 
 /// Failed tries of a transaction.
@@ -43,6 +44,7 @@ pub(crate) struct Applier<D: Downstream> {
     applied: Arc<Applied>,
     /// Builds transactions anew in the safe form.
     script: Script,
+    bulks: BulkSwitch,
     metrics: MysqlMetrics,
     /// The connection is inside a downstream transaction that an earlier chunk opened.
     inside: bool,
@@ -56,7 +58,7 @@ impl<D: Downstream> Applier<D> {
         number: usize,
         applied: Arc<Applied>,
         feed: &Feed,
-        script: Script,
+        (script, bulks): (Script, BulkSwitch),
     ) -> Self {
         Applier {
             config,
@@ -68,6 +70,7 @@ impl<D: Downstream> Applier<D> {
             on_trouble: feed.on_trouble.clone(),
             applied,
             script,
+            bulks,
             metrics: MysqlMetrics::of(&feed.changefeed),
             inside: false,
         }
@@ -102,7 +105,7 @@ impl<D: Downstream> Applier<D> {
             self.pause(&tries, error).await;
         }
         self.inside = !chunk.span.commits;
-        self.metrics.applied(chunk.rows, bytes(&chunk), started.elapsed());
+        self.metrics.applied(chunk.rows, chunk.bytes(), started.elapsed());
         // A part of a transaction that is still open settles too: the engine counts the transaction only with its last
         // part, and the memory is needed for the next one.
         hit(Point::TxnCommitted);
@@ -115,6 +118,7 @@ impl<D: Downstream> Applier<D> {
     fn may_try_again(&self, tries: &mut Tries, error: &DmlError) -> bool {
         match error.fault() {
             DmlFault::Final => false,
+            DmlFault::Unsuited => !tries.safe,
             DmlFault::Duplicate => {
                 self.metrics.safe_retry();
                 !tries.safe
@@ -131,7 +135,7 @@ impl<D: Downstream> Applier<D> {
     }
 
     async fn attempt(&mut self, chunk: &Chunk) -> Result<(), DmlError> {
-        if chunk.texts.is_empty() {
+        if chunk.steps.is_empty() {
             return Ok(());
         }
         let idle = match self.conn.take() {
@@ -159,15 +163,44 @@ impl<D: Downstream> Applier<D> {
     }
 
     async fn send(&self, conn: &mut D::Session, chunk: &Chunk) -> Result<(), DmlError> {
-        for text in &chunk.texts {
-            // A command byte precedes the text. The server would close the connection without a word.
-            if text.len() >= self.max_allowed_packet {
-                return Err(DmlError::TooLarge {
-                    bytes: text.len() + 1,
-                    bytes_max: self.max_allowed_packet,
-                });
+        for step in &chunk.steps {
+            match step {
+                Step::Text(text) => self.send_text(conn, text).await?,
+                Step::Bulk(bulk) => self.send_bulk(conn, bulk).await?,
             }
-            conn.run(text, self.config.statement_timeout).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_text(&self, conn: &mut D::Session, text: &[u8]) -> Result<(), DmlError> {
+        // A command byte precedes the text. The server would close the connection without a word.
+        if text.len() >= self.max_allowed_packet {
+            return Err(DmlError::TooLarge {
+                bytes: text.len() + 1,
+                bytes_max: self.max_allowed_packet,
+            });
+        }
+        conn.run(text, self.config.statement_timeout).await?;
+        Ok(())
+    }
+
+    async fn send_bulk(&self, conn: &mut D::Session, bulk: &Bulk) -> Result<(), DmlError> {
+        for packet in bulk.packets(self.max_allowed_packet / 2) {
+            let rows = packet.len() as u64;
+            let outcome = conn
+                .run_bulk(&bulk.statement, packet, self.config.statement_timeout)
+                .await;
+            // A proxy may hide that the server takes bulks; the driver then sends row by row, and the answer counts one.
+            let one_by_one = outcome.as_ref().is_ok_and(|affected| *affected < rows);
+            if (one_by_one || outcome.as_ref().is_err_and(is_unsuited)) && self.bulks.turn_off() {
+                tracing::warn!(
+                    changefeed = %self.metrics.changefeed(),
+                    code = outcome.as_ref().err().and_then(server_code),
+                    "the downstream does not take rows in bulk, from now on they go as text"
+                );
+            }
+            outcome.map_err(DmlError::Bulk)?;
+            self.metrics.sent_in_bulk(rows);
         }
         Ok(())
     }
@@ -188,7 +221,7 @@ impl<D: Downstream> Applier<D> {
 
     async fn pause(&self, tries: &Tries, error: DmlError) {
         let wait = match error.fault() {
-            DmlFault::Duplicate | DmlFault::Final => return,
+            DmlFault::Duplicate | DmlFault::Unsuited | DmlFault::Final => return,
             DmlFault::Deadlock => return sleep(backoff::wait_after_deadlock(tries.deadlocks)).await,
             DmlFault::Transient => backoff::wait(tries.failures),
         };
@@ -212,8 +245,4 @@ impl<D: Downstream> Applier<D> {
         self.metrics.execution_error();
         error.into_cdc()
     }
-}
-
-fn bytes(chunk: &Chunk) -> usize {
-    chunk.texts.iter().map(Vec::len).sum()
 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error};
+use mysql_async::{Conn, Error, Value};
 use tidegate_model::{Result, TableName};
 use tokio::time::{Instant, timeout};
 
@@ -33,6 +33,14 @@ pub(crate) trait Downstream: Clone + Send + Sync + 'static {
 pub(crate) trait Session: Send + Sync + Sized + 'static {
     /// Runs the statements of one text; each of them may take as long as `limit`.
     fn run(&mut self, text: &[u8], limit: Duration) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Runs a prepared statement for all rows at once; returns how many rows it touched.
+    fn run_bulk(
+        &mut self,
+        statement: &str,
+        rows: Vec<Vec<Value>>,
+        limit: Duration,
+    ) -> impl Future<Output = Result<u64, Error>> + Send;
 
     /// Leaves the open transaction. `false`: the session is of no further use.
     fn roll_back(&mut self, limit: Duration) -> impl Future<Output = bool> + Send;
@@ -76,6 +84,18 @@ impl Downstream for Server {
 impl Session for Conn {
     async fn run(&mut self, text: &[u8], limit: Duration) -> Result<(), Error> {
         session::run(self, text, limit).await
+    }
+
+    async fn run_bulk(
+        &mut self,
+        statement: &str,
+        rows: Vec<Vec<Value>>,
+        limit: Duration,
+    ) -> Result<u64, Error> {
+        // The driver announces the types of the parameters once in each batch: what follows from rows in which a column
+        // is NULL throughout must not be read by the next ones.
+        session::within(limit, self.exec_batch(statement, rows)).await?;
+        Ok(self.affected_rows())
     }
 
     async fn roll_back(&mut self, limit: Duration) -> bool {

@@ -10,6 +10,7 @@ mod applier;
 mod backoff;
 mod bookkeeping;
 mod builder;
+mod bulk;
 mod catalogue;
 mod chunk;
 mod config;
@@ -59,6 +60,8 @@ pub(crate) async fn check(spec: &SinkSpec) -> Result<String> {
     identity::read(&config).await
 }
 
+#[cfg(test)]
+mod bulk_tests;
 #[cfg(test)]
 mod ddl_tests;
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mysql_async::{Error, ServerError};
+use mysql_async::{Error, ServerError, Value};
 use tidegate_model::{CdcError, DdlEvent, ErrorCode, Result, TableName, Ts, TxnBatch};
 use tidegate_mysql::Flavour;
 use tokio::time::Instant;
@@ -75,6 +75,7 @@ pub async fn open(spec: &SinkSpec, database: Arc<dyn SimDatabase>) -> Result<Arc
         version: "simulation".to_owned(),
         is_tidb: false,
         max_allowed_packet: PACKET_BYTES_MAX,
+        takes_bulks: true,
     };
     database.clear().await?;
     let writers = Writers::start(&config, &facts, &feed, &Simulated(Arc::clone(&database)));
@@ -157,6 +158,26 @@ impl Session for Simulation {
             }),
             SimError::Lost => std::io::Error::from(std::io::ErrorKind::ConnectionReset).into(),
         })
+    }
+
+    /// As one text with all rows: what the server does with a bulk is the same.
+    async fn run_bulk(
+        &mut self,
+        statement: &str,
+        rows: Vec<Vec<Value>>,
+        limit: Duration,
+    ) -> Result<u64, Error> {
+        let head = statement
+            .rfind(" VALUES ")
+            .map_or(statement, |at| &statement[..at]);
+        let lists = rows.iter().map(|row| {
+            let values: Vec<String> = row.iter().map(|value| value.as_sql(true)).collect();
+            format!("({})", values.join(","))
+        });
+        let lists: Vec<String> = lists.collect();
+        let text = format!("{head} VALUES {}", lists.join(","));
+        self.run(text.as_bytes(), limit).await?;
+        Ok(rows.len() as u64)
     }
 
     async fn roll_back(&mut self, _limit: Duration) -> bool {

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::applier::Applier;
 use super::builder::{Builder, Limits};
+use super::bulk::BulkSwitch;
 use super::catalogue::Catalogue;
 use super::config::MysqlConfig;
 use super::dispatcher::{Applied, Dispatcher, Input, Lane};
@@ -167,15 +168,16 @@ impl Tasks {
         let applied = Arc::new(Applied::new(Arc::clone(progress)));
         let (queue, mut units) = mpsc::channel(LANE_QUEUE);
         let (chunks_in, mut chunks) = mpsc::channel(CHUNK_QUEUE);
-        let builder = Builder::new(limits, Script::new(options), chunks_in);
-        let script = Script::new(options);
+        let bulks = BulkSwitch::for_server(config, facts);
+        let builder = Builder::new(limits, Script::new(options, bulks.clone()), chunks_in);
+        let script = Script::new(options, BulkSwitch::new(false));
         let applier = Applier::new(
             config.clone(),
             downstream.clone(),
             number,
             Arc::clone(&applied),
             feed,
-            script,
+            (script, bulks),
         );
         // The receivers outlive the notes, so that whoever finds a queue closed finds the reason too; and are gone before
         // the dispatcher is woken, so that it does find them closed.
