@@ -9,6 +9,8 @@ mod giant;
 mod golden;
 mod http;
 mod replication;
+mod restart;
 mod shutdown;
 mod sigkill;
+mod storage;
 mod support;

@@ -43,6 +43,8 @@ pub struct ChangefeedLive {
     pub error: Option<RunningError>,
     /// Why the checkpoint stands still, while it does.
     pub reason: Option<String>,
+    /// Failed tries of what is being retried.
+    pub attempt: Option<u32>,
     /// When it is tried again, unix milliseconds.
     pub retry_at_ms: Option<u64>,
     /// `checkpoint_lag_ms` of the last minutes, one value a second, oldest first.

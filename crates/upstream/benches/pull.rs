@@ -109,7 +109,7 @@ async fn measure(what: &str, upstream: &Arc<MysqlUpstream>, from: Ts, to: Ts) {
         force_replicate: false,
         part_bytes_max: 16 << 20,
         decoders_max: 16,
-        on_trouble: Arc::new(|error| println!("trouble: {error:?}")),
+        on_trouble: Arc::new(|trouble| println!("trouble: {trouble:?}")),
     };
     let (tx, mut rx) = EventTx::channel(1024, Quota::new(1 << 30));
     let source = Arc::clone(upstream);

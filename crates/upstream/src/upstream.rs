@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tidegate_model::{ChangefeedId, DdlKind, Event, Result, TableInfo, TableName, Ts};
+use tidegate_model::{ChangefeedId, DdlKind, Event, Result, TableInfo, TableName, Trouble, Ts};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -110,8 +110,8 @@ pub struct PullJob {
     pub part_bytes_max: usize,
     /// Decoding tasks that may run side by side for one large transaction.
     pub decoders_max: usize,
-    /// Told of every trouble that is being retried inside, with the error.
-    pub on_trouble: Arc<dyn Fn(&tidegate_model::CdcError) + Send + Sync>,
+    /// Told of every failure that is being retried inside.
+    pub on_trouble: Arc<dyn Fn(&Trouble) + Send + Sync>,
 }
 
 /// An event together with its share of the memory quota.

@@ -7,8 +7,9 @@ use serde_json::json;
 use tidegate_mariadb::{Server, User};
 use tokio::runtime::Runtime;
 
+use super::options;
+use super::report::{Findings, Measure};
 use super::tidegate::Tidegate;
-use super::{Measure, options};
 
 const ROWS: u64 = 1 << 20;
 const ROW_BYTES: u64 = 1_000;
@@ -18,7 +19,7 @@ const TABLE: &str =
     "CREATE DATABASE giant; CREATE TABLE giant.t (id INT PRIMARY KEY, text VARCHAR(1000)) CHARSET latin1";
 
 /// Replicates a transaction of 1 GiB into MariaDB, then into files; each time by a server of its own.
-pub(super) fn giant(runtime: &Runtime, measures: &mut Vec<Measure>) -> Result<()> {
+pub(super) fn giant(runtime: &Runtime, findings: &mut Findings) -> Result<()> {
     for name in ["1 GiB transaction to MariaDB", "1 GiB transaction to files"] {
         let upstream = runtime.block_on(Server::start(options(1)))?;
         let downstream = runtime.block_on(Server::start(options(2)))?;
@@ -53,8 +54,8 @@ pub(super) fn giant(runtime: &Runtime, measures: &mut Vec<Measure>) -> Result<()
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        measures.push(Measure {
-            name,
+        findings.measures.push(Measure {
+            name: name.to_owned(),
             rows: ROWS,
             bytes: ROWS * ROW_BYTES,
             took: start.elapsed(),

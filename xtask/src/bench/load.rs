@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tidegate_mariadb::Server;
 
-use super::Measure;
+use super::report::Measure;
 use super::tidegate::Tidegate;
 
 pub(super) const TABLE: &str = "
@@ -106,13 +106,13 @@ impl Load {
         &self.files
     }
 
-    /// A measure of this load that still lacks name and time.
-    pub(super) fn measure(&self) -> Measure {
+    /// What it means that somebody `took` so long for this load.
+    pub(super) fn measure(&self, name: &str, took: Duration) -> Measure {
         Measure {
-            name: "",
+            name: name.to_owned(),
             rows: self.rows,
             bytes: self.bytes,
-            took: Duration::ZERO,
+            took,
             peak_rss_bytes: None,
         }
     }

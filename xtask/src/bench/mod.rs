@@ -2,42 +2,54 @@
 //!
 //! * `decode`: a table of 20 columns into `blackhole://`, beside our own framing of the same stream and MariaDB's own
 //!   binlog client that only copies the bytes.
-//! * `replicate`: the same load into a MariaDB, beside MariaDB's own replication with a single applier.
+//! * `replicate`: the same load into a MariaDB, beside MariaDB's own replication with one and with four appliers.
 //! * `small`: the same comparison for transactions of one row.
-//! * `memory`: peak resident memory while 5,000,000 rows are caught up.
+//! * `latency`: from commit to visible at 200 and at 2,000 rows/s, beside MariaDB's own replication.
+//! * `files`: the load of `decode` into csv and canal-json files.
+//! * `memory`: peak resident memory while many rows are caught up.
 //! * `giant`: peak resident memory of one transaction of 1 GiB under a quota of 256 MiB, into MariaDB and into files.
 //! * `fleet`: what 1,000 idle changefeeds cost, and how long they take to move again after a restart.
+//!
+//! Ends with a table of the targets: what was measured, against which figure of the same run, and whether that suffices.
 
+mod files;
 mod fleet;
 mod giant;
 mod http;
+mod latency;
 mod load;
+mod native;
+mod report;
 mod tidegate;
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
 use tidegate_mariadb::{Server, ServerOptions, User};
 use tokio::runtime::Runtime;
 
 use crate::process::{cargo, command, output};
 use crate::{front, paths, run, setup};
 use load::{Load, Shape};
+use native::Appliers;
+use report::{Bound, Findings, Measure, Target, as_f64};
 use tidegate::Tidegate;
 
-const NAMES: [&str; 6] = ["decode", "replicate", "small", "memory", "giant", "fleet"];
-
-/// One line of the result.
-#[derive(Debug)]
-struct Measure {
-    name: &'static str,
-    rows: u64,
-    bytes: u64,
-    took: Duration,
-    peak_rss_bytes: Option<u64>,
-}
+const NAMES: [&str; 8] = [
+    "decode",
+    "replicate",
+    "small",
+    "latency",
+    "files",
+    "memory",
+    "giant",
+    "fleet",
+];
+/// `memory_quota` of the changefeeds whose memory is measured.
+const QUOTA_BYTES: u64 = 64 << 20;
+/// What the server may take beside the quota.
+const MEMORY_BESIDE_QUOTA_BYTES: u64 = 150_000_000;
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -61,27 +73,29 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let mut measures = Vec::new();
+    let mut findings = Findings::default();
     for name in &options.names {
         println!("\n==> bench {name}");
         match *name {
-            "decode" => decode(&runtime, options.rows.unwrap_or(1_000_000), &mut measures)?,
+            "decode" => decode(&runtime, options.rows.unwrap_or(1_000_000), &mut findings)?,
             "replicate" => {
                 let rows = options.rows.unwrap_or(500_000);
-                replicate(&runtime, Shape::Bulk, rows, &mut measures)?;
+                replicate(&runtime, Shape::Bulk, rows, &mut findings)?;
             }
             "small" => {
                 let rows = options.rows.unwrap_or(100_000);
-                replicate(&runtime, Shape::Small, rows, &mut measures)?;
+                replicate(&runtime, Shape::Small, rows, &mut findings)?;
             }
-            "giant" => giant::giant(&runtime, &mut measures)?,
+            "latency" => latency::bench(&runtime, &mut findings)?,
+            "files" => files::files(&runtime, options.rows.unwrap_or(1_000_000), &mut findings)?,
+            "giant" => giant::giant(&runtime, &mut findings)?,
             "fleet" => fleet::fleet(&runtime, options.rows.unwrap_or(1_000))?,
-            _ => memory(&runtime, options.rows.unwrap_or(5_000_000), &mut measures)?,
+            _ => memory(&runtime, options.rows.unwrap_or(3_000_000), &mut findings)?,
         }
     }
-    print(&measures);
+    findings.print();
     let file = paths::root().join("target/bench.json");
-    std::fs::write(&file, serde_json::to_string_pretty(&as_json(&measures))?)?;
+    std::fs::write(&file, serde_json::to_string_pretty(&findings.as_json())?)?;
     println!("\nwritten to {}", file.display());
     Ok(())
 }
@@ -111,69 +125,100 @@ fn parse(arguments: &[String]) -> Result<Options> {
     Ok(options)
 }
 
-fn decode(runtime: &Runtime, rows: u64, measures: &mut Vec<Measure>) -> Result<()> {
+fn decode(runtime: &Runtime, rows: u64, findings: &mut Findings) -> Result<()> {
     let (upstream, tidegate, load) = loaded(runtime, Shape::Bulk, rows)?;
-    let took = copy_binlog(&upstream, &load)?;
-    measures.push(Measure {
-        name: "mariadb-binlog, bytes only",
-        took,
-        ..load.measure()
-    });
-    let took = frame_binlog(&upstream, &load)?;
-    measures.push(Measure {
-        name: "framing and checksums only",
-        took,
-        ..load.measure()
-    });
+    findings
+        .measures
+        .push(load.measure("mariadb-binlog, bytes only", copy_binlog(&upstream, &load)?));
+    let framing = load.measure("framing and checksums only", frame_binlog(&upstream, &load)?);
     let took = tidegate.catch_up("decode", "blackhole://", &load)?;
-    measures.push(Measure {
-        name: "tidegate to blackhole",
-        took,
-        ..load.measure()
+    let decoded = load.measure("tidegate to blackhole", took);
+    findings.targets.push(Target {
+        name: "decode to blackhole",
+        unit: "MB/s",
+        measured: decoded.megabytes_per_second(),
+        against: framing.name.clone(),
+        reference: framing.megabytes_per_second(),
+        bound: Bound::AtLeast,
+        ratio: 0.5,
     });
+    findings.measures.extend([framing, decoded]);
     Ok(())
 }
 
-fn replicate(runtime: &Runtime, shape: Shape, rows: u64, measures: &mut Vec<Measure>) -> Result<()> {
-    let (native_name, own_name) = match shape {
-        Shape::Bulk => ("MariaDB replication, one applier", "tidegate to MariaDB"),
-        Shape::Small => ("MariaDB replication, one-row", "tidegate to MariaDB, one-row"),
+fn replicate(runtime: &Runtime, shape: Shape, rows: u64, findings: &mut Findings) -> Result<()> {
+    let (target_name, suffix) = match shape {
+        Shape::Bulk => ("MariaDB to MariaDB, 5,000 rows", "5,000 rows"),
+        Shape::Small => ("MariaDB to MariaDB, one row", "one row"),
     };
     let (upstream, tidegate, load) = loaded(runtime, shape, rows)?;
     let downstream = |server_id| runtime.block_on(Server::start(options(server_id)));
-    let replica = downstream(2)?;
-    let took = runtime.block_on(native_replication(&upstream, &replica))?;
-    measures.push(Measure {
-        name: native_name,
-        took,
-        ..load.measure()
-    });
-    runtime
-        .block_on(equal(&upstream, &replica))
-        .context("MariaDB replication")?;
-    drop(replica);
+    let mut best: Option<Measure> = None;
+    for appliers in Appliers::ALL {
+        let replica = downstream(2)?;
+        let took = runtime.block_on(native::replicate(&upstream, &replica, appliers))?;
+        runtime
+            .block_on(equal(&upstream, &replica))
+            .context("MariaDB replication")?;
+        let measure = load.measure(&format!("{}, {suffix}", appliers.name()), took);
+        if best.as_ref().is_none_or(|best| best.took > took) {
+            best = Some(measure.clone());
+        }
+        findings.measures.push(measure);
+    }
     let target = downstream(3)?;
     runtime.block_on(target.sql(load::TABLE))?;
     let took = tidegate.catch_up("replicate", &target.uri(User::Root), &load)?;
-    measures.push(Measure {
-        name: own_name,
-        took,
-        ..load.measure()
+    runtime.block_on(equal(&upstream, &target)).context("tidegate")?;
+    let best = best.context("no native replication")?;
+    let own = Measure {
+        peak_rss_bytes: Some(tidegate.peak_rss_bytes()?),
+        ..load.measure(&format!("tidegate, {suffix}"), took)
+    };
+    findings.targets.push(Target {
+        name: target_name,
+        unit: "rows/s",
+        measured: own.rows_per_second(),
+        against: best.name.clone(),
+        reference: best.rows_per_second(),
+        bound: Bound::AtLeast,
+        ratio: 1.5,
     });
-    runtime.block_on(equal(&upstream, &target)).context("tidegate")
+    findings.targets.extend(memory_target(
+        match shape {
+            Shape::Bulk => "peak memory, 5,000 rows",
+            Shape::Small => "peak memory, one row",
+        },
+        &own,
+    ));
+    findings.measures.push(own);
+    Ok(())
 }
 
-fn memory(runtime: &Runtime, rows: u64, measures: &mut Vec<Measure>) -> Result<()> {
+fn memory(runtime: &Runtime, rows: u64, findings: &mut Findings) -> Result<()> {
     let (_upstream, tidegate, load) = loaded(runtime, Shape::Bulk, rows)?;
     let took = tidegate.catch_up("memory", "blackhole://", &load)?;
-    let peak_rss_bytes = Some(tidegate.peak_rss_bytes()?);
-    measures.push(Measure {
-        name: "tidegate, memory",
-        took,
-        peak_rss_bytes,
-        ..load.measure()
-    });
+    let measure = Measure {
+        peak_rss_bytes: Some(tidegate.peak_rss_bytes()?),
+        ..load.measure("tidegate to blackhole, memory", took)
+    };
+    findings
+        .targets
+        .extend(memory_target("peak memory, blackhole", &measure));
+    findings.measures.push(measure);
     Ok(())
+}
+
+fn memory_target(name: &'static str, measure: &Measure) -> Option<Target> {
+    Some(Target {
+        name,
+        unit: "MB",
+        measured: as_f64(measure.peak_rss_bytes?) / 1e6,
+        against: format!("quota of {} MiB + 150 MB", QUOTA_BYTES >> 20),
+        reference: as_f64(QUOTA_BYTES + MEMORY_BESIDE_QUOTA_BYTES) / 1e6,
+        bound: Bound::AtMost,
+        ratio: 1.0,
+    })
 }
 
 /// An upstream whose binlog holds the load, and a server that was started before it was written.
@@ -186,9 +231,14 @@ fn loaded(runtime: &Runtime, shape: Shape, rows: u64) -> Result<(Server, Tidegat
 }
 
 fn options(server_id: u32) -> ServerOptions {
-    let extra_args = ["--binlog-cache-size=16M", "--max-binlog-size=1G"]
-        .map(String::from)
-        .to_vec();
+    let extra_args = [
+        "--binlog-cache-size=16M",
+        "--max-binlog-size=1G",
+        // With the small log of a test server, bulk loads measure how fast pages are written out.
+        "--innodb-log-file-size=512M",
+    ]
+    .map(String::from)
+    .to_vec();
     ServerOptions {
         server_id,
         buffer_pool_mib: 1024,
@@ -250,28 +300,6 @@ fn frame_binlog(upstream: &Server, load: &Load) -> Result<Duration> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
-/// Replicates everything with MariaDB's own means, from an empty server.
-async fn native_replication(upstream: &Server, replica: &Server) -> Result<Duration> {
-    let end = upstream.sql("SELECT @@gtid_binlog_pos").await?;
-    let set_up = format!(
-        "SET GLOBAL gtid_slave_pos = ''; CHANGE MASTER TO master_host = '127.0.0.1', master_port = {}, \
-         master_user = '{}', master_password = '{}', master_use_gtid = slave_pos; START SLAVE",
-        upstream.port(),
-        User::Root.name(),
-        User::Root.password()
-    );
-    let start = Instant::now();
-    replica.sql(&set_up).await?;
-    let wait = format!("SELECT MASTER_GTID_WAIT('{}', 3600)", end.trim());
-    let answer = replica.sql(&wait).await?;
-    let took = start.elapsed();
-    replica.sql("STOP SLAVE").await?;
-    if answer.trim() != "0" {
-        bail!("MariaDB's replication did not finish within an hour");
-    }
-    Ok(took)
-}
-
 async fn equal(upstream: &Server, downstream: &Server) -> Result<()> {
     same(upstream, downstream, "bench.wide").await
 }
@@ -283,51 +311,6 @@ async fn same(upstream: &Server, downstream: &Server, table: &str) -> Result<()>
         bail!("the downstream differs: {left} and {right}");
     }
     Ok(())
-}
-
-fn print(measures: &[Measure]) {
-    println!(
-        "\n{:34} {:>10} {:>9} {:>8} {:>10} {:>8} {:>9}",
-        "", "rows", "MB", "seconds", "rows/s", "MB/s", "peak MiB"
-    );
-    for measure in measures {
-        let seconds = measure.took.as_secs_f64();
-        let peak = measure
-            .peak_rss_bytes
-            .map_or_else(String::new, |bytes| (bytes >> 20).to_string());
-        println!(
-            "{:34} {:>10} {:>9.1} {seconds:>8.2} {:>10.0} {:>8.1} {peak:>9}",
-            measure.name,
-            measure.rows,
-            megabytes(measure.bytes),
-            per_second(measure.rows, measure.took),
-            megabytes(measure.bytes) / seconds,
-        );
-    }
-}
-
-fn as_json(measures: &[Measure]) -> Value {
-    let entry = |measure: &Measure| {
-        json!({
-            "name": measure.name,
-            "rows": measure.rows,
-            "bytes": measure.bytes,
-            "seconds": measure.took.as_secs_f64(),
-            "rows_per_second": per_second(measure.rows, measure.took),
-            "peak_rss_bytes": measure.peak_rss_bytes,
-        })
-    };
-    json!({ "measures": measures.iter().map(entry).collect::<Vec<_>>() })
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shown with a few digits")]
-fn per_second(count: u64, took: Duration) -> f64 {
-    count as f64 / took.as_secs_f64()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shown with a few digits")]
-fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
 }
 
 #[cfg(test)]

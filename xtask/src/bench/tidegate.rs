@@ -9,20 +9,22 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tidegate_mariadb::Watchdog;
 
+use super::QUOTA_BYTES;
 use super::http::{request, request_text};
 use super::load::Load;
 use crate::paths;
 use crate::process::{self, command};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
-const CATCH_UP_LIMIT: Duration = Duration::from_secs(3600);
+const CATCH_UP_LIMIT: Duration = Duration::from_secs(600);
+const POLL: Duration = Duration::from_millis(10);
 
 /// A running server. Dropping it kills it and removes its data.
 #[derive(Debug)]
 pub(super) struct Tidegate {
     watchdog: Option<Watchdog>,
     child: Child,
-    port: u16,
+    pub(super) port: u16,
     dir: PathBuf,
     upstream_uri: String,
 }
@@ -97,27 +99,37 @@ impl Tidegate {
 
     /// Creates a changefeed that starts before the load, and measures until it has passed it.
     pub(super) fn catch_up(&self, id: &str, sink_uri: &str, load: &Load) -> Result<Duration> {
+        let start = Instant::now();
+        self.create(id, sink_uri, load.start_ts)?;
+        self.reached(id, load.end_ts)?;
+        let took = start.elapsed();
+        request(self.port, "DELETE", &path(id), None).map(|_: Value| took)
+    }
+
+    /// Creates a changefeed of everything in the schema `bench`.
+    pub(super) fn create(&self, id: &str, sink_uri: &str, start_ts: u64) -> Result<()> {
         let body = json!({
             "changefeed_id": id,
             "sink_uri": sink_uri,
-            "start_ts": load.start_ts,
-            "replica_config": {"filter": {"rules": ["bench.*"]}},
+            "start_ts": start_ts,
+            "replica_config": {"memory_quota": QUOTA_BYTES, "filter": {"rules": ["bench.*"]}},
         });
+        request(self.port, "POST", "/api/v2/changefeeds", Some(&body)).map(drop)
+    }
+
+    /// Returns when the changefeed's checkpoint has reached `ts`.
+    pub(super) fn reached(&self, id: &str, ts: u64) -> Result<()> {
         let start = Instant::now();
-        request(self.port, "POST", "/api/v2/changefeeds", Some(&body))?;
-        let path = format!("/api/v2/changefeeds/{id}");
         loop {
-            let detail = request(self.port, "GET", &path, None)?;
-            if detail["checkpoint_ts"].as_u64().context("checkpoint_ts")? >= load.end_ts {
-                break;
+            let detail = request(self.port, "GET", &path(id), None)?;
+            if detail["checkpoint_ts"].as_u64().context("checkpoint_ts")? >= ts {
+                return Ok(());
             }
             if detail["state"] != "normal" || start.elapsed() > CATCH_UP_LIMIT {
                 bail!("the changefeed did not catch up: {detail}\n{}", self.log());
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(POLL);
         }
-        let took = start.elapsed();
-        request(self.port, "DELETE", &path, None).map(|_: Value| took)
     }
 
     /// Highest resident memory since the start.
@@ -134,6 +146,10 @@ impl Tidegate {
     pub(super) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.join("log")).unwrap_or_default()
     }
+}
+
+fn path(id: &str) -> String {
+    format!("/api/v2/changefeeds/{id}")
 }
 
 fn launch(port: u16, dir: &Path, upstream_uri: &str) -> Result<(Child, Watchdog)> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::Histogram;
+use tidegate_failpoint::{Point, hit};
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -309,7 +310,7 @@ impl Owner {
             // It may have been asked just before the checkpoint was rewound: what it reached no longer counts. The
             // missing answer ends it.
             RunEvent::Report(report) if discarded => drop(report),
-            RunEvent::Report(Report::Warning(error)) => self.decide(FeedEvent::Warning(error)).await,
+            RunEvent::Report(Report::Warning(trouble)) => self.decide(FeedEvent::Warning(trouble)).await,
             RunEvent::Report(Report::Persist(ts, done)) => self.persist(ts, done).await,
             RunEvent::Overdue => {
                 tracing::warn!(changefeed = %self.info.id, "the pipeline did not stop in time and is dropped");
@@ -415,7 +416,9 @@ impl Owner {
             info: None,
             status: Some(encode_status(ts, self.feed.state)?),
         };
+        hit(Point::CheckpointDue);
         self.record.write(change).await?;
+        hit(Point::CheckpointStored);
         self.stored = ts;
         self.store_trouble = None;
         self.moved_at = Instant::now();
@@ -473,7 +476,8 @@ impl Owner {
             },
             pulled: self.feed.resolved,
             last_synced: self.last_synced,
-            retry_at_ms: self.feed.retry_at.map(|at| {
+            attempt: self.feed.retry.map(|retry| retry.attempt),
+            retry_at_ms: self.feed.retry_at().map(|at| {
                 let left = at.saturating_sub(now.mono).as_millis();
                 now.unix_ms + u64::try_from(left).unwrap_or(u64::MAX / 2)
             }),

@@ -2,7 +2,6 @@
 
 mod changefeed;
 mod env;
-mod kebab;
 mod openings;
 mod record;
 mod registry;

@@ -111,9 +111,9 @@ fn job(
     let mut spec = env.sink_spec(info, checkpoint)?;
     spec.on_trouble = OnTrouble::new({
         let reports = reports.clone();
-        move |error| {
+        move |trouble| {
             // A full queue means that the owner has warnings enough already.
-            drop(reports.try_send(Report::Warning(error.clone())));
+            drop(reports.try_send(Report::Warning(trouble.clone())));
         }
     });
     let job = Job {

@@ -6,13 +6,14 @@ use tidegate_model::{Ts, TxnEvent};
 use tidegate_upstream::Share;
 use tokio::time::Instant;
 
-use super::shared::Load;
+use super::shared::{Load, Touched};
 
 /// Transactions in one batch.
 const TXNS_MAX: usize = 1024;
 /// Bytes of memory in one batch, exceeded by at most one transaction part.
 const BYTES_MAX: usize = 4 << 20;
-/// How long the first transaction of a batch waits for company: long enough to gather under load, too short to see.
+/// How long the first transaction of a batch waits for company while the sink has something to do: long enough to gather
+/// under load, too short to see.
 const AGE_MAX: Duration = Duration::from_millis(5);
 
 /// Transactions in commit order, with the sum of their shares of the memory quota.
@@ -24,6 +25,7 @@ pub(crate) struct Batch {
     rows: u64,
     source_bytes: u64,
     commit_ts: Ts,
+    tables: Touched,
     deadline: Option<Instant>,
 }
 
@@ -38,6 +40,7 @@ impl Batch {
         }
         self.memory_bytes += txn.memory_bytes();
         for block in &txn.blocks {
+            self.tables.add(&block.table().name);
             self.rows += block.len() as u64;
             self.source_bytes += block.source_bytes() as u64;
         }
@@ -65,6 +68,7 @@ impl Batch {
             rows,
             source_bytes,
             commit_ts,
+            tables,
             ..
         } = std::mem::take(self);
         let load = Load {
@@ -72,6 +76,7 @@ impl Batch {
             rows,
             bytes: source_bytes,
             commit_ts,
+            tables,
             handed_over: Instant::now(),
         };
         Some((txns, load))

@@ -1,8 +1,9 @@
 //! What a running pipeline shows to the outside, and where its acknowledgements arrive.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tidegate_model::{AckTarget, CdcError, Ts};
+use tidegate_model::{AckTarget, CdcError, TableName, Ts};
 use tidegate_upstream::{Quota, Share};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -28,6 +29,39 @@ pub(crate) enum Stage {
     Closing,
 }
 
+/// The first few tables of a batch, to name where it hangs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Touched {
+    first: Vec<TableName>,
+    more: bool,
+}
+
+impl Touched {
+    /// Tables that are named.
+    const MAX: usize = 3;
+
+    pub(crate) fn add(&mut self, table: &TableName) {
+        if self.more || self.first.contains(table) {
+            return;
+        }
+        if self.first.len() < Touched::MAX {
+            self.first.push(table.clone());
+        } else {
+            self.more = true;
+        }
+    }
+}
+
+impl fmt::Display for Touched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, table) in self.first.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}{table}")?;
+        }
+        f.write_str(if self.more { ", ..." } else { "" })
+    }
+}
+
 /// What is kept for a batch until it is acknowledged.
 #[derive(Debug)]
 pub(crate) struct Load {
@@ -37,6 +71,7 @@ pub(crate) struct Load {
     pub(crate) bytes: u64,
     /// Largest commit-ts in it.
     pub(crate) commit_ts: Ts,
+    pub(crate) tables: Touched,
     pub(crate) handed_over: Instant,
 }
 
@@ -55,6 +90,8 @@ pub(crate) struct RunView {
     pub(crate) quota_used_bytes: u64,
     /// Since when the oldest unacknowledged batch is with the sink.
     pub(crate) waiting_since: Option<Instant>,
+    /// Tables of the oldest unacknowledged batch.
+    pub(crate) waiting_tables: Touched,
     pub(crate) stage: Stage,
     pub(crate) stage_since: Instant,
     /// The schema change that is being applied.
@@ -163,6 +200,10 @@ impl Shared {
             waiting_bytes: inner.waiting_bytes,
             quota_used_bytes: self.quota.used_bytes(),
             waiting_since: inner.progress.oldest().map(|load| load.handed_over),
+            waiting_tables: inner
+                .progress
+                .oldest()
+                .map_or_else(Touched::default, |load| load.tables.clone()),
             stage: inner.stage.clone(),
             stage_since: inner.stage_since,
             barrier: inner.barrier,

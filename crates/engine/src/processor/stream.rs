@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::{Histogram, IntCounter};
+use tidegate_failpoint::{Point, hit};
 use tidegate_filter::RowFilter;
 use tidegate_model::{Ack, CdcError, DdlEvent, ErrorCode, Event, Result, Ts, TxnBatch, TxnEvent};
 use tidegate_sink::EventSink;
@@ -85,10 +86,10 @@ fn pull_job(job: &Job) -> PullJob {
             .unwrap_or(usize::MAX)
             .clamp(PART_BYTES_MIN, PART_BYTES_MAX),
         decoders_max: job.decoders_max,
-        on_trouble: Arc::new(move |error| {
-            shared.set_upstream_trouble(error);
+        on_trouble: Arc::new(move |trouble| {
+            shared.set_upstream_trouble(&trouble.error);
             // A full queue means that the owner has warnings enough already.
-            drop(reports.try_send(Report::Warning(error.clone())));
+            drop(reports.try_send(Report::Warning(trouble.clone())));
         }),
     }
 }
@@ -138,6 +139,8 @@ impl Stream<'_> {
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Next::Flush,
                 () = sleep_until(tell_at), if news => Next::Checkpoint,
                 _ = events.recv_many(&mut taken, EVENTS_AT_ONCE) => Next::Events,
+                // Nothing more has arrived. A sink that is busy leaves time to gather; one that is not would only wait.
+                () = self.shared.drained(), if deadline.is_some() => Next::Flush,
             };
             match next {
                 Next::Stopped => return Err(Halt::Stopped),
@@ -266,6 +269,7 @@ impl Stream<'_> {
         self.persist(ddl.commit_ts.prev()).await?;
         self.shared.set_stage(Stage::Ddl(describe(&ddl).into()));
         self.guarded(self.sink.write_ddl(Arc::clone(&ddl))).await?;
+        hit(Point::DdlDone);
         self.shared.mark(ddl.commit_ts);
         self.persist(ddl.commit_ts).await?;
         self.shared.set_barrier(None);

@@ -458,6 +458,55 @@ async fn the_memory_quota_holds_the_upstream_until_rows_are_durable() {
     assert_eq!(bench.shared.view().waiting_rows, 0);
 }
 
+/// Every row once waited five milliseconds for company, although nobody was coming and the sink had nothing to do.
+#[tokio::test(start_paused = true)]
+async fn a_transaction_goes_at_once_to_a_sink_that_is_idle_and_gathers_others_for_one_that_is_not() {
+    let (feeds, mut fed) = mpsc::channel(1);
+    let upstream = Scripted::upstream(move |out| {
+        let (feed, mut next) = mpsc::channel(4);
+        feeds.try_send(feed).unwrap();
+        async move {
+            while let Some(ts) = next.recv().await {
+                out.send(txn(ts, 0, true)).await;
+            }
+            std::future::pending().await
+        }
+    });
+    let (_close, closed) = watch::channel(true);
+    let gate = Arc::new(Gate {
+        closed: Some(closed),
+        ..Gate::default()
+    });
+    let sink: Arc<dyn EventSink> = Arc::clone(&gate) as Arc<dyn EventSink>;
+    let _bench = Bench::start(
+        upstream,
+        Box::pin(async move { Ok(sink) }),
+        Ts::from_u64(10),
+        None,
+    );
+    let feed = fed.recv().await.unwrap();
+    let batches = || gate.batches.load(Ordering::Relaxed);
+    let pause = || tokio::time::sleep(Duration::from_millis(1));
+    feed.send(20).await.unwrap();
+    pause().await;
+    assert_eq!(batches(), 1, "the sink is idle");
+    for ts in [22, 24, 26] {
+        feed.send(ts).await.unwrap();
+        pause().await;
+    }
+    assert_eq!(batches(), 1, "the sink is busy");
+    gate.flush().await.unwrap();
+    pause().await;
+    assert_eq!(
+        (batches(), gate.rows.load(Ordering::Relaxed)),
+        (2, 4),
+        "it is free again"
+    );
+    feed.send(28).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(batches(), 3, "nothing waits for long");
+}
+
 /// Rows that event filters drop reach no sink, hold no quota, and hold up no checkpoint; those of a part of a
 /// transaction are dropped without its other parts.
 #[tokio::test(start_paused = true)]

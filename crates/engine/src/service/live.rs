@@ -127,6 +127,7 @@ fn figures(
             .or(view.warning.as_ref())
             .map(|error| running_error(env, error)),
         reason,
+        attempt: view.attempt,
         retry_at_ms: view.retry_at_ms,
         lag_history: track.lag_ms.to_vec(),
         rows_history: track.rows_per_second.to_vec(),

@@ -240,7 +240,7 @@ pub(crate) fn enrich(logged: TableInfo, hint: &CatalogueTable) -> TableInfo {
     if fits(&logged, hint) {
         return TableInfo {
             columns: hint.columns.clone(),
-            indexes: hint.indexes.clone(),
+            indexes: indexes(&logged, hint),
             ..logged
         };
     }
@@ -269,6 +269,22 @@ pub(crate) fn enrich(logged: TableInfo, hint: &CatalogueTable) -> TableInfo {
         }));
     }
     out
+}
+
+/// The unique indexes of a table whose columns are those of the hint. The log names the primary key, or the key that
+/// stands in for it: that is the one the rows have, whatever a later statement dropped or moved. Without it they would
+/// be left out.
+fn indexes(logged: &TableInfo, hint: &CatalogueTable) -> Vec<IndexInfo> {
+    let Some(key) = logged.indexes.iter().find(|index| index.primary) else {
+        let others = hint.indexes.iter().filter(|index| !index.primary);
+        return others.cloned().collect();
+    };
+    if hint.indexes.iter().any(|index| index.columns == key.columns) {
+        let stays = |index: &&IndexInfo| !index.primary || index.columns == key.columns;
+        return hint.indexes.iter().filter(stays).cloned().collect();
+    }
+    let others = hint.indexes.iter().filter(|index| !index.primary);
+    std::iter::once(key).chain(others).cloned().collect()
 }
 
 /// Same columns in the same order with the same types, as far as the log tells types.

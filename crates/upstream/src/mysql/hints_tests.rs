@@ -66,6 +66,33 @@ fn ddl(kind: DdlKind, new: &str, old: Option<&str>) -> Ddl {
     }
 }
 
+/// A table was renamed between two questions to the catalogue, which then showed its columns and no index: the rows
+/// counted as those of a table without a key and were left out.
+#[test]
+fn the_primary_key_is_that_of_the_log() {
+    let columns = [column("id", ColumnType::Int), column("code", ColumnType::Int)];
+    let (by_id, by_code) = (index("PRIMARY", &[0]), index("by_code", &[1]));
+    let hint = |indexes: &[IndexInfo]| table(TableKind::Table, &columns, indexes);
+    let enriched =
+        |logged_key: &[IndexInfo], hint: &CatalogueTable| enrich(logged(&columns, logged_key), hint).indexes;
+    let keyed = [by_id.clone()];
+    assert_eq!(
+        enriched(&keyed, &hint(&[])),
+        keyed,
+        "dropped, or missed by the question"
+    );
+    let by_both = index("by_both", &[1, 0]);
+    let moved = hint(&[index("PRIMARY", &[1]), by_both.clone()]);
+    assert_eq!(enriched(&keyed, &moved), [by_id.clone(), by_both]);
+    let standing_in = [index("PRIMARY", &[1])];
+    assert_eq!(
+        enriched(&standing_in, &hint(std::slice::from_ref(&by_code))),
+        [by_code],
+        "the log shows the key that stands in for a primary one under that name"
+    );
+    assert_eq!(enriched(&[], &hint(&keyed)), [], "added later");
+}
+
 #[test]
 fn types_the_log_cannot_tell_apart_are_the_same() {
     assert!(same_type(&ColumnType::LongText, &ColumnType::Json));

@@ -37,6 +37,7 @@ mod shared;
 mod slots;
 mod spill;
 mod start;
+mod successor;
 mod tail;
 mod timeline;
 mod turns;

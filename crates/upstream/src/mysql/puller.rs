@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_model::{CdcError, ErrorCode, Event, Result, RetryClass, Ts};
+use tidegate_model::{CdcError, ErrorCode, Event, Result, RetryClass, Trouble, Ts};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -46,6 +46,7 @@ pub(crate) async fn run(
         mounter: Mounter::new(Arc::clone(&shared), job),
         out,
         backoff: Backoff::default(),
+        failures: 0,
         doubt: Doubt::new(shared.options.diverged_patience),
         told: None,
         shared,
@@ -72,6 +73,8 @@ struct Puller {
     at: Ts,
     changes: watch::Receiver<u64>,
     backoff: Backoff,
+    /// Failures since the stream last went on.
+    failures: u32,
     doubt: Doubt,
     /// Version of the ring whose failure was reported.
     told: Option<u64>,
@@ -91,14 +94,19 @@ impl Puller {
                 Fetched::Behind => match self.read_privately().await {
                     Ok(step) => step,
                     Err(error) => {
-                        let error = self.doubt.weigh(error);
+                        let error = self.doubt.weigh(
+                            self.shared
+                                .servers
+                                .explain(error, &self.shared.position().borrow()),
+                        );
                         self.trouble(error).await?
                     }
                 },
                 Fetched::Failed(error) => {
                     if self.told != Some(version) {
                         self.told = Some(version);
-                        self.report(error)?;
+                        // The reader that all share has a rhythm of its own.
+                        self.report(error, None)?;
                     }
                     self.idle().await;
                     Step::More
@@ -120,11 +128,16 @@ impl Puller {
         drop(kept);
         // Under steady load there is always a last group, and nothing is resolved beyond it: say so all the same.
         if resolved > self.at || !groups.is_empty() {
-            self.backoff = Backoff::default();
+            self.recovered();
             return self.resolve(resolved.max(self.at)).await;
         }
         self.idle().await;
         Ok(Step::More)
+    }
+
+    fn recovered(&mut self) {
+        self.backoff = Backoff::default();
+        self.failures = 0;
     }
 
     /// Waits for news in the ring.
@@ -179,7 +192,7 @@ impl Puller {
                     if !self.deliver_in_turn(&groups, &mut reading).await? {
                         return Ok(Step::Closed);
                     }
-                    self.backoff = Backoff::default();
+                    self.recovered();
                     if let Step::Closed = self.resolve(self.at).await? {
                         return Ok(Step::Closed);
                     }
@@ -284,17 +297,23 @@ impl Puller {
 
     /// Waits after an error that may mend itself; gives the others back.
     async fn trouble(&mut self, error: CdcError) -> Result<Step> {
-        self.report(error)?;
-        sleep(self.backoff.next()).await;
+        let wait = self.backoff.next();
+        self.report(error, Some(wait))?;
+        sleep(wait).await;
         Ok(Step::More)
     }
 
     /// Reports an error that may mend itself; gives the others back.
-    fn report(&self, error: CdcError) -> Result<()> {
+    fn report(&mut self, error: CdcError, retry_in: Option<Duration>) -> Result<()> {
         if error.code().retry_class() != RetryClass::Retry || self.mounter.is_inside() {
             return Err(self.with_range(error));
         }
-        (self.mounter.job().on_trouble)(&error);
+        self.failures = self.failures.saturating_add(1);
+        (self.mounter.job().on_trouble)(&Trouble {
+            error,
+            attempt: self.failures,
+            retry_in,
+        });
         Ok(())
     }
 

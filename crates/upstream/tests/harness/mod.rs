@@ -145,7 +145,7 @@ impl Stream {
         let (tx, rx) = EventTx::channel(64, Quota::new(quota_bytes));
         let troubles: Arc<Mutex<Vec<CdcError>>> = Arc::default();
         let noted = Arc::clone(&troubles);
-        job.on_trouble = Arc::new(move |error| noted.lock().unwrap().push(error.clone()));
+        job.on_trouble = Arc::new(move |trouble| noted.lock().unwrap().push(trouble.error.clone()));
         let stop = CancellationToken::new();
         let upstream = Arc::clone(&source.upstream);
         let resolved = job.start_ts;

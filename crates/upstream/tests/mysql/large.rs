@@ -1,7 +1,7 @@
 //! Transactions that do not fit.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tidegate_model::{ErrorCode, Event, Ts};
 use tidegate_upstream::{EventTx, PullJob, PulledEvent, Quota, Upstream};
@@ -64,7 +64,13 @@ async fn a_large_transaction_goes_through_a_file_and_arrives_in_parts() {
     assert!(parts.iter().all(|part| part.commit_ts == parts[0].commit_ts));
     stream.close().await;
     source.close().await;
-    assert_eq!(std::fs::read_dir(folder.path().join("spill")).unwrap().count(), 0);
+    // A reader that was stopped ends at its next step.
+    let deadline = Instant::now() + PATIENCE;
+    let left = || std::fs::read_dir(folder.path().join("spill")).unwrap().count();
+    while left() > 0 && Instant::now() < deadline {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(left(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
