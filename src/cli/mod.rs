@@ -1,13 +1,14 @@
 //! The command line.
 
+mod client;
 mod demo;
 mod file;
 mod server;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use tidegate_model::CdcError;
+use clap::{CommandFactory, Parser, Subcommand};
+use tidegate_model::{CdcError, ErrorCode, Result, ResultExt};
 
 /// Reads committed row changes from MySQL or MariaDB and delivers them, in order and without loss, to databases
 /// and files. Driven by the TiCDC OpenAPI v2 and by a web console on the same port.
@@ -30,24 +31,35 @@ enum Command {
     Server(Box<server::ServerArguments>),
     /// Try it out: starts two private MariaDB servers with a small live workload and two changefeeds.
     Demo(demo::DemoArguments),
+    /// Create, look at and steer changefeeds of a server.
+    #[command(after_help = client::EXAMPLES, arg_required_else_help = true)]
+    Cli(Box<client::ClientArguments>),
+    /// Print a script that completes commands and flags, for: tidegate completion bash > /etc/bash_completion.d/tidegate
+    Completion {
+        /// Shell to print it for
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Runs the command that the process was started with.
 ///
-/// Exit codes: 0 the server was told to stop and did so; 1 it could not start or run, with one line on stderr; 2 wrong
-/// arguments.
+/// Exit codes: 0 done, for a server: told to stop, and stopped; 1 it could not start or run, or the command was refused,
+/// with one line on stderr; 2 wrong arguments.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("tidegate: cannot start the runtime: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
     let result = match arguments.command {
-        Command::Server(arguments) => runtime.block_on(server::run(*arguments)),
-        Command::Demo(arguments) => runtime.block_on(demo::run(arguments)),
+        Command::Server(arguments) => on_runtime(|| server::run(*arguments)),
+        Command::Demo(arguments) => on_runtime(|| demo::run(arguments)),
+        Command::Cli(arguments) => client::run(*arguments),
+        Command::Completion { shell } => {
+            clap_complete::generate(
+                shell,
+                &mut Arguments::command(),
+                "tidegate",
+                &mut std::io::stdout(),
+            );
+            Ok(())
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -56,6 +68,14 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn on_runtime<F: Future<Output = Result<()>>>(work: impl FnOnce() -> F) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .code(ErrorCode::InternalServerError, "cannot start the runtime")?;
+    runtime.block_on(work())
 }
 
 /// The error, its causes and the remedy, without line breaks.

@@ -8,6 +8,7 @@
 )]
 
 mod changefeeds;
+mod cli;
 mod client;
 mod command_line;
 mod refusals;

@@ -1,7 +1,7 @@
 //! HTTPS, client certificates, and a clean end.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Output};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -94,6 +94,19 @@ async fn start(dir: &Path, flags: &[&str]) -> (Child, u16) {
     (server, port)
 }
 
+/// The command line as a client: asks for the clock, with these TLS files.
+async fn cli(port: u16, files: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    command.args(["cli", "tso", "query"]);
+    command.arg(format!("--server=localhost:{port}"));
+    for pair in files.chunks(2) {
+        command.arg(pair[0]).arg(pem(pair[1]));
+    }
+    tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap()
+}
+
 /// Asks the server to stop and answers its exit code.
 async fn stop(mut server: Child) -> Option<i32> {
     let pid = server.id().to_string();
@@ -130,6 +143,21 @@ async fn mtls_refuses_clients_without_a_certificate() {
     let dir = TempDir::new().unwrap();
     let (server, port) = start(dir.path(), &["--mtls"]).await;
     let without = ask(port, false).await;
+    let cli_without = cli(port, &["--ca", "ca.pem"]).await;
+    let cli_with = cli(
+        port,
+        &[
+            "--ca",
+            "ca.pem",
+            "--cert",
+            "localhost.pem",
+            "--key",
+            "localhost-key.pem",
+        ],
+    )
+    .await;
     assert_eq!(stop(server).await, Some(0));
     assert_eq!(without, None);
+    assert_eq!(cli_without.status.code(), Some(1), "{cli_without:?}");
+    assert_eq!(cli_with.status.code(), Some(0), "{cli_with:?}");
 }

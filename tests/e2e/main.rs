@@ -5,9 +5,12 @@
 
 mod disk;
 mod faults;
+mod giant;
 mod golden;
 mod http;
 mod replication;
+mod restart;
 mod shutdown;
 mod sigkill;
+mod storage;
 mod support;

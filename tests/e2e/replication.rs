@@ -18,7 +18,7 @@ fn files_config(protocol: &str) -> Value {
 }
 
 /// Waits until the checkpoint of a changefeed has passed everything that is now in the upstream.
-async fn wait_until_synced(tidegate: &Tidegate, id: &str) {
+pub(crate) async fn wait_until_synced(tidegate: &Tidegate, id: &str) {
     let tso = tidegate.post("/api/v2/tso", &json!({})).await.ok();
     let physical = tso["timestamp"].as_u64().unwrap();
     eventually(&format!("{id} has everything"), || async {

@@ -10,9 +10,11 @@ use crate::paths;
 use crate::process::{cargo, output};
 
 /// A crate may depend on crates of lower layers only.
-const LAYERS: [(&str, u8); 14] = [
+const LAYERS: [(&str, u8); 16] = [
+    ("tidegate-failpoint", 0),
     ("tidegate-model", 0),
     ("tidegate-mariadb", 0),
+    ("tidegate-s3server", 0),
     ("tidegate-api", 1),
     ("tidegate-filter", 1),
     ("tidegate-codec", 1),
@@ -29,7 +31,7 @@ const LAYERS: [(&str, u8); 14] = [
 /// What the browser's half of the root package may see.
 const BROWSER: [&str; 3] = ["tidegate-model", "tidegate-api", "tidegate-filter"];
 /// May appear under `[dev-dependencies]` of any crate.
-const FOR_TESTS: [&str; 2] = ["tidegate-testkit", "tidegate-mariadb"];
+const FOR_TESTS: [&str; 3] = ["tidegate-testkit", "tidegate-mariadb", "tidegate-s3server"];
 /// What the data model must do without: it is compiled everywhere and frozen by nobody's format.
 const NOT_IN_MODEL: [&str; 3] = ["serde", "serde_json", "tokio"];
 /// A Rust source file above this is to be split, tests included.
@@ -63,7 +65,7 @@ pub(crate) fn dependencies() -> Result<()> {
 /// Checks the sizes of source files.
 pub(crate) fn file_sizes() -> Result<()> {
     let mut faults = Vec::new();
-    for dir in ["src", "crates", "xtask", "tests"] {
+    for dir in ["src", "crates", "xtask", "tests", "fuzz"] {
         let dir = paths::root().join(dir);
         if dir.exists() {
             visit(&dir, &mut faults)?;

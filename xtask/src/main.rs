@@ -4,6 +4,7 @@
 mod bench;
 mod check;
 mod front;
+mod fuzz;
 mod layering;
 mod paths;
 mod process;
@@ -27,6 +28,7 @@ Usage: cargo xtask <command>
   setup                            install what is missing, nothing else
   front                            build the console's front end into target/site
   sim [--seed N] [--iters M]       simulation of the engine with faults
+  fuzz [--seconds N] [TARGET ...]  arbitrary bytes into decoders and parsers; a minute for each target
   bench [NAME ...] [--rows N] [--no-build]
                                    end-to-end measurements against real MariaDB servers
   openapi                          write docs/openapi.json again
@@ -63,6 +65,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
             .and_then(|()| front::build())
             .map(done),
         "sim" => test::simulate(rest).map(done),
+        "fuzz" => setup::compiler().and_then(|()| fuzz::command(rest)).map(done),
         "bench" => bench::bench(rest).map(done),
         "openapi" => takes_none(rest).and_then(|()| test::write_openapi()).map(done),
         "help" | "--help" | "-h" => {

@@ -43,6 +43,8 @@ pub struct ChangefeedLive {
     pub error: Option<RunningError>,
     /// Why the checkpoint stands still, while it does.
     pub reason: Option<String>,
+    /// Failed tries of what is being retried.
+    pub attempt: Option<u32>,
     /// When it is tried again, unix milliseconds.
     pub retry_at_ms: Option<u64>,
     /// `checkpoint_lag_ms` of the last minutes, one value a second, oldest first.
@@ -51,6 +53,10 @@ pub struct ChangefeedLive {
     pub rows_history: Vec<f64>,
     /// Number of tables it replicates.
     pub tables: usize,
+    /// `memory_quota` of its config.
+    pub memory_quota_bytes: u64,
+    /// Taken of it: by what is read ahead, decoded, on its way to the destination or being written there.
+    pub memory_used_bytes: u64,
 }
 
 /// `POST /api/tidegate/v1/filter/preview`

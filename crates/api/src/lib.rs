@@ -19,7 +19,7 @@ pub use config::{
     CloudStorageConfig, CodecConfig, ColumnSelector, ConfigPatch, ConsistentConfig, CsvConfig, DispatchRule,
     EventFilter, FilterConfig, GlueSchemaRegistryConfig, IntegrityConfig, KafkaConfig, LargeMessageHandle,
     MemoryUsage, MounterConfig, MysqlConfig, OutputOldValue, ReplicaConfig, SchedulerConfig, SinkConfig,
-    SyncedStatusConfig,
+    SyncedStatusConfig, kebab_from_snake, snake_from_kebab,
 };
 pub use duration::GoDuration;
 pub use extension::{

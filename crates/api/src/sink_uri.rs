@@ -6,8 +6,12 @@ use tidegate_model::{CdcError, ErrorCode, Result, mask_uri};
 
 /// The text that stands in for a secret of a URI.
 pub(crate) const MASK: &str = "xxxxx";
-/// Parameters that say how a connection is protected.
-const TLS_PARAMETERS: [&str; 8] = [
+/// Parameters that say where a secret is sent, and how that connection is protected.
+const REACH_PARAMETERS: [&str; 12] = [
+    "endpoint",
+    "provider",
+    "region",
+    "account-name",
     "ssl-ca",
     "ssl-cert",
     "ssl-key",
@@ -98,7 +102,10 @@ impl Scheme {
 
     /// Whether this version can deliver to it.
     pub const fn is_supported(self) -> bool {
-        matches!(self, Scheme::Mysql | Scheme::File | Scheme::Blackhole)
+        matches!(
+            self,
+            Scheme::Mysql | Scheme::File | Scheme::S3 | Scheme::Gcs | Scheme::Azure | Scheme::Blackhole
+        )
     }
 }
 
@@ -194,8 +201,8 @@ impl SinkUri {
         if whole.text != text && !whole.reaches_like(stored) {
             return Err(CdcError::new(
                 ErrorCode::SinkURIInvalid,
-                "sink uri invalid: the stored secret is kept only for the same scheme, host, port, user and TLS \
-                 settings; give it again",
+                "sink uri invalid: the stored secret is kept only for the same scheme, host, port, user, endpoint and \
+                 TLS settings; give it again",
             ));
         }
         Ok(whole)
@@ -212,7 +219,7 @@ impl SinkUri {
             )
         };
         place(self) == place(other)
-            && TLS_PARAMETERS
+            && REACH_PARAMETERS
                 .iter()
                 .all(|name| self.param(name) == other.param(name))
     }
@@ -511,6 +518,23 @@ mod tests {
             "mysql://u:xxxxx@h/?ssl-ca=/a&ssl-cert=/c&ssl-key=/other",
             false,
         );
+    }
+
+    #[test]
+    fn the_secret_of_a_bucket_does_not_travel_to_another_endpoint() {
+        let stored = parse("s3://b/p?endpoint=https://a&region=x&secret-access-key=k");
+        let update = |new: &str| SinkUri::parse_update(new, &stored).is_ok();
+        assert!(update(
+            "s3://b/q?endpoint=https://a&region=x&protocol=csv&secret-access-key=xxxxx"
+        ));
+        for elsewhere in [
+            "s3://b/p?endpoint=https://evil&region=x&secret-access-key=xxxxx",
+            "s3://b/p?endpoint=http://a&region=x&secret-access-key=xxxxx",
+            "s3://b/p?region=x&secret-access-key=xxxxx",
+            "s3://other/p?endpoint=https://a&region=x&secret-access-key=xxxxx",
+        ] {
+            assert!(!update(elsewhere), "{elsewhere}");
+        }
     }
 
     #[test]

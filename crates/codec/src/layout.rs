@@ -107,6 +107,13 @@ pub fn parse_data_file_name(name: &str, extension: &str) -> Result<u64> {
         })
 }
 
+/// Whether a file bears the name of a data file, of any format.
+pub fn is_data_file_name(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, extension)| {
+        matches!(extension, "csv" | "json") && parse_data_file_name(name, extension).is_ok()
+    })
+}
+
 /// Path (relative to a data directory) and content of the index file that names the newest data file.
 pub fn index_file(newest: &str) -> (&'static str, String) {
     ("meta/CDC.index", format!("{newest}\n"))

@@ -21,7 +21,8 @@ pub use canal_json::{CanalJsonEncoder, CanalJsonOptions};
 pub use csv::{BinaryEncoding, CsvEncoder, CsvOptions};
 pub use encoder::Encoder;
 pub use layout::{
-    DateSeparator, data_dir, data_file_name, escape_name, index_file, metadata, parse_data_file_name,
+    DateSeparator, data_dir, data_file_name, escape_name, index_file, is_data_file_name, metadata,
+    parse_data_file_name,
 };
 pub use schema_file::{SchemaFile, schema_dir};
 pub use zone::Zone;

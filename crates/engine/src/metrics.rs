@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use prometheus::{
-    GaugeVec, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, register_gauge_vec,
+    GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, register_gauge_vec,
     register_histogram_vec, register_int_counter, register_int_counter_vec, register_int_gauge_vec,
 };
 use tidegate_model::ChangefeedId;
@@ -13,6 +13,9 @@ const FEED: [&str; 2] = ["namespace", "changefeed"];
 const LAG_BUCKETS: [f64; 14] = [
     0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0,
 ];
+
+/// Seconds.
+const TICK_BUCKETS: [f64; 5] = [0.001, 0.01, 0.1, 1.0, 10.0];
 
 const UNIQUE: &str = "a metric is registered once";
 
@@ -84,6 +87,33 @@ static IGNORED: LazyLock<IntCounterVec> = LazyLock::new(|| {
     )
     .expect(UNIQUE)
 });
+static OUTPUT: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!(
+        "ticdc_sorter_output_event_count",
+        "Rows handed to the sink",
+        &["namespace", "changefeed", "type"]
+    )
+    .expect(UNIQUE)
+});
+static BARRIER_TS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    gauge(
+        "ticdc_owner_barrier_ts",
+        "What a changefeed may be applied up to at present: a schema change that is being applied, else what was read; \
+         unix milliseconds",
+    )
+});
+static TICK_DURATION: LazyLock<HistogramVec> = LazyLock::new(|| {
+    ticks(
+        "ticdc_owner_changefeed_tick_duration",
+        "Time an owner took to store the checkpoint and decide, seconds",
+    )
+});
+static PROCESSOR_TICK_DURATION: LazyLock<HistogramVec> = LazyLock::new(|| {
+    ticks(
+        "ticdc_processor_processor_tick_duration",
+        "Time a pipeline took for the events that it had taken at once, seconds",
+    )
+});
 static MEMORY: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     register_int_gauge_vec!(
         "ticdc_sinkmanager_memory_quota",
@@ -118,6 +148,10 @@ fn lags(name: &str, help: &str) -> HistogramVec {
     register_histogram_vec!(name, help, &FEED, LAG_BUCKETS.to_vec()).expect(UNIQUE)
 }
 
+fn ticks(name: &str, help: &str) -> HistogramVec {
+    register_histogram_vec!(name, help, &FEED, TICK_BUCKETS.to_vec()).expect(UNIQUE)
+}
+
 /// What the gauges of one changefeed show.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
@@ -125,6 +159,8 @@ pub(crate) struct Sample {
     pub(crate) checkpoint_ms: u64,
     /// Zero while it does not run.
     pub(crate) resolved_ms: u64,
+    /// Zero while it does not run.
+    pub(crate) barrier_ms: u64,
     pub(crate) now_ms: u64,
     /// Since the last sample.
     pub(crate) rows: u64,
@@ -160,6 +196,9 @@ pub(crate) fn observe(id: &ChangefeedId, sample: Sample) {
             .with_label_values(&labels)
             .observe(seconds(sample.resolved_ms));
     }
+    if sample.barrier_ms > 0 {
+        BARRIER_TS.with_label_values(&labels).set(clip(sample.barrier_ms));
+    }
     ROWS.with_label_values(&labels).inc_by(sample.rows);
     TABLES.with_label_values(&labels).set(clip(sample.tables as u64));
     NOT_MOVING.with_label_values(&labels).set(i64::from(sample.waits));
@@ -173,6 +212,21 @@ pub(crate) fn observe(id: &ChangefeedId, sample: Sample) {
 /// The counter of a changefeed's rows that event filters drop.
 pub(crate) fn ignored_rows(id: &ChangefeedId) -> IntCounter {
     IGNORED.with_label_values(&[&*id.namespace, &*id.id])
+}
+
+/// The counter of a changefeed's rows that are handed to its sink.
+pub(crate) fn output_rows(id: &ChangefeedId) -> IntCounter {
+    OUTPUT.with_label_values(&[&*id.namespace, &*id.id, "kv"])
+}
+
+/// The durations of an owner's ticks.
+pub(crate) fn tick_duration(id: &ChangefeedId) -> Histogram {
+    TICK_DURATION.with_label_values(&[&*id.namespace, &*id.id])
+}
+
+/// The durations of a pipeline's rounds.
+pub(crate) fn processor_tick_duration(id: &ChangefeedId) -> Histogram {
+    PROCESSOR_TICK_DURATION.with_label_values(&[&*id.namespace, &*id.id])
 }
 
 /// Counts a pipeline that ended with an error.
@@ -195,6 +249,7 @@ pub(crate) fn forget(id: &ChangefeedId) {
         &CURRENT_PD_TS,
         &CHECKPOINT_TS,
         &RESOLVED_TS,
+        &BARRIER_TS,
         &TABLES,
         &NOT_MOVING,
     ] {
@@ -203,9 +258,15 @@ pub(crate) fn forget(id: &ChangefeedId) {
     for gauges in [&CHECKPOINT_LAG, &RESOLVED_LAG] {
         gauges.remove_label_values(&labels).ok();
     }
-    for histograms in [&CHECKPOINT_LAG_HISTOGRAM, &RESOLVED_LAG_HISTOGRAM] {
+    for histograms in [
+        &CHECKPOINT_LAG_HISTOGRAM,
+        &RESOLVED_LAG_HISTOGRAM,
+        &TICK_DURATION,
+        &PROCESSOR_TICK_DURATION,
+    ] {
         histograms.remove_label_values(&labels).ok();
     }
+    OUTPUT.remove_label_values(&[labels[0], labels[1], "kv"]).ok();
     for counters in [&ROWS, &IGNORED, &EXIT_WITH_ERROR] {
         counters.remove_label_values(&labels).ok();
     }

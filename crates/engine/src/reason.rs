@@ -30,15 +30,43 @@ pub(crate) fn of(view: &FeedView, facts: &Facts) -> Option<String> {
         State::Finished => Some("finished: the target was reached".to_owned()),
         State::Removed => Some("removed".to_owned()),
         State::Failed => Some(format!("failed: {error}")),
-        State::Pending => {
-            let left_ms = view.retry_at_ms.unwrap_or_default().saturating_sub(facts.unix_ms);
-            Some(format!("retrying in {} s: {error}", left_ms.div_ceil(1000)))
+        State::Pending => Some(format!("{}: {error}", retry(view, facts).unwrap_or_default())),
+        State::Normal | State::Warning => {
+            let reason = match (&view.store_trouble, view.run_view()) {
+                (Some(trouble), _) => Some(format!("the checkpoint cannot be stored: {trouble}")),
+                (None, None) => Some("starting: waits for the end of the previous run".to_owned()),
+                (None, Some(run)) => running(view, &run, facts),
+            };
+            with_retry(reason, view, facts)
         }
-        State::Normal | State::Warning => match (&view.store_trouble, view.run_view()) {
-            (Some(trouble), _) => Some(format!("the checkpoint cannot be stored: {trouble}")),
-            (None, None) => Some("starting: waits for the end of the previous run".to_owned()),
-            (None, Some(run)) => running(view, &run, facts),
-        },
+    }
+}
+
+/// When the next try is made, and how many failed.
+fn retry(view: &FeedView, facts: &Facts) -> Option<String> {
+    let left_ms = view.retry_at_ms?.saturating_sub(facts.unix_ms);
+    let attempt = view.attempt.unwrap_or_default();
+    Some(format!(
+        "retrying in {} s after {attempt} failed {}",
+        left_ms.div_ceil(1000),
+        if attempt == 1 { "try" } else { "tries" }
+    ))
+}
+
+/// Adds what a part of the pipeline retries by itself.
+fn with_retry(reason: Option<String>, view: &FeedView, facts: &Facts) -> Option<String> {
+    let to_come = view.retry_at_ms.is_some_and(|at| at > facts.unix_ms);
+    let Some(retry) = retry(view, facts).filter(|_| to_come) else {
+        return reason;
+    };
+    let warning = view
+        .warning
+        .as_ref()
+        .map_or("", |warning| warning.message.as_str());
+    match reason {
+        Some(reason) if reason.contains(warning) => Some(format!("{reason}; {retry}")),
+        Some(reason) => Some(format!("{reason}; {retry}: {warning}")),
+        None => Some(format!("{retry}: {warning}")),
     }
 }
 
@@ -66,10 +94,11 @@ fn running(view: &FeedView, run: &RunView, facts: &Facts) -> Option<String> {
         .map(|since| facts.now.saturating_duration_since(since));
     if let Some(waited) = waiting.filter(|waited| *waited >= PATIENCE) {
         return Some(format!(
-            "sink busy: {} rows, {} bytes not acknowledged, the oldest for {} s",
+            "sink busy: {} rows, {} bytes not acknowledged, the oldest for {} s, in {}",
             run.waiting_rows,
             run.waiting_bytes,
-            waited.as_secs()
+            waited.as_secs(),
+            run.waiting_tables
         ));
     }
     if let Some(trouble) = &run.upstream_trouble {
@@ -87,7 +116,7 @@ mod tests {
     use std::sync::Arc;
 
     use tidegate_api::ReplicaConfig;
-    use tidegate_model::{ChangefeedId, Ts};
+    use tidegate_model::{ChangefeedId, TableName, Ts};
 
     use super::*;
     use crate::feed::{FeedState, Now, RunningError};
@@ -116,6 +145,7 @@ mod tests {
                 code: "C".to_owned(),
                 message: "no route".to_owned(),
             }),
+            attempt: Some(3),
             retry_at_ms: Some(NOW_MS + 1500),
             ..FeedView::first(&info, &feed)
         }
@@ -147,11 +177,40 @@ mod tests {
             waiting_rows: 7,
             waiting_bytes: 99,
             quota_used_bytes: 0,
+            barrier: None,
             waiting_since: waiting_s.map(ago),
+            waiting_tables: Default::default(),
             stage,
             stage_since: ago(since_s),
             upstream_trouble: None,
         }
+    }
+
+    #[test]
+    fn what_a_part_retries_by_itself_is_added_while_the_try_is_to_come() {
+        let mut view = view(State::Warning, 0);
+        view.warning = Some(RunningError {
+            time_ms: 0,
+            code: "C".to_owned(),
+            message: "no route".to_owned(),
+        });
+        let said =
+            |reason: Option<&str>, view: &FeedView| with_retry(reason.map(str::to_owned), view, &facts(true));
+        assert_eq!(
+            said(Some("sink busy"), &view).as_deref(),
+            Some("sink busy; retrying in 2 s after 3 failed tries: no route")
+        );
+        assert_eq!(
+            said(Some("waiting for upstream: no route"), &view).as_deref(),
+            Some("waiting for upstream: no route; retrying in 2 s after 3 failed tries")
+        );
+        view.attempt = Some(1);
+        assert_eq!(
+            said(None, &view).as_deref(),
+            Some("retrying in 2 s after 1 failed try: no route")
+        );
+        view.retry_at_ms = Some(NOW_MS);
+        assert_eq!(said(None, &view), None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -160,7 +219,7 @@ mod tests {
         for (state, expect) in [
             (State::Stopped, "paused"),
             (State::Failed, "failed: no route"),
-            (State::Pending, "retrying in 2 s: no route"),
+            (State::Pending, "retrying in 2 s after 3 failed tries: no route"),
             (State::Finished, "finished: the target was reached"),
         ] {
             assert_eq!(of(&view(state, 0), &facts(true)).as_deref(), Some(expect));
@@ -182,9 +241,13 @@ mod tests {
             "waiting for upstream: checking the start point for 3 s",
         );
         check(&run(Stage::OpeningSink, 3, None), "opening the sink for 3 s");
+        let mut busy = run(Stage::Writing, 3, Some(9));
+        for table in ["a", "b", "a"] {
+            busy.waiting_tables.add(&TableName::new("shop", table));
+        }
         check(
-            &run(Stage::Writing, 3, Some(9)),
-            "sink busy: 7 rows, 99 bytes not acknowledged, the oldest for 9 s",
+            &busy,
+            "sink busy: 7 rows, 99 bytes not acknowledged, the oldest for 9 s, in shop.a, shop.b",
         );
         let mut troubled = run(Stage::Reading, 3, None);
         troubled.upstream_trouble = Some("connection reset".into());

@@ -48,6 +48,18 @@ pub fn parse_changefeed_info(cluster_id: &str, key: &str) -> Option<ChangefeedId
     plain.then(|| ChangefeedId::new(namespace, id))
 }
 
+/// Whether a key is that of a checkpoint, in any cluster.
+pub(crate) fn is_checkpoint(key: &str) -> bool {
+    key.contains("/changefeed/status/")
+}
+
+/// `namespace/id` of the changefeed that an info key of any cluster belongs to.
+pub(crate) fn changefeed_of(key: &str) -> Option<String> {
+    let (before, id) = key.split_once("/changefeed/info/")?;
+    let (_, namespace) = before.rsplit_once('/')?;
+    Some(format!("{namespace}/{id}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

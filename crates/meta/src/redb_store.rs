@@ -6,18 +6,21 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use redb::{Database, ReadableDatabase, ReadableTable};
+use tidegate_failpoint::{Point, hit};
 use tidegate_model::{CdcError, ErrorCode, Result, ResultExt};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::commit::{DATA, HEADER, REVISION_KEY, apply, decode};
 use crate::datadir;
+use crate::key_file;
+use crate::seal::Keyring;
 use crate::store::{BoxFut, MetaStore, MetaTxn, Revision, Versioned};
 use crate::store_file::StoreFile;
 
 /// Commits that may wait for the writer; further callers wait for a place.
 const QUEUE: usize = 1024;
 /// Commits that may share one disk flush.
-const GROUP_MAX: usize = 256;
+const GROUP_MAX: usize = 1024;
 
 /// A [`MetaStore`] in a file of its own.
 ///
@@ -27,6 +30,7 @@ const GROUP_MAX: usize = 256;
 /// way and releases the directory.
 pub struct RedbStore {
     file: Arc<StoreFile>,
+    keys: Arc<Keyring>,
     queue: Option<mpsc::Sender<Request>>,
     writer: Option<JoinHandle<()>>,
     /// Held, not read: the lock goes with the file.
@@ -39,25 +43,38 @@ struct Request {
 }
 
 impl RedbStore {
-    /// Opens the store of a data directory, making both if they do not exist. Blocks on the disk.
+    /// As [`RedbStore::open_with`] and the key of the data directory itself, which is made if there is none.
     ///
     /// # Errors
-    /// `DataDirLocked` when another server uses the directory, `DataDirCorrupt` when the file is damaged or of an
-    /// unknown layout, `MetaStore` when the disk refuses.
+    /// Those of [`RedbStore::open_with`].
     pub fn open(dir: impl AsRef<Path>) -> Result<RedbStore> {
+        RedbStore::open_with(dir, None)
+    }
+
+    /// Opens the store of a data directory, making both if they do not exist. Blocks on the disk.
+    ///
+    /// The first of `keys` writes, all of them and the key of the directory itself read. A store in clear, or one
+    /// that another key wrote, is written anew under the first key before this returns.
+    ///
+    /// # Errors
+    /// `DataDirLocked` when another server uses the directory, `EncryptionKey` when the key of the store is missing,
+    /// `DataDirCorrupt` when the file is damaged or of an unknown layout, `MetaStore` when the disk refuses.
+    pub fn open_with(dir: impl AsRef<Path>, keys: Option<Keyring>) -> Result<RedbStore> {
         let dir = dir.as_ref();
         let lock = datadir::lock(dir)?;
-        let file = Arc::new(StoreFile::open(dir)?);
+        let keys = Arc::new(all_keys(dir, keys)?);
+        let file = Arc::new(StoreFile::open(dir, &keys)?);
         let (queue, requests) = mpsc::channel(QUEUE);
         let writer = thread::Builder::new()
             .name("meta-writer".to_owned())
             .spawn({
-                let file = Arc::clone(&file);
-                move || write_loop(&file, requests)
+                let (file, keys) = (Arc::clone(&file), Arc::clone(&keys));
+                move || write_loop(&file, &keys, requests)
             })
             .code(ErrorCode::MetaStore, "cannot start the writer of the meta store")?;
         Ok(RedbStore {
             file,
+            keys,
             queue: Some(queue),
             writer: Some(writer),
             _lock: lock,
@@ -89,7 +106,7 @@ impl Drop for RedbStore {
 
 impl MetaStore for RedbStore {
     fn get(&self, key: &str) -> BoxFut<'_, Option<Versioned>> {
-        let key = key.to_owned();
+        let (key, keys) = (key.to_owned(), Arc::clone(&self.keys));
         Box::pin(self.read(move |db| {
             let table = db
                 .begin_read()
@@ -97,12 +114,14 @@ impl MetaStore for RedbStore {
                 .open_table(DATA)
                 .code(ErrorCode::MetaStore, READ_FAILED)?;
             let stored = table.get(key.as_str()).code(ErrorCode::MetaStore, READ_FAILED)?;
-            stored.map(|stored| decode(stored.value())).transpose()
+            stored
+                .map(|stored| decode(&keys, &key, stored.value()))
+                .transpose()
         }))
     }
 
     fn list(&self, prefix: &str) -> BoxFut<'_, Vec<(String, Versioned)>> {
-        let prefix = prefix.to_owned();
+        let (prefix, keys) = (prefix.to_owned(), Arc::clone(&self.keys));
         Box::pin(self.read(move |db| {
             let table = db
                 .begin_read()
@@ -118,7 +137,8 @@ impl MetaStore for RedbStore {
                 if !key.value().starts_with(&prefix) {
                     break;
                 }
-                found.push((key.value().to_owned(), decode(stored.value())?));
+                let value = decode(&keys, key.value(), stored.value())?;
+                found.push((key.value().to_owned(), value));
             }
             Ok(found)
         }))
@@ -138,13 +158,27 @@ impl MetaStore for RedbStore {
     }
 }
 
+/// The keys that were given, then the directory's own; one is made where there is neither key nor sealed store.
+fn all_keys(dir: &Path, given: Option<Keyring>) -> Result<Keyring> {
+    let own = key_file::read_own(dir)?;
+    let own = match own {
+        None if given.is_none() && !StoreFile::is_sealed(dir)? => Some(key_file::make_own(dir)?),
+        own => own,
+    };
+    let mut keys = given.unwrap_or_else(Keyring::empty);
+    if let Some(own) = own {
+        keys.extend(own);
+    }
+    Ok(keys)
+}
+
 const READ_FAILED: &str = "cannot read the meta store";
 const WRITE_FAILED: &str = "cannot write the meta store";
 
-fn write_loop(file: &StoreFile, mut requests: mpsc::Receiver<Request>) {
+fn write_loop(file: &StoreFile, keys: &Keyring, mut requests: mpsc::Receiver<Request>) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while requests.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
-        let results = file.mend().and_then(|()| run_group(file, &group));
+        let results = file.mend().and_then(|()| run_group(file, keys, &group));
         for (index, request) in group.drain(..).enumerate() {
             let result = match &results {
                 Ok(results) => results[index].clone(),
@@ -156,8 +190,8 @@ fn write_loop(file: &StoreFile, mut requests: mpsc::Receiver<Request>) {
     }
 }
 
-fn run_group(file: &StoreFile, group: &[Request]) -> Result<Vec<Result<Revision>>> {
-    file.run(|db| commit_group(db, group)).inspect_err(|_| {
+fn run_group(file: &StoreFile, keys: &Keyring, group: &[Request]) -> Result<Vec<Result<Revision>>> {
+    file.run(|db| commit_group(db, keys, group)).inspect_err(|_| {
         // Before the answer: whoever is told of a fault reads back whether the commit happened. If it does not work
         // now, the next commit is told why.
         drop(file.mend());
@@ -165,7 +199,7 @@ fn run_group(file: &StoreFile, group: &[Request]) -> Result<Vec<Result<Revision>
 }
 
 /// One disk flush for all; each transaction succeeds or fails its comparisons on its own.
-fn commit_group(db: &Database, group: &[Request]) -> Result<Vec<Result<Revision>>> {
+fn commit_group(db: &Database, keys: &Keyring, group: &[Request]) -> Result<Vec<Result<Revision>>> {
     let write = db.begin_write().code(ErrorCode::MetaStore, WRITE_FAILED)?;
     let mut results = Vec::with_capacity(group.len());
     {
@@ -178,7 +212,7 @@ fn commit_group(db: &Database, group: &[Request]) -> Result<Vec<Result<Revision>
             .code(ErrorCode::MetaStore, READ_FAILED)?
             .map_or(0, |stored| stored.value());
         for request in group {
-            match apply(&mut data, &request.txn, revision + 1) {
+            match apply(keys, &mut data, &request.txn, revision + 1) {
                 Ok(()) => {
                     revision += 1;
                     results.push(Ok(revision));
@@ -188,10 +222,13 @@ fn commit_group(db: &Database, group: &[Request]) -> Result<Vec<Result<Revision>
                 Err(error) => return Err(error),
             }
         }
+        hit(Point::MetaHalf);
         header
             .insert(REVISION_KEY, revision)
             .code(ErrorCode::MetaStore, WRITE_FAILED)?;
     }
+    hit(Point::MetaBeforeFlush);
     write.commit().code(ErrorCode::MetaStore, WRITE_FAILED)?;
+    hit(Point::MetaFlushed);
     Ok(results)
 }

@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use redb::{Database, DatabaseError, ReadableDatabase, StorageError};
 use tidegate_model::{CdcError, ErrorCode, Result, ResultExt};
 
-use crate::commit::{DATA, FORMAT, FORMAT_KEY, HEADER, REVISION_KEY};
+use crate::commit::{DATA, FORMAT, FORMAT_CLEAR, FORMAT_KEY, HEADER, REVISION_KEY, SEAL_KEY};
 use crate::datadir;
+use crate::rewrite;
+use crate::seal::{KeyId, Keyring};
 
 const FILE: &str = "meta.redb";
 const NEW_FILE: &str = "meta.redb.new";
@@ -36,22 +38,48 @@ struct State {
 }
 
 impl StoreFile {
-    /// Opens the file of a data directory whose lock the caller holds, making it if it does not exist.
+    /// Opens the file of a data directory whose lock the caller holds, making it if it does not exist, and writing it
+    /// anew if it is not sealed under the first of `keys`.
     ///
     /// # Errors
-    /// `DataDirLocked`, `DataDirCorrupt` or `MetaStore`.
-    pub(crate) fn open(dir: &Path) -> Result<StoreFile> {
+    /// `DataDirLocked`, `DataDirCorrupt`, `EncryptionKey` or `MetaStore`.
+    pub(crate) fn open(dir: &Path, keys: &Keyring) -> Result<StoreFile> {
         let path = dir.join(FILE);
         if !path.exists() {
-            create(dir, &path)?;
+            create(dir, &path, keys)?;
+        }
+        let mut db = open_file(&path)?;
+        if rewrite::is_due(&db, keys)? {
+            let new = dir.join(NEW_FILE);
+            remove(&new)?;
+            rewrite::write_anew(&db, &new, keys)?;
+            drop(db);
+            fs::rename(&new, &path).code(ErrorCode::MetaStore, WRITE_FAILED)?;
+            datadir::sync(dir)?;
+            db = open_file(&path)?;
         }
         Ok(StoreFile {
             dir: dir.to_owned(),
             state: Mutex::new(State {
-                db: Arc::new(open_file(&path)?),
+                db: Arc::new(db),
                 fault: None,
             }),
         })
+    }
+
+    /// Whether the directory has a store whose values are sealed.
+    ///
+    /// # Errors
+    /// Those of opening it.
+    pub(crate) fn is_sealed(dir: &Path) -> Result<bool> {
+        let path = dir.join(FILE);
+        if !path.exists() {
+            return Ok(false);
+        }
+        let unreadable = || "the header of the meta store cannot be read";
+        let format =
+            read_header(&open_file(&path)?, FORMAT_KEY).code(ErrorCode::DataDirCorrupt, unreadable())?;
+        Ok(format != Some(FORMAT_CLEAR))
     }
 
     /// Runs `work` on the database. After a fault of the disk it is not run any more: the fault is returned until
@@ -149,27 +177,41 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Builds the file under another name first: a file under the real name is always complete.
-fn create(dir: &Path, path: &Path) -> Result<()> {
+fn create(dir: &Path, path: &Path, keys: &Keyring) -> Result<()> {
     let new = dir.join(NEW_FILE);
-    if new.exists() {
-        fs::remove_file(&new).code(ErrorCode::MetaStore, WRITE_FAILED)?;
-    }
+    remove(&new)?;
     let db = Database::create(&new).code(ErrorCode::MetaStore, WRITE_FAILED)?;
     let txn = db.begin_write().code(ErrorCode::MetaStore, WRITE_FAILED)?;
     txn.open_table(DATA).code(ErrorCode::MetaStore, WRITE_FAILED)?;
-    {
-        let mut header = txn.open_table(HEADER).code(ErrorCode::MetaStore, WRITE_FAILED)?;
-        header
-            .insert(FORMAT_KEY, FORMAT)
-            .code(ErrorCode::MetaStore, WRITE_FAILED)?;
-        header
-            .insert(REVISION_KEY, 0)
-            .code(ErrorCode::MetaStore, WRITE_FAILED)?;
-    }
+    write_header(&txn, 0, keys)?;
     txn.commit().code(ErrorCode::MetaStore, WRITE_FAILED)?;
     drop(db);
     fs::rename(&new, path).code(ErrorCode::MetaStore, WRITE_FAILED)?;
     datadir::sync(dir)
+}
+
+/// Says layout, revision and key of a new file.
+pub(crate) fn write_header(txn: &redb::WriteTransaction, revision: u64, keys: &Keyring) -> Result<()> {
+    let KeyId(key) = keys.writer().ok_or_else(|| {
+        CdcError::new(
+            ErrorCode::EncryptionKey,
+            "there is no encryption key to write with",
+        )
+    })?;
+    let mut header = txn.open_table(HEADER).code(ErrorCode::MetaStore, WRITE_FAILED)?;
+    for (name, value) in [(FORMAT_KEY, FORMAT), (REVISION_KEY, revision), (SEAL_KEY, key)] {
+        header
+            .insert(name, value)
+            .code(ErrorCode::MetaStore, WRITE_FAILED)?;
+    }
+    Ok(())
+}
+
+fn remove(new: &Path) -> Result<()> {
+    if new.exists() {
+        fs::remove_file(new).code(ErrorCode::MetaStore, WRITE_FAILED)?;
+    }
+    Ok(())
 }
 
 fn open_file(path: &Path) -> Result<Database> {
@@ -203,10 +245,10 @@ fn open_file(path: &Path) -> Result<Database> {
         Ok(Err(error)) => return Err(corrupt(&error.to_string())),
         Err(_panic) => return Err(corrupt("its structure is broken")),
     };
-    match read_format(&db) {
-        Ok(Some(FORMAT)) => Ok(db),
+    match read_header(&db, FORMAT_KEY) {
+        Ok(Some(FORMAT | FORMAT_CLEAR)) => Ok(db),
         Ok(Some(other)) => Err(corrupt(&format!(
-            "layout {other} is unknown to this version, which knows layout {FORMAT}"
+            "layout {other} is unknown to this version, which knows layouts up to {FORMAT}"
         ))),
         Ok(None) => Err(corrupt("its layout version is missing")),
         Err(error) => Err(corrupt("its header cannot be read").with_source(error)),
@@ -221,7 +263,8 @@ fn is_content_fault(error: &std::io::Error) -> bool {
     )
 }
 
-fn read_format(db: &Database) -> Result<Option<u64>, redb::Error> {
+/// A number of the header; `None` if it is not there.
+pub(crate) fn read_header(db: &Database, name: &str) -> Result<Option<u64>, redb::Error> {
     let header = db.begin_read()?.open_table(HEADER)?;
-    Ok(header.get(FORMAT_KEY)?.map(|format| format.value()))
+    Ok(header.get(name)?.map(|value| value.value()))
 }

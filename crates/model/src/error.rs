@@ -115,12 +115,18 @@ error_codes! {
     MetaStore 500 Retry "Check free space and permissions of the data directory.";
     DataDirLocked 500 Fail "Another server uses this data directory: stop it, or give this one a --data-dir of its own.";
     DataDirCorrupt 500 Fail "Restore the data directory from a backup, or move it away and create the changefeeds anew.";
+    EncryptionKey 500 Fail "Give the server the key that the data directory was encrypted with: --encryption-key-file.";
     OwnerUnknown 500 Retry "Look into the server's log.";
     ProcessorUnknown 500 Retry "Look into the server's log.";
     LostAck 500 Retry "A batch was dropped without an answer: replication goes on from the last checkpoint.";
     NotSupported 400 Fail "Leave the named setting out: this version does not have the function.";
+    CliRequestFailed 502 Fail "Check --server, and that the server is running and reachable from here.";
+    CliInvalidCheckpointTs 400 Fail "Give a TSO, or 'now'.";
+    CliCheckpointTsIsInFuture 400 Fail "Give a TSO that is not later than now: 'tidegate cli tso query' prints it.";
+    CliAborted 400 Fail "Nothing was changed. Answer y, or give --no-confirm.";
     CredentialNotFound 401 Fail "Send a user and password.";
     Unauthorized 401 Fail "Check user and password.";
+    TooManyRequests 429 Retry "Wait for as long as the header Retry-After says, then try again.";
 }
 
 impl fmt::Display for ErrorCode {

@@ -15,6 +15,7 @@ mod event;
 mod id;
 mod row;
 mod table;
+mod trouble;
 mod ts;
 
 pub use ack::{Ack, AckTarget};
@@ -26,4 +27,5 @@ pub use event::{Event, TxnBatch, TxnEvent};
 pub use id::{CaptureId, ChangefeedId, DEFAULT_NAMESPACE, is_valid_id};
 pub use row::{Image, Row, RowBlock, RowBlockBuilder, RowOp};
 pub use table::{ColumnInfo, ColumnType, Generated, IndexInfo, TableId, TableInfo, TableName};
+pub use trouble::Trouble;
 pub use ts::Ts;

@@ -106,7 +106,7 @@ async fn open(uri: &str) -> Arc<dyn EventSink> {
         config: ReplicaConfig::default(),
         replicate_ts: Ts::ZERO,
         time_zone: TimeZone::UTC,
-        on_trouble: OnTrouble::new(|error| println!("{error}")),
+        on_trouble: OnTrouble::new(|trouble| println!("{}", trouble.error)),
     };
     tidegate_sink::open(spec).await.unwrap()
 }

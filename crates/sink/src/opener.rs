@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use tidegate_api::{ReplicaConfig, Scheme, SinkUri};
-use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, Result, SystemClock, Ts};
+use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, Result, SystemClock, Trouble, Ts};
 
 use crate::blackhole::Blackhole;
 use crate::mysql;
@@ -35,19 +35,19 @@ pub struct SinkSpec {
     pub on_trouble: OnTrouble,
 }
 
-/// Hears of errors that are being retried. May be called from any task; must not block.
+/// Hears of failures that are being retried. May be called from any task; must not block.
 #[derive(Clone)]
-pub struct OnTrouble(Arc<dyn Fn(&CdcError) + Send + Sync>);
+pub struct OnTrouble(Arc<dyn Fn(&Trouble) + Send + Sync>);
 
 impl OnTrouble {
-    /// Calls `hear` with each error.
-    pub fn new(hear: impl Fn(&CdcError) + Send + Sync + 'static) -> Self {
+    /// Calls `hear` with each of them.
+    pub fn new(hear: impl Fn(&Trouble) + Send + Sync + 'static) -> Self {
         OnTrouble(Arc::new(hear))
     }
 
-    /// Reports an error that is being retried.
-    pub fn tell(&self, error: &CdcError) {
-        (self.0)(error);
+    /// Reports a failure that is being retried.
+    pub fn tell(&self, trouble: &Trouble) {
+        (self.0)(trouble);
     }
 }
 
@@ -114,7 +114,9 @@ pub async fn open(spec: SinkSpec) -> Result<Arc<dyn EventSink>> {
             let now = Ts::from_physical_ms(clock.unix_ms());
             Arc::new(mysql::open(&spec, spec.replicate_ts.max(now)).await?)
         }
-        Scheme::File => Arc::new(storage::open(&spec, Arc::new(clock)).await?),
+        Scheme::File | Scheme::S3 | Scheme::Gcs | Scheme::Azure => {
+            Arc::new(storage::open(&spec, Arc::new(clock)).await?)
+        }
         _ => return Err(unsupported(&spec.uri)),
     })
 }
@@ -131,7 +133,7 @@ pub async fn check(spec: SinkSpec) -> Result<Destination> {
             let server_name = Some(mysql::check(&spec).await?);
             return Ok(Destination { server_name });
         }
-        Scheme::File => storage::check(&spec).await?,
+        Scheme::File | Scheme::S3 | Scheme::Gcs | Scheme::Azure => storage::check(&spec).await?,
         _ => return Err(unsupported(&spec.uri)),
     }
     Ok(Destination::default())
@@ -148,7 +150,7 @@ fn unsupported(uri: &SinkUri) -> CdcError {
     CdcError::new(
         ErrorCode::SinkURIInvalid,
         format_args!(
-            "the sink scheme ({}) is not supported; supported are mysql, mysql+ssl, tidb, tidb+ssl, file and blackhole",
+            "the sink scheme ({}) is not supported; supported are mysql, mysql+ssl, tidb, tidb+ssl, file, s3, gcs, gs, azblob, azure and blackhole",
             uri.scheme()
         ),
     )

@@ -18,6 +18,7 @@ struct Content {
     data: BTreeMap<String, Versioned>,
     revision: Revision,
     full: bool,
+    reads: usize,
 }
 
 /// A [`MetaStore`] in memory. Clones made by [`MemStore::reopen`] share the content, as a restarted process would.
@@ -54,9 +55,31 @@ impl MemStore {
         }
     }
 
+    /// How often it was read.
+    pub fn reads(&self) -> usize {
+        self.lock().reads
+    }
+
     /// From now on the disk below has no room, or has it again.
     pub fn set_full(&self, full: bool) {
         self.lock().full = full;
+    }
+
+    /// Somebody else writes a key again, as another owner would: whoever knows its revision is wrong now.
+    pub fn touch(&self, key: &str) {
+        let mut content = self.lock();
+        content.revision += 1;
+        let revision = content.revision;
+        if let Some(stored) = content.data.get_mut(key) {
+            stored.revision = revision;
+        }
+    }
+
+    /// Puts `value` under `key` behind everybody's back, as a disk does that forgets a write.
+    pub fn forge(&self, key: &str, value: Vec<u8>) {
+        if let Some(stored) = self.lock().data.get_mut(key) {
+            stored.value = value;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Content> {
@@ -119,7 +142,8 @@ impl fmt::Debug for MemStore {
 
 impl MetaStore for MemStore {
     fn get(&self, key: &str) -> BoxFut<'_, Option<Versioned>> {
-        let content = self.lock();
+        let mut content = self.lock();
+        content.reads += 1;
         let found = if content.full {
             Err(full_disk())
         } else {
@@ -129,7 +153,8 @@ impl MetaStore for MemStore {
     }
 
     fn list(&self, prefix: &str) -> BoxFut<'_, Vec<(String, Versioned)>> {
-        let content = self.lock();
+        let mut content = self.lock();
+        content.reads += 1;
         let below = content
             .data
             .range(prefix.to_owned()..)
@@ -150,7 +175,10 @@ impl MetaStore for MemStore {
                 }
                 return Err(full_disk());
             }
-            self.apply(txn)
+            let revision = self.apply(txn)?;
+            // Between the write and whoever hears of it.
+            faults.effect_now().await;
+            Ok(revision)
         })
     }
 }

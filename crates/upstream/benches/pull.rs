@@ -17,7 +17,7 @@ use tidegate_meta::RedbStore;
 use tidegate_model::{ChangefeedId, Event, SystemClock, Ts};
 use tidegate_mysql::ConnectOptions;
 use tidegate_upstream::mysql::{MysqlOptions, MysqlUpstream};
-use tidegate_upstream::{EventTx, PullJob, TableSelector, Upstream};
+use tidegate_upstream::{EventTx, PullJob, Quota, TableSelector, Upstream};
 use tokio_util::sync::CancellationToken;
 
 struct All;
@@ -108,9 +108,10 @@ async fn measure(what: &str, upstream: &Arc<MysqlUpstream>, from: Ts, to: Ts) {
         selector: Arc::new(All),
         force_replicate: false,
         part_bytes_max: 16 << 20,
-        on_trouble: Arc::new(|error| println!("trouble: {error:?}")),
+        decoders_max: 16,
+        on_trouble: Arc::new(|trouble| println!("trouble: {trouble:?}")),
     };
-    let (tx, mut rx) = EventTx::channel(1024, 1 << 30);
+    let (tx, mut rx) = EventTx::channel(1024, Quota::new(1 << 30));
     let source = Arc::clone(upstream);
     let begin = Instant::now();
     let task = tokio::spawn(async move { source.pull(job, tx, CancellationToken::new()).await });

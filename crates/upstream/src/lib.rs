@@ -6,8 +6,10 @@
 #![warn(missing_docs)]
 
 pub mod mysql;
+mod quota;
 mod upstream;
 
+pub use quota::{Quota, Room, Share};
 pub use upstream::{
     BoxFut, DdlSubject, EventTx, PullJob, PulledEvent, TableSelector, TableSummary, Upstream, UpstreamInfo,
     UpstreamWatermark,

@@ -4,9 +4,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tidegate_model::{ChangefeedId, DdlKind, Event, Result, TableInfo, TableName, Ts};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tidegate_model::{ChangefeedId, DdlKind, Event, Result, TableInfo, TableName, Trouble, Ts};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+
+use crate::quota::{Quota, Share};
 
 /// A boxed future, for the edges that must be object-safe.
 pub type BoxFut<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -106,8 +108,10 @@ pub struct PullJob {
     pub force_replicate: bool,
     /// Upper bound of the decoded bytes in one `TxnEvent`; a larger transaction is yielded in parts.
     pub part_bytes_max: usize,
-    /// Told of every trouble that is being retried inside, with the error.
-    pub on_trouble: Arc<dyn Fn(&tidegate_model::CdcError) + Send + Sync>,
+    /// Decoding tasks that may run side by side for one large transaction.
+    pub decoders_max: usize,
+    /// Told of every failure that is being retried inside.
+    pub on_trouble: Arc<dyn Fn(&Trouble) + Send + Sync>,
 }
 
 /// An event together with its share of the memory quota.
@@ -115,65 +119,50 @@ pub struct PulledEvent {
     /// The event.
     pub event: Event,
     /// Give it back (drop it) when the event's memory is free again: after the acknowledgement.
-    pub permit: Option<OwnedSemaphorePermit>,
+    pub share: Share,
 }
 
-/// The bounded way from an upstream to a processor: at most `capacity` events and `quota` KiB are under way.
+/// The bounded way from an upstream to a processor: at most `capacity` events are under way, and their rows share the
+/// memory quota.
 #[derive(Clone)]
 pub struct EventTx {
     tx: mpsc::Sender<PulledEvent>,
-    quota: Arc<Semaphore>,
-    quota_kib: u32,
+    quota: Quota,
 }
 
-/// The unit of the memory quota.
-const QUOTA_UNIT_BYTES: usize = 1024;
-
 impl EventTx {
-    /// A channel of `capacity` events whose transactions share `quota_bytes` of memory.
-    pub fn channel(capacity: usize, quota_bytes: u64) -> (EventTx, mpsc::Receiver<PulledEvent>) {
+    /// A channel of `capacity` events whose rows are counted in `quota`.
+    pub fn channel(capacity: usize, quota: Quota) -> (EventTx, mpsc::Receiver<PulledEvent>) {
         let (tx, rx) = mpsc::channel(capacity);
-        let kib = quota_bytes.div_ceil(QUOTA_UNIT_BYTES as u64);
-        let quota_kib = u32::try_from(kib)
-            .unwrap_or(u32::MAX)
-            .min(Semaphore::MAX_PERMITS.min(u32::MAX as usize) as u32)
-            .max(1);
-        (
-            EventTx {
-                tx,
-                quota: Arc::new(Semaphore::new(quota_kib as usize)),
-                quota_kib,
-            },
-            rx,
-        )
+        (EventTx { tx, quota }, rx)
     }
 
-    /// Sends an event once the quota has room for it. An event larger than the whole quota takes all of it.
+    /// The budget of the changefeed. Take a share of it before the memory that it stands for is allocated.
+    pub fn quota(&self) -> &Quota {
+        &self.quota
+    }
+
+    /// Sends an event whose share is not taken yet, once the quota has room for it.
     ///
     /// Returns `false` when the receiver is gone: stop pulling then.
     pub async fn send(&self, event: Event) -> bool {
-        let permit = match &event {
-            Event::Txn(txn) => {
-                let kib = txn.memory_bytes().div_ceil(QUOTA_UNIT_BYTES);
-                let kib = u32::try_from(kib).unwrap_or(u32::MAX).clamp(1, self.quota_kib);
-                match Arc::clone(&self.quota).acquire_many_owned(kib).await {
-                    Ok(permit) => Some(permit),
-                    Err(_closed) => return false,
-                }
+        let mut share = self.quota.rows();
+        if let Event::Txn(txn) = &event {
+            let cost = Quota::cost_of_rows(txn.memory_bytes());
+            tokio::select! {
+                // An empty share has nothing to hand on.
+                _taken = share.grow(cost) => {}
+                () = self.tx.closed() => return false,
             }
-            Event::Ddl(_) | Event::Resolved(_) => None,
-        };
-        self.tx.send(PulledEvent { event, permit }).await.is_ok()
+        }
+        self.send_counted(event, share).await
     }
 
-    /// Bytes of the quota that are taken now.
-    pub fn quota_used_bytes(&self) -> u64 {
-        (u64::from(self.quota_kib) - self.quota.available_permits() as u64) * QUOTA_UNIT_BYTES as u64
-    }
-
-    /// The whole quota in bytes.
-    pub fn quota_bytes(&self) -> u64 {
-        u64::from(self.quota_kib) * QUOTA_UNIT_BYTES as u64
+    /// Sends an event with the share that was taken for it.
+    ///
+    /// Returns `false` when the receiver is gone: stop pulling then.
+    pub async fn send_counted(&self, event: Event, share: Share) -> bool {
+        self.tx.send(PulledEvent { event, share }).await.is_ok()
     }
 }
 

@@ -243,10 +243,13 @@ fn live_schema() -> Value {
         ("bytes_total", number()),
         ("error", or_null(running_error)),
         ("reason", or_null(text())),
+        ("attempt", or_null(number())),
         ("retry_at_ms", or_null(number())),
         ("lag_history", list(number())),
         ("rows_history", list(figure())),
         ("tables", number()),
+        ("memory_quota_bytes", number()),
+        ("memory_used_bytes", number()),
     ])
 }
 

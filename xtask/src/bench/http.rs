@@ -9,6 +9,16 @@ use serde_json::Value;
 
 /// Sends a request; answers the JSON body of a success.
 pub(super) fn request(port: u16, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+    let body = request_text(port, method, path, body)?;
+    if body.is_empty() {
+        Ok(Value::Null)
+    } else {
+        Ok(serde_json::from_str(&body)?)
+    }
+}
+
+/// As [`request`]; answers the body as it is.
+pub(super) fn request_text(port: u16, method: &str, path: &str, body: Option<&Value>) -> Result<String> {
     let body = body.map(Value::to_string).unwrap_or_default();
     let mut stream = TcpStream::connect(("127.0.0.1", port)).context("connect to the server")?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
@@ -29,9 +39,5 @@ pub(super) fn request(port: u16, method: &str, path: &str, body: Option<&Value>)
     if !(200..300).contains(&status) {
         bail!("{method} {path}: {status} {body}");
     }
-    if body.is_empty() {
-        Ok(Value::Null)
-    } else {
-        Ok(serde_json::from_str(body)?)
-    }
+    Ok(body.to_owned())
 }

@@ -5,10 +5,16 @@
 //! * `replicate`: the same load into a MariaDB, beside MariaDB's own replication with one and with four appliers.
 //! * `small`: the same comparison for transactions of one row.
 //! * `latency`: from commit to visible at 200 and at 2,000 rows/s, beside MariaDB's own replication.
+//! * `files`: the load of `decode` into csv and canal-json files.
 //! * `memory`: peak resident memory while many rows are caught up.
+//! * `giant`: peak resident memory of one transaction of 1 GiB under a quota of 256 MiB, into MariaDB and into files.
+//! * `fleet`: what 1,000 idle changefeeds cost, and how long they take to move again after a restart.
 //!
 //! Ends with a table of the targets: what was measured, against which figure of the same run, and whether that suffices.
 
+mod files;
+mod fleet;
+mod giant;
 mod http;
 mod latency;
 mod load;
@@ -30,7 +36,16 @@ use native::Appliers;
 use report::{Bound, Findings, Measure, Target, as_f64};
 use tidegate::Tidegate;
 
-const NAMES: [&str; 5] = ["decode", "replicate", "small", "latency", "memory"];
+const NAMES: [&str; 8] = [
+    "decode",
+    "replicate",
+    "small",
+    "latency",
+    "files",
+    "memory",
+    "giant",
+    "fleet",
+];
 /// `memory_quota` of the changefeeds whose memory is measured.
 const QUOTA_BYTES: u64 = 64 << 20;
 /// What the server may take beside the quota.
@@ -72,6 +87,9 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
                 replicate(&runtime, Shape::Small, rows, &mut findings)?;
             }
             "latency" => latency::bench(&runtime, &mut findings)?,
+            "files" => files::files(&runtime, options.rows.unwrap_or(1_000_000), &mut findings)?,
+            "giant" => giant::giant(&runtime, &mut findings)?,
+            "fleet" => fleet::fleet(&runtime, options.rows.unwrap_or(1_000))?,
             _ => memory(&runtime, options.rows.unwrap_or(3_000_000), &mut findings)?,
         }
     }
@@ -283,8 +301,12 @@ fn frame_binlog(upstream: &Server, load: &Load) -> Result<Duration> {
 }
 
 async fn equal(upstream: &Server, downstream: &Server) -> Result<()> {
-    let query = "CHECKSUM TABLE bench.wide EXTENDED";
-    let (left, right) = (upstream.sql(query).await?, downstream.sql(query).await?);
+    same(upstream, downstream, "bench.wide").await
+}
+
+async fn same(upstream: &Server, downstream: &Server, table: &str) -> Result<()> {
+    let query = format!("CHECKSUM TABLE {table} EXTENDED");
+    let (left, right) = (upstream.sql(&query).await?, downstream.sql(&query).await?);
     if left != right {
         bail!("the downstream differs: {left} and {right}");
     }

@@ -1,7 +1,7 @@
 //! The release server as a child process.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use tidegate_mariadb::Watchdog;
 
 use super::QUOTA_BYTES;
-use super::http::request;
+use super::http::{request, request_text};
 use super::load::Load;
 use crate::paths;
-use crate::process::command;
+use crate::process::{self, command};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 const CATCH_UP_LIMIT: Duration = Duration::from_secs(600);
@@ -24,8 +24,9 @@ const POLL: Duration = Duration::from_millis(10);
 pub(super) struct Tidegate {
     watchdog: Option<Watchdog>,
     child: Child,
-    port: u16,
+    pub(super) port: u16,
     dir: PathBuf,
+    upstream_uri: String,
 }
 
 impl Tidegate {
@@ -35,30 +36,58 @@ impl Tidegate {
             .port();
         let dir = std::env::temp_dir().join(format!("tidegate-bench-{port}"));
         std::fs::create_dir_all(&dir)?;
-        let log = File::create(dir.join("log"))?;
-        let mut server = command(&paths::server("release").display().to_string());
-        server
-            .arg("server")
-            .arg(format!("--addr=127.0.0.1:{port}"))
-            .arg(format!("--upstream-uri={upstream_uri}"));
-        server.arg(format!("--data-dir={}", dir.join("data").display()));
-        server.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let child = server.spawn().context("cannot start tidegate")?;
-        let watchdog = Some(Watchdog::start(child.id(), Some(&dir))?);
+        let (child, watchdog) = launch(port, &dir, upstream_uri)?;
         let mut tidegate = Self {
-            watchdog,
+            watchdog: Some(watchdog),
             child,
             port,
             dir,
+            upstream_uri: upstream_uri.to_owned(),
         };
-        let deadline = Instant::now() + START_LIMIT;
-        while request(port, "GET", "/api/v2/health", None).is_err() {
-            if tidegate.child.try_wait()?.is_some() || Instant::now() > deadline {
-                bail!("tidegate did not start: {}", tidegate.log());
-            }
-            std::thread::sleep(POLL);
-        }
+        tidegate.answers()?;
         Ok(tidegate)
+    }
+
+    /// Stops it in order, and starts it again on the same data; returns once it answers.
+    pub(super) fn restart(&mut self) -> Result<()> {
+        let pid = self.child.id().to_string();
+        process::run(command("kill").args(["-TERM", &pid]))?;
+        let status = self.child.wait()?;
+        if !status.success() {
+            bail!("tidegate did not stop in order ({status}): {}", self.log());
+        }
+        self.watchdog = None;
+        let (child, watchdog) = launch(self.port, &self.dir, &self.upstream_uri)?;
+        (self.child, self.watchdog) = (child, Some(watchdog));
+        self.answers()
+    }
+
+    fn answers(&mut self) -> Result<()> {
+        let deadline = Instant::now() + START_LIMIT;
+        while self.get("/api/v2/health").is_err() {
+            if self.child.try_wait()?.is_some() || Instant::now() > deadline {
+                bail!("tidegate did not start: {}", self.log());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(super) fn get(&self, path: &str) -> Result<Value> {
+        request(self.port, "GET", path, None)
+    }
+
+    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        request(self.port, "POST", path, Some(body))
+    }
+
+    /// The answer as it is.
+    pub(super) fn text(&self, path: &str) -> Result<String> {
+        request_text(self.port, "GET", path, None)
     }
 
     /// The upstream's time, as a commit-ts.
@@ -114,13 +143,27 @@ impl Tidegate {
         Ok(kib << 10)
     }
 
-    fn log(&self) -> String {
+    pub(super) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.join("log")).unwrap_or_default()
     }
 }
 
 fn path(id: &str) -> String {
     format!("/api/v2/changefeeds/{id}")
+}
+
+fn launch(port: u16, dir: &Path, upstream_uri: &str) -> Result<(Child, Watchdog)> {
+    let log = File::options().create(true).append(true).open(dir.join("log"))?;
+    let mut server = command(&paths::server("release").display().to_string());
+    server
+        .arg("server")
+        .arg(format!("--addr=127.0.0.1:{port}"))
+        .arg(format!("--upstream-uri={upstream_uri}"));
+    server.arg(format!("--data-dir={}", dir.join("data").display()));
+    server.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    let child = server.spawn().context("cannot start tidegate")?;
+    let watchdog = Watchdog::start(child.id(), Some(dir))?;
+    Ok((child, watchdog))
 }
 
 impl Drop for Tidegate {

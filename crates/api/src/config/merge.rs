@@ -53,6 +53,20 @@ impl ConfigPatch {
         self.0.is_empty()
     }
 
+    /// Members that nothing reads, by their paths: typing mistakes, or settings of another version.
+    pub fn unknown_members(&self) -> Vec<String> {
+        let mut whole = to_map(&ReplicaConfig::default()).unwrap_or_default();
+        merge(&mut whole, &self.0, "");
+        let mut unknown = Vec::new();
+        let read: Result<ReplicaConfig, _> = serde_ignored::deserialize(Value::Object(whole), |path| {
+            unknown.push(path.to_string().replace(".?", ""));
+        });
+        // A member that cannot be read was refused when the patch was.
+        drop(read);
+        unknown.sort_unstable();
+        unknown
+    }
+
     fn merged(&self, base: &ReplicaConfig) -> Result<ReplicaConfig, String> {
         let mut whole = to_map(base)?;
         merge(&mut whole, &self.0, "");

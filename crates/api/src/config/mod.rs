@@ -2,6 +2,7 @@
 
 mod filter;
 mod kafka;
+mod kebab;
 mod merge;
 mod prune;
 mod redo;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use filter::{EventFilter, FilterConfig};
 pub use kafka::{CodecConfig, GlueSchemaRegistryConfig, KafkaConfig, LargeMessageHandle};
+pub use kebab::{kebab_from_snake, snake_from_kebab};
 pub use merge::ConfigPatch;
 pub use redo::{ConsistentConfig, MemoryUsage};
 pub use sink::{

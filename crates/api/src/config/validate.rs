@@ -46,7 +46,7 @@ impl ReplicaConfig {
             return Err(CdcError::new(
                 ErrorCode::SinkURIInvalid,
                 format_args!(
-                    "the sink scheme ({}) is not supported: use mysql, file or blackhole",
+                    "the sink scheme ({}) is not supported: use mysql, file, s3, gcs, azblob or blackhole",
                     uri.scheme()
                 ),
             ));

@@ -37,6 +37,11 @@ impl Backoff {
         wait.mul_f64(permille as f64 / 1000.0)
     }
 
+    /// Failures of the series so far.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
     /// How long the series has lasted; zero when there is none.
     pub(crate) fn lasted(&self, now: Duration) -> Duration {
         self.started

@@ -109,6 +109,15 @@ impl RunningError {
     }
 }
 
+/// A try to come.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Retry {
+    /// Tries that failed so far.
+    pub(crate) attempt: u32,
+    /// When the next one is made (monotonic); `None` when unknown.
+    pub(crate) at: Option<Duration>,
+}
+
 /// The present, on both clocks.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Now {
@@ -131,8 +140,8 @@ pub(crate) struct FeedState {
     pub(crate) checkpoint: Ts,
     /// Everything up to here was read. Not stored; never below the checkpoint.
     pub(crate) resolved: Ts,
-    /// When a pending changefeed is tried again (monotonic).
-    pub(crate) retry_at: Option<Duration>,
+    /// The next try after a failure: of the whole pipeline while pending, of the part that warned while in warning.
+    pub(crate) retry: Option<Retry>,
     pub(super) backoff: Backoff,
     pub(super) stuck: Duration,
     pub(super) checkpoint_at_retry: Ts,
@@ -156,13 +165,18 @@ impl FeedState {
             warning: None,
             checkpoint,
             resolved: checkpoint,
-            retry_at: None,
+            retry: None,
             backoff: Backoff::new(seed),
             stuck,
             checkpoint_at_retry: checkpoint,
             checkpoint_at_warning: Ts::ZERO,
             moved_at: now.mono,
         }
+    }
+
+    /// When the next try is made (monotonic).
+    pub(crate) fn retry_at(&self) -> Option<Duration> {
+        self.retry.and_then(|retry| retry.at)
     }
 
     /// Changes for how long retries may go on without progress (`changefeed_error_stuck_duration`).

@@ -1,8 +1,10 @@
 //! The transitions between the states of a changefeed.
 
-use tidegate_model::{CdcError, ErrorCode, RetryClass, Ts};
+use std::error::Error;
 
-use super::state::{FeedState, Now, RunningError, State};
+use tidegate_model::{CdcError, ErrorCode, RetryClass, Trouble, Ts};
+
+use super::state::{FeedState, Now, Retry, RunningError, State};
 
 /// Something that happened to a changefeed.
 #[derive(Clone, Debug)]
@@ -28,7 +30,7 @@ pub(crate) enum FeedEvent {
     /// The pipeline ended with an error, or a check found one.
     Error(CdcError),
     /// A part of the pipeline is retrying something by itself.
-    Warning(CdcError),
+    Warning(Trouble),
     /// The checkpoint stands still behind what was read, though nothing reported trouble. Shown, never fatal.
     Stalled(CdcError),
     /// Time passed.
@@ -62,8 +64,14 @@ pub(crate) fn step(feed: &mut FeedState, event: FeedEvent, now: Now) -> Vec<Effe
         FeedEvent::Progress { checkpoint, resolved } => progress(feed, checkpoint, resolved, now),
         FeedEvent::ReachedTarget => reached_target(feed),
         FeedEvent::Error(error) => failure(feed, &error, now),
-        FeedEvent::Warning(error) => warning(feed, &error, true, now),
-        FeedEvent::Stalled(error) => warning(feed, &error, false, now),
+        FeedEvent::Warning(trouble) => {
+            let retry = Retry {
+                attempt: trouble.attempt,
+                at: trouble.retry_in.map(|wait| now.mono + wait),
+            };
+            warning(feed, &trouble.error, Some(retry), now)
+        }
+        FeedEvent::Stalled(error) => warning(feed, &error, None, now),
         FeedEvent::Tick => tick(feed, now),
     }
 }
@@ -72,7 +80,7 @@ fn pause(feed: &mut FeedState) -> Vec<Effect> {
     match feed.state {
         State::Normal | State::Warning | State::Pending => {
             feed.state = State::Stopped;
-            feed.retry_at = None;
+            feed.retry = None;
             vec![Effect::Persist, Effect::Stop]
         }
         State::Stopped | State::Failed | State::Finished | State::Removed => Vec::new(),
@@ -85,6 +93,7 @@ fn resume(feed: &mut FeedState, overwrite: Option<Ts>, now: Now) -> Vec<Effect> 
             feed.state = State::Normal;
             feed.error = None;
             feed.warning = None;
+            feed.retry = None;
             feed.backoff.reset();
             feed.moved_at = now.mono;
             let mut effects = vec![Effect::Persist];
@@ -118,6 +127,7 @@ fn progress(feed: &mut FeedState, checkpoint: Ts, resolved: Ts, now: Now) -> Vec
     feed.state = State::Normal;
     feed.error = None;
     feed.warning = None;
+    feed.retry = None;
     feed.backoff.reset();
     vec![Effect::Persist]
 }
@@ -129,17 +139,21 @@ fn reached_target(feed: &mut FeedState) -> Vec<Effect> {
     feed.state = State::Finished;
     feed.error = None;
     feed.warning = None;
+    feed.retry = None;
     vec![Effect::Persist, Effect::Stop]
 }
 
 fn failure(feed: &mut FeedState, error: &CdcError, now: Now) -> Vec<Effect> {
-    let retryable = error.code().retry_class() == RetryClass::Retry;
+    let retryable = !fails_at_once(error);
     match (feed.state, retryable) {
         (State::Normal | State::Warning, true) => {
             feed.state = State::Pending;
             feed.error = Some(RunningError::new(error, now));
             let wait = feed.backoff.next_wait(now.mono);
-            feed.retry_at = Some(now.mono + wait);
+            feed.retry = Some(Retry {
+                attempt: feed.backoff.attempts(),
+                at: Some(now.mono + wait),
+            });
             vec![Effect::Persist, Effect::Stop]
         }
         (State::Normal | State::Warning | State::Pending | State::Stopped, false) => {
@@ -150,13 +164,27 @@ fn failure(feed: &mut FeedState, error: &CdcError, now: Now) -> Vec<Effect> {
     }
 }
 
-/// `may_fail`: whether a checkpoint that has stood still for too long turns the warning into a failure.
-fn warning(feed: &mut FeedState, error: &CdcError, may_fail: bool, now: Now) -> Vec<Effect> {
+/// Whether an error leaves nothing to wait for. One that wraps such an error is as final as that.
+fn fails_at_once(error: &CdcError) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let code = error.downcast_ref::<CdcError>().map(CdcError::code);
+        if code.is_some_and(|code| code.retry_class() != RetryClass::Retry) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// `retry`: what a part of the pipeline does about it. Only then does a checkpoint that has stood still for too long
+/// turn the warning into a failure.
+fn warning(feed: &mut FeedState, error: &CdcError, retry: Option<Retry>, now: Now) -> Vec<Effect> {
     if !feed.state.is_running() {
         return Vec::new();
     }
     let behind = feed.checkpoint < feed.resolved;
-    if may_fail && behind && now.mono.saturating_sub(feed.moved_at) > feed.stuck {
+    if retry.is_some() && behind && now.mono.saturating_sub(feed.moved_at) > feed.stuck {
         let reason = CdcError::new(
             ErrorCode::ChangefeedUnretryable,
             format_args!("the checkpoint has not moved for {} s", feed.stuck.as_secs()),
@@ -172,12 +200,13 @@ fn warning(feed: &mut FeedState, error: &CdcError, may_fail: bool, now: Now) -> 
     let news = feed.state == State::Normal || !same;
     feed.state = State::Warning;
     feed.warning = Some(warning);
+    feed.retry = retry;
     feed.checkpoint_at_warning = feed.checkpoint;
     if news { vec![Effect::Persist] } else { Vec::new() }
 }
 
 fn tick(feed: &mut FeedState, now: Now) -> Vec<Effect> {
-    let due = feed.state == State::Pending && feed.retry_at.is_none_or(|at| at <= now.mono);
+    let due = feed.state == State::Pending && feed.retry_at().is_none_or(|at| at <= now.mono);
     if !due {
         return Vec::new();
     }
@@ -185,7 +214,7 @@ fn tick(feed: &mut FeedState, now: Now) -> Vec<Effect> {
         return fail(feed);
     }
     feed.state = State::Warning;
-    feed.retry_at = None;
+    feed.retry = None;
     feed.checkpoint_at_retry = feed.checkpoint;
     feed.moved_at = now.mono;
     vec![Effect::Persist, Effect::Start]
@@ -193,7 +222,7 @@ fn tick(feed: &mut FeedState, now: Now) -> Vec<Effect> {
 
 fn fail(feed: &mut FeedState) -> Vec<Effect> {
     feed.state = State::Failed;
-    feed.retry_at = None;
+    feed.retry = None;
     vec![Effect::Persist, Effect::Stop]
 }
 

@@ -21,6 +21,14 @@ fn retryable() -> CdcError {
     CdcError::new(ErrorCode::MySQLTxnError, "deadlock")
 }
 
+fn trouble() -> Trouble {
+    Trouble {
+        error: retryable(),
+        attempt: 3,
+        retry_in: Some(Duration::from_secs(4)),
+    }
+}
+
 fn fatal() -> CdcError {
     CdcError::new(ErrorCode::SnapshotLostByGC, "purged")
 }
@@ -75,7 +83,7 @@ fn the_table_of_transitions() {
                 (Stopped, Failed),
             ],
         ),
-        (FeedEvent::Warning(retryable()), vec![(Normal, Warning)]),
+        (FeedEvent::Warning(trouble()), vec![(Normal, Warning)]),
         (FeedEvent::Stalled(retryable()), vec![(Normal, Warning)]),
         (FeedEvent::Tick, vec![(Pending, Warning)]),
     ];
@@ -158,7 +166,7 @@ fn progress_beyond_the_retry_and_the_warning_ends_the_series() {
     step(&mut feed, FeedEvent::Tick, at(11));
     progress_to(&mut feed, 100, 150, at(12));
     assert_eq!(feed.state, State::Warning, "no progress yet");
-    step(&mut feed, FeedEvent::Warning(retryable()), at(13));
+    step(&mut feed, FeedEvent::Warning(trouble()), at(13));
     assert_eq!(progress_to(&mut feed, 101, 150, at(14)), [Effect::Persist]);
     assert_eq!(
         (feed.state, feed.error.clone(), feed.backoff.lasted(at(14).mono)),
@@ -191,7 +199,7 @@ fn warnings_are_fatal_only_while_the_checkpoint_stands_still_behind() {
     let late = at(STUCK.as_secs() + 10);
     let mut caught_up = feed(State::Normal);
     progress_to(&mut caught_up, 100, 100, at(1));
-    step(&mut caught_up, FeedEvent::Warning(retryable()), late);
+    step(&mut caught_up, FeedEvent::Warning(trouble()), late);
     assert_eq!(
         caught_up.state,
         State::Warning,
@@ -206,7 +214,7 @@ fn warnings_are_fatal_only_while_the_checkpoint_stands_still_behind() {
         State::Warning,
         "a slow downstream alone is no failure"
     );
-    step(&mut behind, FeedEvent::Warning(retryable()), late);
+    step(&mut behind, FeedEvent::Warning(trouble()), late);
     assert_eq!(behind.state, State::Failed);
     let error = behind.error.expect("failed has an error");
     assert_eq!(error.code, "CDC:ErrChangefeedUnretryable");
@@ -217,15 +225,52 @@ fn warnings_are_fatal_only_while_the_checkpoint_stands_still_behind() {
 fn a_repeated_warning_is_stored_once() {
     let mut feed = feed(State::Normal);
     assert_eq!(
-        step(&mut feed, FeedEvent::Warning(retryable()), at(1)),
+        step(&mut feed, FeedEvent::Warning(trouble()), at(1)),
         [Effect::Persist]
     );
-    assert_eq!(step(&mut feed, FeedEvent::Warning(retryable()), at(2)), []);
-    let other = CdcError::new(ErrorCode::UpstreamConnection, "reset");
+    assert_eq!(step(&mut feed, FeedEvent::Warning(trouble()), at(2)), []);
+    let other = Trouble {
+        error: CdcError::new(ErrorCode::UpstreamConnection, "reset"),
+        ..trouble()
+    };
     assert_eq!(
         step(&mut feed, FeedEvent::Warning(other), at(3)),
         [Effect::Persist]
     );
+}
+
+#[test]
+fn the_next_try_and_the_failed_ones_are_known_while_it_is_retried() {
+    let mut feed = feed(State::Normal);
+    step(&mut feed, FeedEvent::Warning(trouble()), at(10));
+    let inside = Retry {
+        attempt: 3,
+        at: Some(Duration::from_secs(14)),
+    };
+    assert_eq!(feed.retry, Some(inside));
+    step(&mut feed, FeedEvent::Error(retryable()), at(20));
+    let whole = feed.retry.expect("pending");
+    assert_eq!(whole.attempt, 1);
+    assert!(whole.at.is_some_and(|at| (28..=32).contains(&at.as_secs())));
+    step(&mut feed, FeedEvent::Tick, at(40));
+    assert_eq!(
+        (feed.state, feed.retry),
+        (State::Warning, None),
+        "it is being tried"
+    );
+    step(&mut feed, FeedEvent::Warning(trouble()), at(41));
+    progress_to(&mut feed, 101, 150, at(42));
+    assert_eq!((feed.state, feed.retry), (State::Normal, None));
+}
+
+/// The original looks for the code of such an error inside the text of another.
+#[test]
+fn an_error_that_wraps_a_final_one_is_final() {
+    let wrapped = CdcError::new(ErrorCode::ProcessorUnknown, "the pipeline failed").with_source(fatal());
+    assert_eq!(wrapped.code().retry_class(), RetryClass::Retry);
+    let mut feed = feed(State::Normal);
+    step(&mut feed, FeedEvent::Error(wrapped), at(1));
+    assert_eq!(feed.state, State::Failed);
 }
 
 #[test]
@@ -242,7 +287,7 @@ fn the_checkpoint_never_moves_back_by_progress() {
 #[test]
 fn a_stored_pending_changefeed_is_tried_at_once() {
     let feed = FeedState::load(State::Pending, Ts::from_u64(9), STUCK, 1, at(50));
-    assert_eq!((feed.state, feed.retry_at), (State::Warning, None));
+    assert_eq!((feed.state, feed.retry), (State::Warning, None));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus::Histogram;
+use tidegate_failpoint::{Point, hit};
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -44,6 +46,7 @@ pub(crate) struct Owner {
     removals: Vec<oneshot::Sender<Result<()>>>,
     shutting_down: bool,
     registry: Arc<Registry>,
+    tick_duration: Histogram,
 }
 
 /// A changefeed that does not exist yet.
@@ -67,6 +70,7 @@ impl Owner {
     pub(crate) fn new(start: Start) -> Self {
         Owner {
             start_wanted: start.feed.state.is_running(),
+            tick_duration: metrics::tick_duration(&start.info.id),
             stored: start.feed.checkpoint,
             env: start.env,
             handle: start.handle,
@@ -236,6 +240,9 @@ impl Owner {
                 error = self.feed.error.as_ref().map(|error| error.message.as_str()), "changefeed state"
             );
         }
+        if effects.is_empty() {
+            return;
+        }
         let feed = self.feed.clone();
         if let Err(error) = self.store(&feed, &effects).await {
             self.store_failed(&error);
@@ -303,7 +310,7 @@ impl Owner {
             // It may have been asked just before the checkpoint was rewound: what it reached no longer counts. The
             // missing answer ends it.
             RunEvent::Report(report) if discarded => drop(report),
-            RunEvent::Report(Report::Warning(error)) => self.decide(FeedEvent::Warning(error)).await,
+            RunEvent::Report(Report::Warning(trouble)) => self.decide(FeedEvent::Warning(trouble)).await,
             RunEvent::Report(Report::Persist(ts, done)) => self.persist(ts, done).await,
             RunEvent::Overdue => {
                 tracing::warn!(changefeed = %self.info.id, "the pipeline did not stop in time and is dropped");
@@ -358,6 +365,12 @@ impl Owner {
     }
 
     async fn tick(&mut self) {
+        let begun = Instant::now();
+        self.store_and_decide().await;
+        self.tick_duration.observe(begun.elapsed().as_secs_f64());
+    }
+
+    async fn store_and_decide(&mut self) {
         if let Some((ts, done)) = self.run.as_mut().and_then(|run| run.unanswered.take()) {
             self.persist(ts, done).await;
         }
@@ -403,7 +416,9 @@ impl Owner {
             info: None,
             status: Some(encode_status(ts, self.feed.state)?),
         };
+        hit(Point::CheckpointDue);
         self.record.write(change).await?;
+        hit(Point::CheckpointStored);
         self.stored = ts;
         self.store_trouble = None;
         self.moved_at = Instant::now();
@@ -461,7 +476,8 @@ impl Owner {
             },
             pulled: self.feed.resolved,
             last_synced: self.last_synced,
-            retry_at_ms: self.feed.retry_at.map(|at| {
+            attempt: self.feed.retry.map(|retry| retry.attempt),
+            retry_at_ms: self.feed.retry_at().map(|at| {
                 let left = at.saturating_sub(now.mono).as_millis();
                 now.unix_ms + u64::try_from(left).unwrap_or(u64::MAX / 2)
             }),

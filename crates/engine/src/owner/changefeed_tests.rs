@@ -4,6 +4,8 @@ use tidegate_model::ChangefeedId;
 use tidegate_sink::Sinks;
 use tidegate_testkit::{FaultPlan, Faults, History, MemStore, SimClock, SimUpstream};
 
+use tidegate_model::Trouble;
+
 use super::*;
 use crate::owner::{Capture, FeedStore, FeedView};
 
@@ -81,7 +83,11 @@ async fn what_a_discarded_run_reached_does_not_undo_a_rewind() {
     assert_eq!(stored_checkpoint(&store).await, ts(5));
     assert!(answer.await.is_err(), "a missing answer ends the run");
 
-    let trouble = CdcError::new(ErrorCode::UpstreamConnection, "of the run before");
+    let trouble = Trouble {
+        error: CdcError::new(ErrorCode::UpstreamConnection, "of the run before"),
+        attempt: 1,
+        retry_in: None,
+    };
     owner.run_event(RunEvent::Report(Report::Warning(trouble))).await;
     assert_eq!(owner.feed.state, State::Normal);
     owner.run_event(RunEvent::Ended(RunEnd::Stopped)).await;

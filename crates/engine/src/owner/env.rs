@@ -11,6 +11,7 @@ use tidegate_sink::{OnTrouble, SinkOpener, SinkSpec};
 use tidegate_upstream::Upstream;
 use tokio::time::Instant;
 
+use super::openings::Openings;
 use super::record::FeedInfo;
 use super::store::FeedStore;
 use crate::feed::Now;
@@ -41,6 +42,7 @@ pub(crate) struct Env {
     pub(crate) store: FeedStore,
     /// Zero until the upstream could be asked.
     pub(crate) upstream_id: AtomicU64,
+    pub(crate) openings: Openings,
     started: Instant,
 }
 
@@ -62,6 +64,7 @@ impl Env {
             capture,
             store,
             upstream_id: AtomicU64::new(0),
+            openings: Openings::default(),
             started: Instant::now(),
         }
     }

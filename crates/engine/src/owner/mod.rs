@@ -2,7 +2,7 @@
 
 mod changefeed;
 mod env;
-mod kebab;
+mod openings;
 mod record;
 mod registry;
 mod run;

@@ -4,10 +4,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tidegate_api::ReplicaConfig;
+use tidegate_api::{ReplicaConfig, kebab_from_snake, snake_from_kebab};
 use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, ResultExt, Ts};
 
-use super::kebab;
 use crate::feed::{FeedState, RunningError, State};
 
 /// The description of a changefeed.
@@ -97,7 +96,7 @@ pub(crate) fn encode_info(info: &FeedInfo, feed: &FeedState, addr: &str) -> Resu
         admin_job_type: feed.state.admin_job_type(),
         sort_engine: "unified".to_owned(),
         sort_dir: String::new(),
-        config: kebab::from_snake(config),
+        config: kebab_from_snake(config),
         state: feed.state.as_str().to_owned(),
         error: feed.error.as_ref().map(|error| encode_error(error, addr)),
         warning: feed.warning.as_ref().map(|warning| encode_error(warning, addr)),
@@ -115,7 +114,7 @@ pub(crate) fn decode_info(id: &ChangefeedId, bytes: &[u8]) -> Result<StoredFeed>
     let corrupt = || format!("the stored description of changefeed {id} cannot be read");
     let doc: InfoDoc = serde_json::from_slice(bytes).code(ErrorCode::DataDirCorrupt, corrupt())?;
     let config: ReplicaConfig =
-        serde_json::from_value(kebab::to_snake(doc.config)).code(ErrorCode::DataDirCorrupt, corrupt())?;
+        serde_json::from_value(snake_from_kebab(doc.config)).code(ErrorCode::DataDirCorrupt, corrupt())?;
     let state = State::parse(&doc.state).ok_or_else(|| {
         CdcError::new(
             ErrorCode::DataDirCorrupt,

@@ -15,6 +15,8 @@ use super::record::FeedInfo;
 use crate::processor::{self, CLOSE_DEADLINE, Job, OpenSink, Report, RunEnd, Shared};
 use crate::selector::FeedFilter;
 
+/// `mounter.worker_num` where the config says none, as in the original.
+const DECODERS_DEFAULT: usize = 16;
 /// Reports that may wait for the owner.
 const REPORTS: usize = 16;
 /// A pipeline that has not ended so long after it was told to is dropped: more than all its own deadlines together.
@@ -42,7 +44,7 @@ pub(crate) enum RunEvent {
 impl Run {
     /// Starts a pipeline at `checkpoint`.
     pub(crate) fn start(env: &Arc<Env>, info: &FeedInfo, checkpoint: Ts) -> Run {
-        let shared = Shared::new(checkpoint);
+        let shared = Shared::new(checkpoint, info.config.memory_quota);
         let (report_tx, reports) = mpsc::channel(REPORTS);
         let stop = CancellationToken::new();
         let mut task = JoinSet::new();
@@ -109,9 +111,9 @@ fn job(
     let mut spec = env.sink_spec(info, checkpoint)?;
     spec.on_trouble = OnTrouble::new({
         let reports = reports.clone();
-        move |error| {
+        move |trouble| {
             // A full queue means that the owner has warnings enough already.
-            drop(reports.try_send(Report::Warning(error.clone())));
+            drop(reports.try_send(Report::Warning(trouble.clone())));
         }
     });
     let job = Job {
@@ -121,7 +123,7 @@ fn job(
         events: Arc::clone(filter.events()),
         selector: Arc::new(filter),
         force_replicate: info.config.force_replicate,
-        memory_quota: info.config.memory_quota,
+        decoders_max: decoders(info),
         check_start: info.config.check_gc_safe_point,
         upstream: Arc::clone(&env.upstream),
         shared: Arc::clone(shared),
@@ -131,9 +133,17 @@ fn job(
     Ok((job, open_sink(Arc::clone(env), spec)))
 }
 
+fn decoders(info: &FeedInfo) -> usize {
+    match usize::try_from(info.config.mounter.worker_num) {
+        Ok(0) | Err(_) => DECODERS_DEFAULT,
+        Ok(workers) => workers,
+    }
+}
+
 /// Rows up to the upstream's present may have been written by an earlier run.
 fn open_sink(env: Arc<Env>, mut spec: SinkSpec) -> OpenSink {
     Box::pin(async move {
+        let _turn = env.openings.enter(&spec.uri).await;
         spec.replicate_ts = spec.replicate_ts.max(env.upstream.now().await?);
         env.sinks.open(spec).await
     })

@@ -1,5 +1,6 @@
 //! The typed store of changefeeds: two documents each, written by comparing with what was written last.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidegate_meta::{Compare, MetaStore, MetaTxn, Revision, Write, keys};
@@ -48,14 +49,21 @@ impl FeedStore {
     /// `DataDirCorrupt` naming the first that cannot be read: running without it would lose its data silently.
     pub(crate) async fn load(&self) -> Result<Vec<(StoredFeed, Ts, FeedRecord)>> {
         let mut feeds = Vec::new();
-        for (key, stored) in self.meta.list(&keys::cluster(&self.cluster_id)).await? {
-            let Some(id) = keys::parse_changefeed_info(&self.cluster_id, &key) else {
+        // One read for all, whatever their number.
+        let all: BTreeMap<_, _> = self
+            .meta
+            .list(&keys::cluster(&self.cluster_id))
+            .await?
+            .into_iter()
+            .collect();
+        for (key, stored) in &all {
+            let Some(id) = keys::parse_changefeed_info(&self.cluster_id, key) else {
                 continue;
             };
             let feed = decode_info(&id, &stored.value)?;
             let mut record = self.record(&id);
             record.info.revision = stored.revision;
-            let checkpoint = match self.meta.get(&record.status.key).await? {
+            let checkpoint = match all.get(&record.status.key) {
                 Some(status) => {
                     record.status.revision = status.revision;
                     decode_status(&id, &status.value)?

@@ -24,7 +24,9 @@ pub(crate) struct FeedView {
     pub(crate) pulled: Ts,
     /// Commit-ts of the latest row that is durable; where it started as long as there is none.
     pub(crate) last_synced: Ts,
-    /// Unix milliseconds at which a pending changefeed is tried again.
+    /// Failed tries of what is being retried.
+    pub(crate) attempt: Option<u32>,
+    /// Unix milliseconds of the next try.
     pub(crate) retry_at_ms: Option<u64>,
     /// Why the checkpoint could not be stored, while that is so.
     pub(crate) store_trouble: Option<Arc<str>>,
@@ -53,6 +55,7 @@ impl FeedView {
             },
             pulled: feed.resolved,
             last_synced: feed.checkpoint,
+            attempt: None,
             retry_at_ms: None,
             store_trouble: None,
             rows_before: 0,

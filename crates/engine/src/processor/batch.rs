@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use tidegate_model::{Ts, TxnEvent};
-use tokio::sync::OwnedSemaphorePermit;
+use tidegate_upstream::Share;
 use tokio::time::Instant;
 
-use super::shared::Load;
+use super::shared::{Load, Touched};
 
 /// Transactions in one batch.
 const TXNS_MAX: usize = 1024;
@@ -20,26 +20,27 @@ const AGE_MAX: Duration = Duration::from_millis(5);
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     txns: Vec<TxnEvent>,
-    permit: Option<OwnedSemaphorePermit>,
+    share: Option<Share>,
     memory_bytes: usize,
     rows: u64,
     source_bytes: u64,
     commit_ts: Ts,
+    tables: Touched,
     deadline: Option<Instant>,
 }
 
 impl Batch {
-    pub(crate) fn push(&mut self, txn: TxnEvent, permit: Option<OwnedSemaphorePermit>) {
+    pub(crate) fn push(&mut self, txn: TxnEvent, share: Share) {
         if self.txns.is_empty() {
             self.deadline = Some(Instant::now() + AGE_MAX);
         }
-        match (&mut self.permit, permit) {
-            (Some(sum), Some(permit)) => sum.merge(permit),
-            (sum @ None, permit) => *sum = permit,
-            (Some(_), None) => {}
+        match &mut self.share {
+            Some(sum) => sum.merge(share),
+            none => *none = Some(share),
         }
         self.memory_bytes += txn.memory_bytes();
         for block in &txn.blocks {
+            self.tables.add(&block.table().name);
             self.rows += block.len() as u64;
             self.source_bytes += block.source_bytes() as u64;
         }
@@ -63,17 +64,19 @@ impl Batch {
         }
         let Batch {
             txns,
-            permit,
+            share,
             rows,
             source_bytes,
             commit_ts,
+            tables,
             ..
         } = std::mem::take(self);
         let load = Load {
-            permit,
+            share,
             rows,
             bytes: source_bytes,
             commit_ts,
+            tables,
             handed_over: Instant::now(),
         };
         Some((txns, load))

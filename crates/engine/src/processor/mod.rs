@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tidegate_filter::EventFilter;
-use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, Ts};
+use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, Trouble, Ts};
 use tidegate_sink::EventSink;
 use tidegate_upstream::{TableSelector, Upstream};
 use tokio::sync::{mpsc, oneshot};
@@ -36,7 +36,8 @@ pub(crate) struct Job {
     /// Drops rows of what the selector lets through.
     pub(crate) events: Arc<EventFilter>,
     pub(crate) force_replicate: bool,
-    pub(crate) memory_quota: u64,
+    /// Decoding tasks that may run side by side.
+    pub(crate) decoders_max: usize,
     /// Ask the upstream first whether the start point is still there.
     pub(crate) check_start: bool,
     pub(crate) upstream: Arc<dyn Upstream>,
@@ -55,7 +56,7 @@ pub(crate) enum Report {
     /// Store this checkpoint and answer when it is durable.
     Persist(Ts, oneshot::Sender<()>),
     /// Something is being retried inside.
-    Warning(CdcError),
+    Warning(Trouble),
 }
 
 /// How a run ended.
@@ -126,12 +127,19 @@ async fn open(job: &Job, sink: OpenSink) -> Result<Arc<dyn EventSink>, Halt> {
 
 /// Checks the start point; an upstream that cannot be reached is waited for, as it is while streaming.
 async fn check_start(job: &Job) -> Result<()> {
+    let mut attempt = 0;
     loop {
         match job.upstream.check_start(job.checkpoint).await {
             Err(error) if error.code() == ErrorCode::UpstreamConnection => {
                 job.shared.set_upstream_trouble(&error);
+                attempt += 1;
+                let trouble = Trouble {
+                    error,
+                    attempt,
+                    retry_in: Some(UPSTREAM_RETRY),
+                };
                 // A full queue means that the owner has warnings enough already.
-                job.reports.try_send(Report::Warning(error)).ok();
+                job.reports.try_send(Report::Warning(trouble)).ok();
                 sleep(UPSTREAM_RETRY).await;
             }
             result => return result.map_err(lost_start),

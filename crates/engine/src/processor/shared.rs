@@ -1,10 +1,11 @@
 //! What a running pipeline shows to the outside, and where its acknowledgements arrive.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tidegate_model::{AckTarget, CdcError, Ts};
-use tidegate_upstream::EventTx;
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tidegate_model::{AckTarget, CdcError, TableName, Ts};
+use tidegate_upstream::{Quota, Share};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::progress::Progress;
@@ -28,15 +29,49 @@ pub(crate) enum Stage {
     Closing,
 }
 
+/// The first few tables of a batch, to name where it hangs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Touched {
+    first: Vec<TableName>,
+    more: bool,
+}
+
+impl Touched {
+    /// Tables that are named.
+    const MAX: usize = 3;
+
+    pub(crate) fn add(&mut self, table: &TableName) {
+        if self.more || self.first.contains(table) {
+            return;
+        }
+        if self.first.len() < Touched::MAX {
+            self.first.push(table.clone());
+        } else {
+            self.more = true;
+        }
+    }
+}
+
+impl fmt::Display for Touched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, table) in self.first.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}{table}")?;
+        }
+        f.write_str(if self.more { ", ..." } else { "" })
+    }
+}
+
 /// What is kept for a batch until it is acknowledged.
 #[derive(Debug)]
 pub(crate) struct Load {
     /// The batch's share of the memory quota, given back on the acknowledgement.
-    pub(crate) permit: Option<OwnedSemaphorePermit>,
+    pub(crate) share: Option<Share>,
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
     /// Largest commit-ts in it.
     pub(crate) commit_ts: Ts,
+    pub(crate) tables: Touched,
     pub(crate) handed_over: Instant,
 }
 
@@ -55,8 +90,12 @@ pub(crate) struct RunView {
     pub(crate) quota_used_bytes: u64,
     /// Since when the oldest unacknowledged batch is with the sink.
     pub(crate) waiting_since: Option<Instant>,
+    /// Tables of the oldest unacknowledged batch.
+    pub(crate) waiting_tables: Touched,
     pub(crate) stage: Stage,
     pub(crate) stage_since: Instant,
+    /// The schema change that is being applied.
+    pub(crate) barrier: Option<Ts>,
     /// Trouble with the upstream that is being retried.
     pub(crate) upstream_trouble: Option<Arc<str>>,
 }
@@ -65,6 +104,8 @@ pub(crate) struct RunView {
 pub(crate) struct Shared {
     inner: Mutex<Inner>,
     wake: Notify,
+    /// Also of what a sink still holds when its run has ended.
+    quota: Quota,
 }
 
 struct Inner {
@@ -77,13 +118,13 @@ struct Inner {
     waiting_bytes: u64,
     stage: Stage,
     stage_since: Instant,
+    barrier: Option<Ts>,
     upstream_trouble: Option<Arc<str>>,
-    /// Knows how much of the quota is taken.
-    queue: Option<EventTx>,
 }
 
 impl Shared {
-    pub(crate) fn new(checkpoint: Ts) -> Arc<Shared> {
+    /// A run that starts at `checkpoint`; `memory_quota` in bytes.
+    pub(crate) fn new(checkpoint: Ts, memory_quota: u64) -> Arc<Shared> {
         Arc::new(Shared {
             inner: Mutex::new(Inner {
                 progress: Progress::new(checkpoint),
@@ -95,10 +136,11 @@ impl Shared {
                 waiting_bytes: 0,
                 stage: Stage::Checking,
                 stage_since: Instant::now(),
+                barrier: None,
                 upstream_trouble: None,
-                queue: None,
             }),
             wake: Notify::new(),
+            quota: Quota::new(memory_quota),
         })
     }
 
@@ -119,6 +161,11 @@ impl Shared {
         self.lock().progress.checkpoint()
     }
 
+    /// The largest mark.
+    pub(crate) fn received(&self) -> Ts {
+        self.lock().progress.received()
+    }
+
     pub(crate) fn set_stage(&self, stage: Stage) {
         let mut inner = self.lock();
         if inner.stage != stage {
@@ -127,9 +174,14 @@ impl Shared {
         }
     }
 
-    /// The queue of the present run, for its figures; `None` once it is over.
-    pub(crate) fn set_queue(&self, queue: Option<EventTx>) {
-        self.lock().queue = queue;
+    /// A schema change waits or is applied; `None`: no longer.
+    pub(crate) fn set_barrier(&self, barrier: Option<Ts>) {
+        self.lock().barrier = barrier;
+    }
+
+    /// The memory that the run may take.
+    pub(crate) fn quota(&self) -> &Quota {
+        &self.quota
     }
 
     pub(crate) fn set_upstream_trouble(&self, error: &CdcError) {
@@ -146,10 +198,15 @@ impl Shared {
             bytes_total: inner.bytes_total,
             waiting_rows: inner.waiting_rows,
             waiting_bytes: inner.waiting_bytes,
-            quota_used_bytes: inner.queue.as_ref().map_or(0, EventTx::quota_used_bytes),
+            quota_used_bytes: self.quota.used_bytes(),
             waiting_since: inner.progress.oldest().map(|load| load.handed_over),
+            waiting_tables: inner
+                .progress
+                .oldest()
+                .map_or_else(Touched::default, |load| load.tables.clone()),
             stage: inner.stage.clone(),
             stage_since: inner.stage_since,
+            barrier: inner.barrier,
             upstream_trouble: inner.upstream_trouble.clone(),
         }
     }
@@ -191,7 +248,7 @@ impl AckTarget for Shared {
         inner.waiting_rows -= load.rows;
         inner.waiting_bytes -= load.bytes;
         drop(inner);
-        drop(load.permit);
+        drop(load.share);
         self.wake.notify_waiters();
     }
 

@@ -4,14 +4,15 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::IntCounter;
+use prometheus::{Histogram, IntCounter};
+use tidegate_failpoint::{Point, hit};
 use tidegate_filter::RowFilter;
 use tidegate_model::{Ack, CdcError, DdlEvent, ErrorCode, Event, Result, Ts, TxnBatch, TxnEvent};
 use tidegate_sink::EventSink;
-use tidegate_upstream::{EventTx, PullJob, PulledEvent};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tidegate_upstream::{EventTx, PullJob, PulledEvent, Quota, Share};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::batch::Batch;
@@ -23,12 +24,16 @@ use crate::metrics;
 const EVENT_QUEUE: usize = 2048;
 /// Events taken out of the queue at once.
 const EVENTS_AT_ONCE: usize = 512;
-/// Larger transactions arrive in parts of this size.
-const PART_BYTES_MAX: usize = 4 << 20;
-/// Under a small quota parts get smaller, but not smaller than this.
+/// Larger transactions arrive in parts of this size. Every session of a database sink keeps buffers for the largest text it
+/// has sent, several times over; larger parts are not faster.
+const PART_BYTES_MAX: usize = 512 << 10;
+/// Under a small quota parts get smaller, so that some are under way at the same time, but not smaller than this.
+const PARTS_IN_QUOTA: u64 = 16;
 const PART_BYTES_MIN: usize = 64 << 10;
 /// How often the sink is told the checkpoint, as in the original.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
+/// Who is awake anyway tells it a little earlier: an idle changefeed needs no clock of its own beside the upstream's.
+const CHECKPOINT_EARLY: Duration = Duration::from_millis(800);
 /// How long a sink that lost a batch gets to say why.
 const LOST_GRACE: Duration = Duration::from_secs(1);
 /// How long the upstream gets to end its stream before it is dropped.
@@ -36,8 +41,7 @@ const PULL_GRACE: Duration = Duration::from_secs(1);
 
 /// Streams until the target is reached (`Ok`), or until it is stopped or fails.
 pub(super) async fn stream(job: &Job, sink: &dyn EventSink) -> Result<(), Halt> {
-    let (tx, mut events) = EventTx::channel(EVENT_QUEUE, job.memory_quota);
-    job.shared.set_queue(Some(tx.clone()));
+    let (tx, mut events) = EventTx::channel(EVENT_QUEUE, job.shared.quota().clone());
     let pull_stop = CancellationToken::new();
     let mut pull = JoinSet::new();
     pull.spawn({
@@ -53,14 +57,16 @@ pub(super) async fn stream(job: &Job, sink: &dyn EventSink) -> Result<(), Halt> 
         shared: &job.shared,
         rows: RowFilter::new(Arc::clone(&job.events)),
         ignored: metrics::ignored_rows(&job.changefeed),
+        output: metrics::output_rows(&job.changefeed),
+        round: metrics::processor_tick_duration(&job.changefeed),
         batch: Batch::default(),
         mark: Ts::ZERO,
         last: Position::start(job.checkpoint),
         told: job.checkpoint,
+        told_at: Instant::now(),
     };
     let end = stream.run(&mut events, &mut pull).await;
     pull_stop.cancel();
-    job.shared.set_queue(None);
     drop(events);
     if timeout(PULL_GRACE, pull.join_next()).await.is_err() {
         pull.shutdown().await;
@@ -76,13 +82,14 @@ fn pull_job(job: &Job) -> PullJob {
         start_ts: job.checkpoint,
         selector: Arc::clone(&job.selector),
         force_replicate: job.force_replicate,
-        part_bytes_max: usize::try_from(job.memory_quota / 4)
+        part_bytes_max: usize::try_from(job.shared.quota().limit_bytes() / PARTS_IN_QUOTA)
             .unwrap_or(usize::MAX)
             .clamp(PART_BYTES_MIN, PART_BYTES_MAX),
-        on_trouble: Arc::new(move |error| {
-            shared.set_upstream_trouble(error);
+        decoders_max: job.decoders_max,
+        on_trouble: Arc::new(move |trouble| {
+            shared.set_upstream_trouble(&trouble.error);
             // A full queue means that the owner has warnings enough already.
-            drop(reports.try_send(Report::Warning(error.clone())));
+            drop(reports.try_send(Report::Warning(trouble.clone())));
         }),
     }
 }
@@ -93,12 +100,15 @@ struct Stream<'a> {
     shared: &'a Arc<Shared>,
     rows: RowFilter,
     ignored: IntCounter,
+    output: IntCounter,
+    round: Histogram,
     batch: Batch,
     /// Latest resolved-ts that waits for the batch before it to be handed over.
     mark: Ts,
     last: Position,
     /// Checkpoint the sink was told last.
     told: Ts,
+    told_at: Instant,
 }
 
 enum Next {
@@ -116,18 +126,18 @@ impl Stream<'_> {
         events: &mut mpsc::Receiver<PulledEvent>,
         pull: &mut JoinSet<Result<()>>,
     ) -> Result<(), Halt> {
-        let mut checkpoint_tick = interval(CHECKPOINT_INTERVAL);
-        checkpoint_tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut taken = Vec::with_capacity(EVENTS_AT_ONCE);
         loop {
             let deadline = self.batch.deadline();
+            let tell_at = self.told_at + CHECKPOINT_INTERVAL;
+            let news = self.shared.received() > self.told;
             let next = tokio::select! {
                 biased;
                 () = self.job.stop.cancelled() => Next::Stopped,
                 () = self.shared.lost() => Next::Lost,
                 ended = pull.join_next() => Next::PullEnded(ended),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Next::Flush,
-                _ = checkpoint_tick.tick() => Next::Checkpoint,
+                () = sleep_until(tell_at), if news => Next::Checkpoint,
                 _ = events.recv_many(&mut taken, EVENTS_AT_ONCE) => Next::Events,
                 // Nothing more has arrived. A sink that is busy leaves time to gather; one that is not would only wait.
                 () = self.shared.drained(), if deadline.is_some() => Next::Flush,
@@ -139,10 +149,21 @@ impl Stream<'_> {
                 Next::Flush => self.hand_over().await?,
                 Next::Checkpoint => self.tell_checkpoint().await?,
                 Next::Events => {
+                    let begun = Instant::now();
+                    // Time that passes on an idle upstream is no work.
+                    let with_rows = taken
+                        .iter()
+                        .any(|pulled| !matches!(pulled.event, Event::Resolved(_)));
                     for pulled in taken.drain(..) {
                         if self.take(pulled).await? {
                             return Ok(());
                         }
+                    }
+                    if with_rows {
+                        self.round.observe(begun.elapsed().as_secs_f64());
+                    }
+                    if self.told_at.elapsed() >= CHECKPOINT_EARLY {
+                        self.tell_checkpoint().await?;
                     }
                 }
             }
@@ -157,7 +178,7 @@ impl Stream<'_> {
                 if self.is_beyond_target(txn.commit_ts) {
                     return self.finish().await;
                 }
-                self.take_txn(txn, pulled.permit).await?;
+                self.take_txn(txn, pulled.share).await?;
             }
             Event::Ddl(ddl) => {
                 self.last.advance(ddl.commit_ts, None)?;
@@ -182,18 +203,19 @@ impl Stream<'_> {
     }
 
     /// A transaction whose rows are all dropped needs no batch: the mark behind it moves the checkpoint.
-    async fn take_txn(
-        &mut self,
-        mut txn: TxnEvent,
-        permit: Option<OwnedSemaphorePermit>,
-    ) -> Result<(), Halt> {
+    async fn take_txn(&mut self, mut txn: TxnEvent, mut share: Share) -> Result<(), Halt> {
         let dropped = self.rows.apply(&mut txn.blocks, txn.start_ts)?;
         self.ignored.inc_by(dropped);
+        if dropped > 0 {
+            // What is gone must not wait for what is left.
+            let cost = Quota::cost_of_rows(txn.memory_bytes());
+            share.settle(cost.min(share.bytes()));
+        }
         let nothing_in_it = txn.part == 0 && txn.last && txn.blocks.is_empty();
         if nothing_in_it {
             return Ok(());
         }
-        self.batch.push(txn, permit);
+        self.batch.push(txn, share);
         if self.batch.is_full() {
             self.hand_over().await?;
         }
@@ -211,6 +233,7 @@ impl Stream<'_> {
     /// Hands the batch to the sink, then sets the mark that waited behind it.
     async fn hand_over(&mut self) -> Result<(), Halt> {
         if let Some((txns, load)) = self.batch.take() {
+            self.output.inc_by(load.rows);
             let target = Arc::clone(self.shared) as Arc<dyn tidegate_model::AckTarget>;
             let ack = Ack::new(target, self.shared.push(load));
             if !self.mark.is_zero() {
@@ -240,13 +263,16 @@ impl Stream<'_> {
     /// schema are never replayed into the new one; and at it before any later row is written, so that the statement
     /// is not repeated over rows of the new schema.
     async fn apply_ddl(&mut self, ddl: Arc<DdlEvent>) -> Result<(), Halt> {
+        self.shared.set_barrier(Some(ddl.commit_ts));
         self.drain().await?;
         self.shared.mark(ddl.commit_ts.prev());
         self.persist(ddl.commit_ts.prev()).await?;
         self.shared.set_stage(Stage::Ddl(describe(&ddl).into()));
         self.guarded(self.sink.write_ddl(Arc::clone(&ddl))).await?;
+        hit(Point::DdlDone);
         self.shared.mark(ddl.commit_ts);
         self.persist(ddl.commit_ts).await?;
+        self.shared.set_barrier(None);
         self.shared.set_stage(Stage::Reading);
         self.tell_checkpoint().await
     }
@@ -271,6 +297,8 @@ impl Stream<'_> {
 
     async fn tell_checkpoint(&mut self) -> Result<(), Halt> {
         let checkpoint = self.shared.checkpoint();
+        // Also when there is nothing to tell: the next look is an interval away.
+        self.told_at = Instant::now();
         if checkpoint > self.told {
             self.guarded(self.sink.write_checkpoint(checkpoint)).await?;
             self.told = checkpoint;

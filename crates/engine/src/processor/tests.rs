@@ -11,7 +11,7 @@ use tidegate_sink::BoxFut;
 use tidegate_testkit::{
     Downstream, FaultPlan, Faults, History, ModelSink, Op, SimClock, SimUpstream, SinkBug, table_info,
 };
-use tidegate_upstream::{EventTx, PullJob, TableSummary, UpstreamInfo, UpstreamWatermark};
+use tidegate_upstream::{EventTx, PullJob, Quota, TableSummary, UpstreamInfo, UpstreamWatermark};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -52,7 +52,7 @@ impl Bench {
         rules: &[EventRule<'_>],
     ) -> Bench {
         let events = Arc::new(EventFilter::new(rules, TimeZone::UTC).unwrap());
-        let shared = Shared::new(from);
+        let shared = Shared::new(from, 64 << 20);
         let (reports, mut inbox) = mpsc::channel(4);
         let stop = CancellationToken::new();
         let persisted = Arc::new(Mutex::new(Vec::new()));
@@ -63,7 +63,7 @@ impl Bench {
             selector: Arc::new(Everything),
             events,
             force_replicate: false,
-            memory_quota: 64 << 20,
+            decoders_max: 4,
             check_start: true,
             upstream,
             shared: Arc::clone(&shared),
@@ -444,8 +444,13 @@ async fn the_memory_quota_holds_the_upstream_until_rows_are_durable() {
         before = sent.load(Ordering::Relaxed);
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    // One KiB of the 64 MiB for each transaction of less than one KiB.
-    assert_eq!(before, 64 << 10);
+    // Three quarters of the 64 MiB are for rows and what is made of them.
+    let Event::Txn(one) = txn(12, 0, true) else {
+        unreachable!()
+    };
+    assert_eq!(before, (48 << 20) / Quota::cost_of_rows(one.memory_bytes()));
+    let used = bench.shared.view().quota_used_bytes;
+    assert!(used <= bench.shared.quota().limit_bytes(), "{used}");
     close.send(false).unwrap();
     gate.flush().await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -24,10 +24,7 @@ impl ReplicationService {
             State::Pending => State::Warning,
             state => state,
         };
-        let error = match view.state {
-            State::Normal | State::Stopped | State::Finished | State::Removed => None,
-            State::Warning | State::Pending | State::Failed => view.error.as_ref().or(view.warning.as_ref()),
-        };
+        let error = shown_error(view);
         ChangefeedSummary {
             upstream_id: view.info.upstream_id,
             namespace: view.info.id.namespace.to_string(),
@@ -72,10 +69,7 @@ impl ReplicationService {
 
     /// Everything but the config and the tables.
     pub(super) fn brief(&self, view: &FeedView) -> ChangefeedDetail {
-        let error = match view.state {
-            State::Warning | State::Pending | State::Failed => view.error.as_ref(),
-            State::Normal | State::Stopped | State::Finished | State::Removed => None,
-        };
+        let error = shown_error(view);
         ChangefeedDetail {
             upstream_id: view.info.upstream_id,
             namespace: view.info.id.namespace.to_string(),
@@ -140,6 +134,15 @@ impl ReplicationService {
         ids.retain(|id| *id != 0);
         ids.sort_unstable();
         ids
+    }
+}
+
+/// What is wrong, where something is: the error that stopped it, else the latest trouble that is being retried. The
+/// original leaves the latter out of a single changefeed, so that it can be in `warning` without a word.
+fn shown_error(view: &FeedView) -> Option<&feed::RunningError> {
+    match view.state {
+        State::Normal | State::Stopped | State::Finished | State::Removed => None,
+        State::Warning | State::Pending | State::Failed => view.error.as_ref().or(view.warning.as_ref()),
     }
 }
 

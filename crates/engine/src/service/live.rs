@@ -14,7 +14,7 @@ use super::history::Ring;
 use super::tables::replicated;
 use crate::metrics::{self, Sample};
 use crate::owner::{Env, FeedInfo, FeedView, Registry, TICK};
-use crate::reason;
+use crate::reason::{self, Facts};
 
 /// What is kept of a changefeed from one second to the next.
 #[derive(Default)]
@@ -54,10 +54,12 @@ pub(super) async fn publish(
         metrics::count_ownership();
         let catalogue = Arc::clone(&tables.lock().unwrap_or_else(PoisonError::into_inner));
         let handles = registry.all();
-        tracks.retain(|id, _| handles.iter().any(|handle| handle.id == *id));
+        // Both are in order.
+        tracks.retain(|id, _| handles.binary_search_by(|handle| handle.id.cmp(id)).is_ok());
+        let facts = env.facts();
         let changefeeds = handles.iter().map(|handle| {
             let track = tracks.entry(handle.id.clone()).or_default();
-            figures(&env, &handle.view(), track, &catalogue)
+            figures(&env, &handle.view(), track, &catalogue, &facts)
         });
         let snapshot = LiveSnapshot {
             unix_ms: env.clock.unix_ms(),
@@ -67,8 +69,13 @@ pub(super) async fn publish(
     }
 }
 
-fn figures(env: &Env, view: &FeedView, track: &mut Track, catalogue: &Arc<[TableSummary]>) -> ChangefeedLive {
-    let facts = env.facts();
+fn figures(
+    env: &Env,
+    view: &FeedView,
+    track: &mut Track,
+    catalogue: &Arc<[TableSummary]>,
+    facts: &Facts,
+) -> ChangefeedLive {
     let run = view.run_view();
     let rows_total = view.rows_before + run.as_ref().map_or(0, |run| run.rows_total);
     let bytes_total = view.bytes_before + run.as_ref().map_or(0, |run| run.bytes_total);
@@ -83,7 +90,9 @@ fn figures(env: &Env, view: &FeedView, track: &mut Track, catalogue: &Arc<[Table
     let lag_ms = facts.unix_ms.saturating_sub(view.checkpoint.physical_ms());
     track.lag_ms.push(lag_ms);
     track.rows_per_second.push(rows_per_second);
-    let reason = reason::of(view, &facts);
+    let memory_used_bytes = run.as_ref().map_or(0, |run| run.quota_used_bytes);
+    let barrier = run.as_ref().and_then(|run| run.barrier).unwrap_or(view.resolved);
+    let reason = reason::of(view, facts);
     let tables = track.tables.of(&view.info, catalogue);
     metrics::observe(
         &view.info.id,
@@ -91,11 +100,12 @@ fn figures(env: &Env, view: &FeedView, track: &mut Track, catalogue: &Arc<[Table
             status: view.state.metric(),
             checkpoint_ms: view.checkpoint.physical_ms(),
             resolved_ms: view.resolved.physical_ms(),
+            barrier_ms: barrier.physical_ms(),
             now_ms: facts.unix_ms,
             rows: new_rows,
             tables,
             quota_bytes: view.info.config.memory_quota,
-            quota_used_bytes: run.as_ref().map_or(0, |run| run.quota_used_bytes),
+            quota_used_bytes: memory_used_bytes,
             waits: reason.is_some(),
         },
     );
@@ -117,10 +127,13 @@ fn figures(env: &Env, view: &FeedView, track: &mut Track, catalogue: &Arc<[Table
             .or(view.warning.as_ref())
             .map(|error| running_error(env, error)),
         reason,
+        attempt: view.attempt,
         retry_at_ms: view.retry_at_ms,
         lag_history: track.lag_ms.to_vec(),
         rows_history: track.rows_per_second.to_vec(),
         tables,
+        memory_quota_bytes: view.info.config.memory_quota,
+        memory_used_bytes,
     }
 }
 

@@ -18,6 +18,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use jiff::tz::TimeZone;
 use tidegate_api::LiveSnapshot;
+use tidegate_failpoint::{Point, hit};
 use tidegate_meta::MetaStore;
 use tidegate_model::{CdcError, Clock, ErrorCode, Result};
 use tidegate_sink::SinkOpener;
@@ -94,7 +95,9 @@ impl ReplicationService {
     /// # Errors
     /// Those of the store; `DataDirCorrupt` naming the changefeed that cannot be read.
     pub async fn start(&self) -> Result<()> {
-        for (stored, checkpoint, record) in self.env.store.load().await? {
+        let stored = self.env.store.load().await?;
+        hit(Point::Recovery);
+        for (stored, checkpoint, record) in stored {
             let info = Arc::new(stored.info);
             let stuck = stuck_duration(&info.config);
             let mut feed = FeedState::load(stored.state, checkpoint, stuck, info.epoch, self.env.now());

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -19,11 +20,21 @@ pub(crate) struct TestSinks {
     pub(crate) faults: Arc<Faults>,
     pub(crate) refusal: Mutex<Option<CdcError>>,
     pub(crate) server_name: Mutex<Option<String>>,
+    opening: AtomicUsize,
+    /// The most sinks that were being opened at the same time.
+    pub(crate) most_opening: AtomicUsize,
 }
+
+/// As long as a login to a database takes.
+const LOGIN: Duration = Duration::from_millis(10);
 
 impl SinkOpener for TestSinks {
     fn open(&self, _spec: SinkSpec) -> BoxFut<'_, Arc<dyn EventSink>> {
         Box::pin(async {
+            let opening = self.opening.fetch_add(1, Ordering::AcqRel) + 1;
+            self.most_opening.fetch_max(opening, Ordering::AcqRel);
+            sleep(LOGIN).await;
+            self.opening.fetch_sub(1, Ordering::AcqRel);
             let sink = ModelSink::open(Arc::clone(&self.downstream), Arc::clone(&self.faults), None).await?;
             Ok(Arc::new(sink) as Arc<dyn EventSink>)
         })
@@ -74,6 +85,8 @@ impl Bench {
             faults: Arc::clone(&faults),
             refusal: Mutex::new(None),
             server_name: Mutex::new(None),
+            opening: AtomicUsize::new(0),
+            most_opening: AtomicUsize::new(0),
         });
         let service = ReplicationService::new(ServiceParts {
             upstream: Arc::clone(&upstream) as _,

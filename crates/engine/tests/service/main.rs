@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod fixture;
+mod fleet;
 mod refusals;
 
 use std::sync::Arc;
@@ -439,6 +440,12 @@ async fn a_store_without_room_is_shown_at_once_and_left_behind() {
     );
     let status = bench.service.changefeed_status(&feed("a")).await.unwrap();
     assert_eq!(status.last_warning.unwrap().code, "CDC:ErrMetaStore");
+    let detail = bench.service.get_changefeed(&feed("a")).await.unwrap();
+    assert_eq!(
+        detail.error.map(|error| error.code).as_deref(),
+        Some("CDC:ErrMetaStore"),
+        "a changefeed in warning says why in its detail too"
+    );
     let reason = bench.reason("a").await;
     assert!(reason.contains("the disk is full"), "{reason}");
 

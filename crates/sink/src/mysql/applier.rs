@@ -2,23 +2,22 @@
 
 use std::sync::Arc;
 
-use mysql_async::Conn;
-use mysql_async::prelude::Queryable;
-use tidegate_model::{Ack, CdcError, Result};
+use tidegate_failpoint::{Point, hit};
+use tidegate_model::{Ack, CdcError, Result, Trouble};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::backoff;
 use super::bulk::{Bulk, BulkSwitch};
 use super::chunk::Chunk;
 use super::config::MysqlConfig;
 use super::dispatcher::Applied;
+use super::downstream::{Downstream, Session};
 use super::errors::{DmlError, DmlFault, is_unsuited, server_code};
-use super::fence::{Fence, Slot};
+use super::fence::Slot;
 use super::metrics::MysqlMetrics;
 use super::mysql_sink::Feed;
 use super::script::{Script, Step};
-use super::session;
 use crate::opener::OnTrouble;
 
 /// Failed tries of a transaction.
@@ -31,14 +30,14 @@ struct Tries {
 }
 
 /// The applier's task.
-pub(crate) struct Applier {
+pub(crate) struct Applier<D: Downstream> {
     config: MysqlConfig,
-    conn: Option<Conn>,
+    downstream: D,
+    conn: Option<D::Session>,
     /// When the session was last in use.
     used: Instant,
     /// Of the session's server.
     max_allowed_packet: usize,
-    fence: Fence,
     slot: Slot,
     on_trouble: OnTrouble,
     /// How far this writer has come.
@@ -51,21 +50,22 @@ pub(crate) struct Applier {
     inside: bool,
 }
 
-impl Applier {
+impl<D: Downstream> Applier<D> {
     /// The session is opened when the first rows are there. `number`: which writer it is, from 0 on.
     pub(crate) fn new(
         config: MysqlConfig,
+        downstream: D,
         number: usize,
         applied: Arc<Applied>,
-        (feed, fence): (&Feed, &Fence),
+        feed: &Feed,
         (script, bulks): (Script, BulkSwitch),
     ) -> Self {
         Applier {
             config,
+            downstream,
             conn: None,
             used: Instant::now(),
             max_allowed_packet: 0,
-            fence: fence.clone(),
             slot: Slot::Writer(number),
             on_trouble: feed.on_trouble.clone(),
             applied,
@@ -82,8 +82,7 @@ impl Applier {
             self.apply(chunk).await?;
         }
         if let Some(conn) = self.conn.take() {
-            // The answer to a farewell is of no interest.
-            drop(conn.disconnect().await);
+            conn.end().await;
         }
         Ok(())
     }
@@ -109,6 +108,7 @@ impl Applier {
         self.metrics.applied(chunk.rows, chunk.bytes(), started.elapsed());
         // A part of a transaction that is still open settles too: the engine counts the transaction only with its last
         // part, and the memory is needed for the next one.
+        hit(Point::TxnCommitted);
         chunk.acks.into_iter().for_each(Ack::durable);
         self.applied.set(chunk.seq);
         Ok(())
@@ -141,7 +141,7 @@ impl Applier {
         let idle = match self.conn.take() {
             // An open transaction ends with its session: its next part must not go to another one.
             Some(conn) if self.inside => Some(conn),
-            Some(conn) => session::if_alive(conn, self.used).await,
+            Some(conn) => conn.if_alive(self.used).await,
             None => None,
         };
         let mut conn = match idle {
@@ -155,17 +155,14 @@ impl Applier {
         outcome
     }
 
-    async fn open(&mut self) -> Result<Conn, DmlError> {
-        let (mut conn, facts) = session::open(&self.config).await.map_err(DmlError::Open)?;
-        self.max_allowed_packet = facts.max_allowed_packet;
-        self.fence
-            .enter(&mut conn, self.slot)
-            .await
-            .map_err(DmlError::Open)?;
+    async fn open(&mut self) -> Result<D::Session, DmlError> {
+        let opened = self.downstream.open(self.slot).await;
+        let (conn, max_allowed_packet) = opened.map_err(DmlError::Open)?;
+        self.max_allowed_packet = max_allowed_packet;
         Ok(conn)
     }
 
-    async fn send(&self, conn: &mut Conn, chunk: &Chunk) -> Result<(), DmlError> {
+    async fn send(&self, conn: &mut D::Session, chunk: &Chunk) -> Result<(), DmlError> {
         for step in &chunk.steps {
             match step {
                 Step::Text(text) => self.send_text(conn, text).await?,
@@ -175,7 +172,7 @@ impl Applier {
         Ok(())
     }
 
-    async fn send_text(&self, conn: &mut Conn, text: &[u8]) -> Result<(), DmlError> {
+    async fn send_text(&self, conn: &mut D::Session, text: &[u8]) -> Result<(), DmlError> {
         // A command byte precedes the text. The server would close the connection without a word.
         if text.len() >= self.max_allowed_packet {
             return Err(DmlError::TooLarge {
@@ -183,19 +180,20 @@ impl Applier {
                 bytes_max: self.max_allowed_packet,
             });
         }
-        session::run(conn, text, self.config.statement_timeout).await?;
+        conn.run(text, self.config.statement_timeout).await?;
         Ok(())
     }
 
-    async fn send_bulk(&self, conn: &mut Conn, bulk: &Bulk) -> Result<(), DmlError> {
+    async fn send_bulk(&self, conn: &mut D::Session, bulk: &Bulk) -> Result<(), DmlError> {
         for packet in bulk.packets(self.max_allowed_packet / 2) {
             let rows = packet.len() as u64;
             // The driver announces the types of the parameters once in each batch: what follows from a packet in which a
             // column is NULL throughout must not be read by the next one.
-            let sent = conn.exec_batch(&*bulk.statement, packet);
-            let outcome = session::within(self.config.statement_timeout, sent).await;
+            let outcome = conn
+                .run_bulk(&bulk.statement, packet, self.config.statement_timeout)
+                .await;
             // A proxy may hide that the server takes bulks; the driver then sends row by row, and the answer counts one.
-            let one_by_one = outcome.is_ok() && conn.affected_rows() < rows;
+            let one_by_one = outcome.as_ref().is_ok_and(|affected| *affected < rows);
             if (one_by_one || outcome.as_ref().is_err_and(is_unsuited)) && self.bulks.turn_off() {
                 tracing::warn!(
                     changefeed = %self.metrics.changefeed(),
@@ -218,8 +216,7 @@ impl Applier {
         if error.code().is_none() {
             return;
         }
-        let rolled_back = timeout(self.config.statement_timeout, conn.query_drop("ROLLBACK")).await;
-        if matches!(rolled_back, Ok(Ok(()))) {
+        if conn.roll_back(self.config.statement_timeout).await {
             self.conn = Some(conn);
         }
     }
@@ -238,7 +235,11 @@ impl Applier {
             wait_ms = wait.as_millis(),
             "a downstream transaction failed and is tried again"
         );
-        self.on_trouble.tell(&error.into_cdc());
+        self.on_trouble.tell(&Trouble {
+            error: error.into_cdc(),
+            attempt: tries.failures,
+            retry_in: Some(wait),
+        });
         sleep(wait).await;
     }
 

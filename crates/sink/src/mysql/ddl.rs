@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error};
-use tidegate_model::{CdcError, DdlEvent, DdlKind, ErrorCode, Result};
+use tidegate_failpoint::{Point, hit};
+use tidegate_model::{CdcError, DdlEvent, DdlKind, ErrorCode, Result, Trouble};
 use tidegate_mysql::Flavour;
 use tidegate_mysql::sql::{push_ident, push_string};
 use tokio::time::{Instant, sleep};
@@ -89,7 +90,11 @@ impl DdlRunner {
                 changefeed = %self.feed.changefeed, ddl_ts = %ddl.commit_ts, tries, wait_ms = wait.as_millis(), %error,
                 "a schema change failed and is tried again"
             );
-            self.feed.on_trouble.tell(&error);
+            self.feed.on_trouble.tell(&Trouble {
+                error,
+                attempt: tries,
+                retry_in: Some(wait),
+            });
             sleep(wait).await;
         }
         self.metrics.ddl(started.elapsed());
@@ -121,7 +126,9 @@ impl DdlRunner {
             }
         }
         self.note(&mut conn, ddl, false).await?;
+        hit(Point::DdlNoted);
         self.run(&mut conn, ddl, true).await?;
+        hit(Point::DdlRun);
         self.note(&mut conn, ddl, true).await?;
         if let Err(error) = foreign_keys::warn(&mut conn, &self.feed.changefeed, ddl).await {
             tracing::warn!(changefeed = %self.feed.changefeed, %error, "cannot look at the foreign keys of a new table");

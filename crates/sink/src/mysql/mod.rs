@@ -17,6 +17,7 @@ mod config;
 mod conflicts;
 mod ddl;
 mod dispatcher;
+mod downstream;
 mod errors;
 mod fence;
 mod fingerprint;
@@ -29,7 +30,10 @@ mod plan;
 mod script;
 mod session;
 mod settings;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod update;
+mod writers;
 
 use tidegate_model::{Result, Ts};
 

@@ -228,7 +228,7 @@ async fn what_is_tried_again_is_told() {
     let mut feed = feed("told", Ts::ZERO);
     feed.on_trouble = OnTrouble::new({
         let troubles = Arc::clone(&troubles);
-        move |error| troubles.lock().unwrap().push(error.code())
+        move |trouble| troubles.lock().unwrap().push(trouble.error.code())
     });
     let told = async |code: ErrorCode| {
         let heard = async {

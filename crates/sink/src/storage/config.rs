@@ -1,16 +1,21 @@
 //! Settings of the storage sink.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tidegate_codec::{CanalJsonEncoder, CanalJsonOptions, CsvEncoder, CsvOptions, DateSeparator, Encoder};
 
+use super::schedule::Schedule;
+use super::store::Address;
+
+/// Workers of one sink.
+pub(crate) const WORKERS_MAX: usize = 512;
+
 /// Everything the sink needs to know, checked.
 #[derive(Clone, Debug)]
 pub(crate) struct StorageConfig {
-    /// Absolute directory below which all files live.
-    pub(crate) root: PathBuf,
+    /// Where all files live.
+    pub(crate) address: Address,
     /// Format of the data files.
     pub(crate) format: Format,
     /// Longest time rows wait for company.
@@ -29,8 +34,19 @@ pub(crate) struct StorageConfig {
     pub(crate) output_raw_change_event: bool,
     /// Tables are spread over this many workers.
     pub(crate) worker_count: usize,
+    /// Which old files are removed, and when; `None`: none ever.
+    pub(crate) expiry: Option<Expiry>,
     /// Zone of the date level.
     pub(crate) time_zone: TimeZone,
+}
+
+/// Which old files are removed, and when.
+#[derive(Clone, Debug)]
+pub(crate) struct Expiry {
+    /// Age in days, at the checkpoint, up to which the files of a day are kept.
+    pub(crate) days: u32,
+    /// When to look.
+    pub(crate) schedule: Schedule,
 }
 
 /// Format of the data files.
@@ -41,7 +57,15 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// A fresh encoder; each worker has its own.
+    /// Name extension of the files.
+    pub(crate) fn extension(&self) -> &'static str {
+        match self {
+            Format::Csv(_) => "csv",
+            Format::CanalJson(_) => "json",
+        }
+    }
+
+    /// A fresh encoder.
     pub(crate) fn encoder(&self) -> Box<dyn Encoder> {
         match self {
             Format::Csv(options) => Box::new(CsvEncoder::new(options.clone())),

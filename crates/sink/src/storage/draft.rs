@@ -2,22 +2,18 @@
 
 use std::time::{Duration, Instant};
 
+use tidegate_failpoint::{Point, hit};
 use tidegate_model::Result;
 
-use super::files::NewFile;
-use super::lease::Lease;
+use super::store;
 
-/// Encoded rows go to the disk in pieces of at least this size, so that memory does not grow with the file.
-const PIECE_BYTES: usize = 1 << 20;
-
-/// Rows are appended to `unsaved`; [`Draft::save`] moves them to the disk. Dropped unpublished, nothing remains.
+/// Encoded rows on their way into a file. Dropped unpublished, the file's name stays free.
 pub(crate) struct Draft {
-    file: NewFile,
-    /// Encoded, not yet on the disk.
-    pub(crate) unsaved: Vec<u8>,
-    saved_bytes: usize,
+    file: Box<dyn store::Draft>,
+    /// Size so far.
+    pub(crate) bytes: usize,
     /// Bytes in memory of the rows in it.
-    pub(crate) source_bytes: usize,
+    source_bytes: usize,
     busy: Duration,
 }
 
@@ -27,56 +23,45 @@ pub(crate) struct Published {
     pub(crate) bytes: usize,
     /// Bytes in memory of the rows in it.
     pub(crate) source_bytes: usize,
-    /// Time spent on the disk.
+    /// Time spent waiting for the store.
     pub(crate) busy: Duration,
 }
 
 impl Draft {
-    pub(crate) fn new(file: NewFile) -> Self {
-        Draft {
-            file,
-            unsaved: Vec::new(),
-            saved_bytes: 0,
-            source_bytes: 0,
-            busy: Duration::ZERO,
-        }
-    }
-
-    /// Bytes encoded so far.
-    pub(crate) fn len(&self) -> usize {
-        self.saved_bytes + self.unsaved.len()
-    }
-
-    /// Moves what was encoded to the disk if it is worth the call.
+    /// `header` is what the file starts with.
     ///
     /// # Errors
-    /// Those of [`Lease::append`].
-    pub(crate) fn save(&mut self, lease: &Lease) -> Result<()> {
-        if self.unsaved.len() < PIECE_BYTES {
-            return Ok(());
+    /// Those of the store; so for the others.
+    pub(crate) async fn begin(file: Box<dyn store::Draft>, header: Vec<u8>) -> Result<Self> {
+        let mut draft = Draft {
+            file,
+            bytes: 0,
+            source_bytes: 0,
+            busy: Duration::ZERO,
+        };
+        if !header.is_empty() {
+            draft.append(header, 0).await?;
         }
-        self.save_now(lease)
+        Ok(draft)
     }
 
-    fn save_now(&mut self, lease: &Lease) -> Result<()> {
+    /// Adds encoded rows, which had `source_bytes` in memory.
+    pub(crate) async fn append(&mut self, encoded: Vec<u8>, source_bytes: usize) -> Result<()> {
         let started = Instant::now();
-        lease.append(&mut self.file, &self.unsaved)?;
+        self.bytes += encoded.len();
+        self.source_bytes += source_bytes;
+        self.file.append(encoded).await?;
         self.busy += started.elapsed();
-        self.saved_bytes += self.unsaved.len();
-        self.unsaved.clear();
         Ok(())
     }
 
     /// Makes the file durable under its name.
-    ///
-    /// # Errors
-    /// Those of [`Lease::create`].
-    pub(crate) fn publish(mut self, lease: &Lease) -> Result<Published> {
-        self.save_now(lease)?;
+    pub(crate) async fn publish(self) -> Result<Published> {
+        hit(Point::DataUnpublished);
         let started = Instant::now();
-        lease.create(self.file)?;
+        self.file.create().await?;
         Ok(Published {
-            bytes: self.saved_bytes,
+            bytes: self.bytes,
             source_bytes: self.source_bytes,
             busy: self.busy + started.elapsed(),
         })

@@ -28,7 +28,7 @@ pub(super) fn read(spec: &SinkSpec, settings: &Settings<'_>) -> Result<Format> {
         other => Err(CdcError::new(
             ErrorCode::SinkUnknownProtocol,
             format_args!(
-                "unknown '{other}' message protocol for a file sink; supported are csv and canal-json"
+                "unknown '{other}' message protocol for a storage sink; supported are csv and canal-json"
             ),
         )),
     }

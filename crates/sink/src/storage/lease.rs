@@ -1,11 +1,10 @@
-//! Who may write below a directory: one run of one changefeed at a time.
+//! Who may write below a root: one run of one changefeed of this process at a time.
 //!
 //! A write to a slow disk cannot be interrupted, so a thread may outlive the run it belongs to. It holds the lease
 //! until it is done; the next run waits for that. Without it, the thread would put its older rows in the place of a
 //! file that the next run has written and acknowledged.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,34 +13,40 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::files::NewFile;
-
 /// How long a run waits for the threads of the run before it.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// Directories that are leased, or waited for, in this process.
-static PLACES: LazyLock<Mutex<BTreeMap<PathBuf, Place>>> = LazyLock::new(Mutex::default);
+/// Roots that are leased, or waited for, in this process.
+static PLACES: LazyLock<Mutex<BTreeMap<String, Place>>> = LazyLock::new(Mutex::default);
 
 struct Place {
     lock: Arc<AsyncMutex<()>>,
     holder: ChangefeedId,
 }
 
-/// The right to write below one directory. It ends when the last clone of the `Arc` is dropped: everything that
+/// Whose files they are.
+#[derive(Clone, Debug)]
+pub(crate) struct Holder {
+    pub(crate) changefeed: ChangefeedId,
+    /// Tells the changefeed of one server, in one of its lives, from all others: see `SinkSpec::incarnation`.
+    pub(crate) identity: String,
+}
+
+/// The right to write below one root. It ends when the last clone of the `Arc` is dropped: everything that
 /// writes holds one while it does.
 pub(crate) struct Lease {
     stop: CancellationToken,
-    /// Released before `ended`, so that whoever hears of the end finds the directory free.
+    /// Released before `ended`, so that whoever hears of the end finds the root free.
     _guard: OwnedMutexGuard<()>,
     ended: watch::Sender<()>,
 }
 
 impl Lease {
-    /// Waits for its turn. `root` is the directory's real path.
+    /// Waits for its turn. `root` is the directory's real path, or names the bucket and what is before each file.
     ///
     /// # Errors
     /// `ExternalStorageAPI` when the holder does not let go in time.
-    pub(crate) async fn acquire(root: &Path, changefeed: &ChangefeedId) -> Result<Arc<Lease>> {
+    pub(crate) async fn acquire(root: &str, changefeed: &ChangefeedId) -> Result<Arc<Lease>> {
         let lock = {
             let mut places = places();
             // Only the map knows the lock of a place that nobody holds or waits for.
@@ -57,7 +62,7 @@ impl Lease {
                 Some(holder) if holder != *changefeed => in_use(root, &holder),
                 _ => format!(
                     "a write of the run before to {} has not ended: check whether the storage answers",
-                    root.display()
+                    root
                 ),
             };
             return Err(CdcError::new(ErrorCode::ExternalStorageAPI, text));
@@ -76,7 +81,7 @@ impl Lease {
     ///
     /// # Errors
     /// `StorageSinkInvalidConfig` naming the other one.
-    pub(crate) fn check(root: &Path, changefeed: &ChangefeedId) -> Result<()> {
+    pub(crate) fn check(root: &str, changefeed: &ChangefeedId) -> Result<()> {
         match holder(root) {
             Some(holder) if holder != *changefeed => Err(CdcError::new(
                 ErrorCode::StorageSinkInvalidConfig,
@@ -91,35 +96,6 @@ impl Lease {
         &self.stop
     }
 
-    /// Writes a whole small file, in the place of one that is there.
-    ///
-    /// # Errors
-    /// `ExternalStorageAPI`, also once it was stopped; so for the others.
-    pub(crate) fn replace(&self, path: PathBuf, content: &[u8]) -> Result<()> {
-        let mut file = self.begin(path)?;
-        self.append(&mut file, content)?;
-        self.allowed()?;
-        file.replace()
-    }
-
-    /// As [`NewFile::begin`].
-    pub(crate) fn begin(&self, path: PathBuf) -> Result<NewFile> {
-        self.allowed()?;
-        NewFile::begin(path)
-    }
-
-    /// As [`NewFile::append`].
-    pub(crate) fn append(&self, file: &mut NewFile, content: &[u8]) -> Result<()> {
-        self.allowed()?;
-        file.append(content)
-    }
-
-    /// As [`NewFile::create`].
-    pub(crate) fn create(&self, file: NewFile) -> Result<()> {
-        self.allowed()?;
-        file.create()
-    }
-
     /// Stops it and returns once everybody has let go.
     pub(crate) async fn end(self: Arc<Self>) {
         self.stop.cancel();
@@ -129,7 +105,9 @@ impl Lease {
         ended.changed().await.ok();
     }
 
-    fn allowed(&self) -> Result<()> {
+    /// # Errors
+    /// `ExternalStorageAPI` once it was stopped.
+    pub(crate) fn allowed(&self) -> Result<()> {
         if self.stop.is_cancelled() {
             return Err(CdcError::new(
                 ErrorCode::ExternalStorageAPI,
@@ -141,19 +119,19 @@ impl Lease {
 }
 
 /// Who holds the lease of a directory now.
-fn holder(root: &Path) -> Option<ChangefeedId> {
+fn holder(root: &str) -> Option<ChangefeedId> {
     let places = places();
     let place = places.get(root)?;
     place.lock.try_lock().is_err().then(|| place.holder.clone())
 }
 
-fn in_use(root: &Path, holder: &ChangefeedId) -> String {
+fn in_use(root: &str, holder: &ChangefeedId) -> String {
     format!(
-        "{} is being written to by changefeed {holder}: each changefeed needs a directory of its own",
-        root.display()
+        "{} is being written to by changefeed {holder}: each changefeed needs a place of its own",
+        root
     )
 }
 
-fn places() -> MutexGuard<'static, BTreeMap<PathBuf, Place>> {
+fn places() -> MutexGuard<'static, BTreeMap<String, Place>> {
     PLACES.lock().unwrap_or_else(PoisonError::into_inner)
 }

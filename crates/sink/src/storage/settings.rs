@@ -1,14 +1,15 @@
 //! From URI and config to [`StorageConfig`].
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use tidegate_api::{CloudStorageConfig, SinkConfig};
+use tidegate_api::{CloudStorageConfig, Scheme, SinkConfig};
 use tidegate_codec::DateSeparator;
 use tidegate_model::{ErrorCode, Result};
 
-use super::config::StorageConfig;
+use super::config::{Expiry, StorageConfig, WORKERS_MAX};
 use super::format;
+use super::schedule::Schedule;
+use super::store::Address;
 use crate::opener::SinkSpec;
 use crate::settings::{Settings, not_supported};
 
@@ -19,7 +20,9 @@ const FILE_SIZE_DEFAULT: i64 = 64 << 20;
 const FILE_SIZE_MIN: i64 = 1 << 20;
 const FILE_SIZE_MAX: i64 = 512 << 20;
 const FILE_INDEX_WIDTH: std::ops::RangeInclusive<i64> = 6..=20;
-/// When the original removes expired files, unless told otherwise.
+const FLUSH_CONCURRENCY: std::ops::RangeInclusive<i64> = 1..=512;
+const WORKERS_DEFAULT: i64 = 16;
+/// When expired files are removed, unless told otherwise.
 const CLEANUP_DEFAULT: &str = "0 0 2 * * *";
 const PARAMETERS: [&str; 8] = [
     "protocol",
@@ -45,8 +48,8 @@ pub(crate) fn read(spec: &SinkSpec) -> Result<StorageConfig> {
     let sink = &spec.config.sink;
     let absent = CloudStorageConfig::default();
     let members = sink.cloud_storage_config.as_ref().unwrap_or(&absent);
-    settings.only(&PARAMETERS)?;
-    refuse_unbuilt(&settings, sink, members)?;
+    let address = Address::read(&settings, &PARAMETERS, flush_concurrency(&settings, members)?)?;
+    refuse_unbuilt(&settings, sink)?;
     let flush_interval = settings
         .duration(
             "flush-interval",
@@ -64,7 +67,7 @@ pub(crate) fn read(spec: &SinkSpec) -> Result<StorageConfig> {
         .filter(|width| FILE_INDEX_WIDTH.contains(width));
     let width = width.unwrap_or(*FILE_INDEX_WIDTH.end());
     Ok(StorageConfig {
-        root: root(&settings)?,
+        address,
         format: format::read(spec, &settings)?,
         flush_interval,
         file_size,
@@ -74,69 +77,68 @@ pub(crate) fn read(spec: &SinkSpec) -> Result<StorageConfig> {
         date_separator: date_separator(sink)?,
         output_column_id: members.output_column_id.unwrap_or(false),
         output_raw_change_event: members.output_raw_change_event.unwrap_or(false),
-        worker_count: settings.number("worker-count", members.worker_count, 16, 1..=512)?,
+        worker_count: settings.number(
+            "worker-count",
+            members.worker_count,
+            WORKERS_DEFAULT,
+            1..=i64::try_from(WORKERS_MAX).unwrap_or(i64::MAX),
+        )?,
+        expiry: expiry(&settings, members, date_separator(sink)?)?,
         time_zone: spec.time_zone.clone(),
     })
 }
 
-fn refuse_unbuilt(settings: &Settings<'_>, sink: &SinkConfig, members: &CloudStorageConfig) -> Result<()> {
-    if sink.enable_partition_separator == Some(false) {
-        return Err(not_supported(
-            "sink.enable_partition_separator=false is not supported: a binlog does not tell partitions apart, so they \
-             have no folders to leave out",
-        ));
-    }
+fn refuse_unbuilt(settings: &Settings<'_>, sink: &SinkConfig) -> Result<()> {
     if settings.text("transaction-atomicity", sink.transaction_atomicity.as_deref()) == Some("table") {
         return Err(not_supported(
-            "sink.transaction_atomicity=table is not supported with a file sink: a large transaction may go on in the \
-             next file",
-        ));
-    }
-    refuse_expiry(settings, members)
-}
-
-fn refuse_expiry(settings: &Settings<'_>, members: &CloudStorageConfig) -> Result<()> {
-    let days = members.file_expiration_days.unwrap_or(0);
-    if days < 0 {
-        return Err(settings.error(format_args!(
-            "file_expiration_days is {days}, it must not be negative"
-        )));
-    }
-    if days > 0 {
-        return Err(not_supported(
-            "sink.cloud_storage_config.file_expiration_days is not supported: files are never removed",
-        ));
-    }
-    if members
-        .file_cleanup_cron_spec
-        .as_deref()
-        .is_some_and(|spec| !matches!(spec, "" | CLEANUP_DEFAULT))
-    {
-        return Err(not_supported(
-            "sink.cloud_storage_config.file_cleanup_cron_spec is not supported: files are never removed",
-        ));
-    }
-    if members.flush_concurrency.is_some_and(|parts| parts > 1) {
-        return Err(not_supported(
-            "sink.cloud_storage_config.flush_concurrency is not supported with a file sink: a file is one part",
+            "sink.transaction_atomicity=table is not supported with a storage sink: a large transaction may go on in \
+             the next file",
         ));
     }
     Ok(())
 }
 
-fn root(settings: &Settings<'_>) -> Result<PathBuf> {
-    let uri = settings.uri;
-    if !uri.host().is_empty() {
-        return Err(settings.error(format_args!(
-            "the sink URI names the host {:?}: a local directory is written with three slashes, file:///dir",
-            uri.host()
-        )));
+/// Values out of range mean 1, as in the original. Only a bucket takes parts.
+fn flush_concurrency(settings: &Settings<'_>, members: &CloudStorageConfig) -> Result<usize> {
+    let parts = members
+        .flush_concurrency
+        .filter(|parts| FLUSH_CONCURRENCY.contains(parts))
+        .unwrap_or(*FLUSH_CONCURRENCY.start());
+    if parts > 1 && settings.uri.kind() == Scheme::File {
+        return Err(not_supported(
+            "sink.cloud_storage_config.flush_concurrency is not supported with a file sink: a file is one part",
+        ));
     }
-    let path = PathBuf::from(uri.path());
-    if !path.is_absolute() || path.parent().is_none() {
-        return Err(settings.error("the sink URI must name a directory, file:///dir"));
+    usize::try_from(parts).map_err(|error| settings.error("flush_concurrency").with_source(error))
+}
+
+fn expiry(
+    settings: &Settings<'_>,
+    members: &CloudStorageConfig,
+    date_separator: DateSeparator,
+) -> Result<Option<Expiry>> {
+    let spec = members.file_cleanup_cron_spec.as_deref().unwrap_or_default();
+    let spec = if spec.is_empty() { CLEANUP_DEFAULT } else { spec };
+    let schedule = Schedule::parse(spec).map_err(|why| {
+        settings.error(format_args!(
+            "file_cleanup_cron_spec {spec:?} cannot be used: {why}"
+        ))
+    })?;
+    let days = members.file_expiration_days.unwrap_or(0);
+    let days = u32::try_from(days).map_err(|_| {
+        settings.error(format_args!(
+            "file_expiration_days is {days}, it must be 0 (never) or a number of days"
+        ))
+    })?;
+    if days == 0 {
+        return Ok(None);
     }
-    Ok(path)
+    if date_separator != DateSeparator::Day {
+        return Err(settings.error(
+            "file_expiration_days needs date_separator=day: only files in the folder of a day are removed",
+        ));
+    }
+    Ok(Some(Expiry { days, schedule }))
 }
 
 fn date_separator(sink: &SinkConfig) -> Result<DateSeparator> {
@@ -179,7 +181,7 @@ mod tests {
     #[test]
     fn a_plain_uri_means_the_defaults() {
         let config = read(&spec("file:///data/out?protocol=CSV", |_| {})).unwrap();
-        assert_eq!(config.root, PathBuf::from("/data/out"));
+        assert_eq!(config.address, Address::Dir("/data/out".into()));
         assert_eq!(
             (config.flush_interval, config.file_size),
             (Duration::from_secs(5), 64 << 20)
@@ -272,13 +274,143 @@ mod tests {
             format,
             "handle_key",
         );
-        let expiry = |sink: &mut SinkConfig| {
+        let storage = ErrorCode::StorageSinkInvalidConfig;
+        check(
+            csv,
+            |sink| sink.cloud_storage_config = expiry(-1, ""),
+            storage,
+            "file_expiration_days",
+        );
+        check(
+            csv,
+            |sink| sink.cloud_storage_config = expiry(0, "0 0 25 * * *"),
+            storage,
+            "file_cleanup_cron_spec",
+        );
+        check(
+            csv,
+            |sink| {
+                sink.date_separator = Some("month".to_owned());
+                sink.cloud_storage_config = expiry(1, "");
+            },
+            storage,
+            "date_separator=day",
+        );
+    }
+
+    fn expiry(days: i64, spec: &str) -> Option<CloudStorageConfig> {
+        Some(CloudStorageConfig {
+            file_expiration_days: Some(days),
+            file_cleanup_cron_spec: Some(spec.to_owned()),
+            ..CloudStorageConfig::default()
+        })
+    }
+
+    #[test]
+    fn an_expiry_that_can_work_is_taken() {
+        let uri = "file:///d?protocol=csv";
+        let config = read(&spec(uri, |sink| {
+            sink.cloud_storage_config = expiry(3, "0 0 4 * *")
+        }))
+        .unwrap();
+        assert_eq!(config.expiry.map(|expiry| expiry.days), Some(3));
+        let config = read(&spec(uri, |sink| {
+            sink.cloud_storage_config = expiry(0, "0 0 4 * *")
+        }))
+        .unwrap();
+        assert!(config.expiry.is_none());
+    }
+
+    fn parts(parts: i64) -> impl Fn(&mut SinkConfig) {
+        move |sink| {
             sink.cloud_storage_config = Some(CloudStorageConfig {
-                file_expiration_days: Some(1),
+                flush_concurrency: Some(parts),
                 ..CloudStorageConfig::default()
             });
+        }
+    }
+
+    #[test]
+    fn a_bucket_is_read_from_the_uri() {
+        let uri = "s3://bucket/a/b/?protocol=csv&endpoint=http://h:9000/&access-key=A&secret-access-key=S";
+        let Address::Bucket(bucket) = read(&spec(uri, parts(4))).unwrap().address else {
+            panic!("a bucket");
         };
-        check(csv, expiry, ErrorCode::NotSupported, "file_expiration_days");
+        assert_eq!(
+            (
+                bucket.bucket.as_str(),
+                bucket.prefix.as_str(),
+                bucket.flush_concurrency
+            ),
+            ("bucket", "a/b", 4)
+        );
+        assert_eq!(bucket.label, "s3://bucket/a/b at http://h:9000");
+        assert!(!format!("{bucket:?}").contains("\"S\""), "{bucket:?}");
+        for (uri, label) in [
+            ("gs://b?protocol=csv", "gcs://b/"),
+            (
+                "azure://c/x?protocol=csv&account-name=a&account-key=k",
+                "azblob://c/x",
+            ),
+        ] {
+            let Address::Bucket(bucket) = read(&spec(uri, parts(9999))).unwrap().address else {
+                panic!("a bucket");
+            };
+            assert_eq!((bucket.label.as_str(), bucket.flush_concurrency), (label, 1));
+        }
+    }
+
+    #[test]
+    fn mistakes_in_the_address_of_a_bucket_are_named() {
+        let storage = ErrorCode::StorageSinkInvalidConfig;
+        for (query, expect) in [
+            ("access-key=A", "belong together"),
+            ("session-token=T", "session-token needs"),
+            ("sse=x", "AES256"),
+            ("sse-kms-key-id=x", "aws:kms"),
+            ("endpoint=ftp://h", "endpoint must be"),
+            ("endpoint=http://u:p@h", "endpoint must be"),
+            ("force-path-style=banana", "force-path-style"),
+            ("use-accelerate-endpoint=true&endpoint=http://h", "exclude"),
+            ("account-name=a", "account-name"),
+        ] {
+            check(&format!("s3://b/p?protocol=csv&{query}"), |_| {}, storage, expect);
+        }
+        check("s3:///p?protocol=csv", |_| {}, storage, "no bucket");
+        check(
+            "s3://u:p@b/p?protocol=csv",
+            |_| {},
+            storage,
+            "credentials and endpoint",
+        );
+        check("s3://b/a//b?protocol=csv", |_| {}, storage, "no store can name");
+        check(
+            "azblob://c?protocol=csv&account-key=k",
+            |_| {},
+            storage,
+            "need account-name",
+        );
+    }
+
+    #[test]
+    fn parameters_of_the_original_that_do_not_work_are_refused() {
+        let refused = ErrorCode::NotSupported;
+        for (uri, name) in [
+            ("s3://b/p?acl=private", "acl"),
+            ("s3://b/p?role-arn=r", "role-arn"),
+            ("s3://b/p?external-id=x", "external-id"),
+            ("s3://b/p?provider=netease", "provider"),
+            ("gcs://b/p?predefined-acl=x", "predefined-acl"),
+            ("azblob://b/p?encryption-scope=x", "encryption-scope"),
+        ] {
+            check(&format!("{uri}&protocol=csv"), |_| {}, refused, name);
+        }
+        check(
+            "file:///d?protocol=csv",
+            |sink| parts(2)(sink),
+            refused,
+            "flush_concurrency",
+        );
     }
 
     /// These were accepted and had no effect.
@@ -286,12 +418,6 @@ mod tests {
     fn settings_without_an_effect_are_refused() {
         let csv = "file:///d?protocol=csv";
         let not_built = ErrorCode::NotSupported;
-        check(
-            csv,
-            |sink| sink.enable_partition_separator = Some(false),
-            not_built,
-            "enable_partition_separator",
-        );
         check(
             csv,
             |sink| sink.transaction_atomicity = Some("table".to_owned()),

@@ -1,24 +1,24 @@
 //! The sink itself: spreads rows over workers, writes schema files and the `metadata` file.
 
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tidegate_codec::{SchemaFile, metadata, schema_dir};
-use tidegate_model::{
-    CdcError, ChangefeedId, Clock, DdlEvent, ErrorCode, Result, ResultExt, RowBlock, TableName, Ts, TxnBatch,
-};
+use tidegate_model::{CdcError, Clock, DdlEvent, ErrorCode, Result, RowBlock, TableName, Ts, TxnBatch};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::DropGuard;
 
 use super::buffer::Budget;
+use super::cleanup::Cleanup;
 use super::config::StorageConfig;
-use super::files::probe;
-use super::lease::Lease;
+use super::encode::Encoders;
+use super::lease::Holder;
 use super::metrics::StorageMetrics;
-use super::worker::{Job, Worker};
+use super::store::{self, Opened, Store};
+use super::worker::{Common, Job, Worker};
 use crate::sink::{BoxFut, EventSink};
 
 /// Batches that may wait in front of a worker.
@@ -28,7 +28,7 @@ const METADATA_INTERVAL: Duration = Duration::from_secs(2);
 /// How long a close that has used up its deadline still waits for writes under way.
 const WRITES_GRACE: Duration = Duration::from_millis(500);
 
-/// Writes rows to files below a local directory.
+/// Writes rows to files below a directory or a prefix of a bucket.
 pub(crate) struct StorageSink {
     config: Arc<StorageConfig>,
     workers: Vec<mpsc::Sender<Job>>,
@@ -39,50 +39,63 @@ pub(crate) struct StorageSink {
 
 struct State {
     /// `None` once the sink is closed.
-    lease: Option<Arc<Lease>>,
+    place: Option<Opened>,
     tasks: JoinSet<Result<()>>,
     failure: Option<CdcError>,
-    checkpoint: Ts,
+    /// Shared with the task that removes old files.
+    checkpoint: Arc<AtomicU64>,
     written_checkpoint: Ts,
     last_metadata: Instant,
 }
 
 impl StorageSink {
-    /// Proves that the root can be written to, waits until no earlier run writes there any more, and starts the
-    /// workers.
+    /// Takes over the place of the files, and starts the workers.
     ///
     /// # Errors
-    /// `ExternalStorageAPI` when the root cannot be written to, or is being written to for too long.
+    /// Those of [`store::open`].
     pub(crate) async fn open(
-        changefeed: &ChangefeedId,
+        holder: &Holder,
         config: StorageConfig,
         clock: Arc<dyn Clock>,
         metrics: StorageMetrics,
     ) -> Result<Self> {
+        let place = store::open(&config.address, holder).await?;
         let config = Arc::new(config);
-        let lease = Lease::acquire(&real_root(&config).await?, changefeed).await?;
+        let common = Common {
+            config: Arc::clone(&config),
+            store: Arc::clone(&place.store),
+            clock: Arc::clone(&clock),
+            metrics,
+            encoders: Encoders::new(&config, Arc::clone(&clock)),
+            budget: Budget::new(config.memory_quota),
+        };
         let mut tasks = JoinSet::new();
-        let budget = Budget::new(config.memory_quota);
         let workers = (0..config.worker_count)
-            .map(|_| {
+            .map(|id| {
                 let (tx, rx) = mpsc::channel(WORKER_QUEUE_JOBS);
-                let worker = Worker::new(
-                    Arc::clone(&config),
-                    Arc::clone(&lease),
-                    Arc::clone(&clock),
-                    metrics.clone(),
-                    Arc::clone(&budget),
-                );
-                tasks.spawn(worker.run(rx));
+                tasks.spawn(Worker::new(id, common.clone()).run(rx));
                 tx
             })
             .collect();
-        let stop = lease.stop().clone().drop_guard();
+        let store = Arc::clone(&place.store);
+        tasks.spawn(async move { store.guard().await });
+        let checkpoint = Arc::new(AtomicU64::new(0));
+        if let Some(expiry) = config.expiry.clone() {
+            let cleanup = Cleanup {
+                store: Arc::clone(&place.store),
+                expiry,
+                time_zone: config.time_zone.clone(),
+                clock,
+                checkpoint: Arc::clone(&checkpoint),
+            };
+            tasks.spawn(cleanup.run());
+        }
+        let stop = place.lease.stop().clone().drop_guard();
         let state = State {
-            lease: Some(lease),
+            place: Some(place),
             tasks,
             failure: None,
-            checkpoint: Ts::ZERO,
+            checkpoint,
             written_checkpoint: Ts::ZERO,
             last_metadata: Instant::now(),
         };
@@ -92,14 +105,6 @@ impl StorageSink {
             state: Mutex::new(state),
             _stop: stop,
         })
-    }
-
-    /// Proves that the root can be written to and that no other changefeed does so now.
-    ///
-    /// # Errors
-    /// `ExternalStorageAPI` or `StorageSinkInvalidConfig`.
-    pub(crate) async fn try_root(changefeed: &ChangefeedId, config: StorageConfig) -> Result<()> {
-        Lease::check(&real_root(&Arc::new(config)).await?, changefeed)
     }
 
     /// All rows of one table go to one worker, so their order is kept.
@@ -146,25 +151,21 @@ impl StorageSink {
 
     async fn schema_files(&self, ddl: &DdlEvent) -> Result<()> {
         self.healthy().await?;
-        let lease = open_lease(&*self.state.lock().await)?;
-        let root = self.config.root.clone();
-        let files = SchemaFile::of_ddl(ddl, self.config.output_column_id);
-        blocking(move || {
-            files.iter().try_for_each(|(name, file)| {
-                let path = root.join(schema_dir(name)).join(file.file_name());
-                lease.replace(path, &file.content())
-            })
-        })
-        .await
+        let store = open_store(&*self.state.lock().await)?;
+        for (name, file) in SchemaFile::of_ddl(ddl, self.config.output_column_id) {
+            let path = format!("{}/{}", schema_dir(&name), file.file_name());
+            store.replace(path, file.content()).await?;
+        }
+        Ok(())
     }
 
     async fn checkpoint(&self, ts: Ts) -> Result<()> {
         self.healthy().await?;
         let mut state = self.state.lock().await;
-        if state.lease.is_none() {
+        if state.place.is_none() {
             return Err(closed());
         }
-        state.checkpoint = state.checkpoint.max(ts);
+        state.checkpoint.fetch_max(ts.as_u64(), Ordering::Relaxed);
         if state.last_metadata.elapsed() < METADATA_INTERVAL {
             return Ok(());
         }
@@ -172,14 +173,13 @@ impl StorageSink {
     }
 
     async fn write_metadata(&self, state: &mut State) -> Result<()> {
-        if state.checkpoint <= state.written_checkpoint {
+        let checkpoint = Ts::from_u64(state.checkpoint.load(Ordering::Relaxed));
+        if checkpoint <= state.written_checkpoint {
             return Ok(());
         }
-        let lease = open_lease(state)?;
-        let checkpoint = state.checkpoint;
         let (name, content) = metadata(checkpoint);
-        let path: PathBuf = self.config.root.join(name);
-        blocking(move || lease.replace(path, content.as_bytes())).await?;
+        let store = open_store(state)?;
+        store.replace(name.to_owned(), content.into_bytes()).await?;
         state.written_checkpoint = checkpoint;
         state.last_metadata = Instant::now();
         Ok(())
@@ -211,32 +211,35 @@ impl StorageSink {
         let drained = timeout(deadline, self.flush_workers()).await;
         let mut state = self.state.lock().await;
         let told = match drained {
-            Ok(Ok(())) if state.lease.is_some() => self.write_metadata(&mut state).await,
+            Ok(Ok(())) if state.place.is_some() => self.write_metadata(&mut state).await,
             _ => Ok(()),
         };
-        let Some(lease) = state.lease.take() else {
+        let Some(Opened { store, lease }) = state.place.take() else {
             return Ok(());
         };
         lease.stop().cancel();
         state.tasks.shutdown().await;
         let until = until.max(Instant::now() + WRITES_GRACE);
-        if timeout_at(until, lease.end()).await.is_err() {
-            tracing::warn!(
-                root = %self.config.root.display(),
-                "a write does not end; the next run waits for it"
-            );
+        let ending = async {
+            let released = store.release().await;
+            drop(store);
+            lease.end().await;
+            released
+        };
+        match timeout_at(until, ending).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the next run waits until the claim has run out"),
+            Err(_) => {
+                tracing::warn!(place = ?self.config.address, "a write does not end; the next run waits for it")
+            }
         }
         told
     }
 }
 
-async fn real_root(config: &Arc<StorageConfig>) -> Result<PathBuf> {
-    let config = Arc::clone(config);
-    blocking(move || probe(&config.root)).await
-}
-
-fn open_lease(state: &State) -> Result<Arc<Lease>> {
-    state.lease.clone().ok_or_else(closed)
+fn open_store(state: &State) -> Result<Arc<dyn Store>> {
+    let place = state.place.as_ref().ok_or_else(closed)?;
+    Ok(Arc::clone(&place.store))
 }
 
 fn closed() -> CdcError {
@@ -254,12 +257,6 @@ fn note(failure: &mut Option<CdcError>, ended: Result<Result<()>, tokio::task::J
         .with_source(error),
     };
     failure.get_or_insert(error);
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .code(ErrorCode::ExternalStorageAPI, "a storage task ended unexpectedly")?
 }
 
 impl EventSink for StorageSink {

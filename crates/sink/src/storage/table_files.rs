@@ -1,15 +1,14 @@
 //! Where the rows of one table go: directory of its schema version, and the number of the next file in it.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tidegate_codec::{SchemaFile, data_dir, data_file_name, index_file, parse_data_file_name, schema_dir};
+use tidegate_failpoint::{Point, hit};
 use tidegate_model::{Result, TableInfo, Ts};
 
 use super::config::StorageConfig;
 use super::draft::Published;
-use super::files::{NewFile, has_content, names_in, read_if_there};
-use super::lease::Lease;
+use super::store::{self, Store};
 
 /// The place of one table version, found once and kept while rows of that version arrive.
 pub(crate) struct TableFiles {
@@ -22,7 +21,7 @@ pub(crate) struct TableFiles {
 
 struct Dir {
     date: Option<String>,
-    path: PathBuf,
+    path: String,
     next_number: u64,
 }
 
@@ -32,16 +31,24 @@ impl TableFiles {
     /// A schema file with the same columns is reused, so that a restart without a schema change goes on in the old
     /// directory: the newest up to this version, unless a schema change lies between. Columns may be the same after
     /// a change, as after TRUNCATE, but rows after it must not be read before it.
-    pub(crate) fn locate(config: &StorageConfig, lease: &Lease, table: &Arc<TableInfo>) -> Result<Self> {
+    pub(crate) async fn locate(
+        config: &StorageConfig,
+        store: &dyn Store,
+        table: &Arc<TableInfo>,
+    ) -> Result<Self> {
         let file = SchemaFile::of_table(table, table.version, config.output_column_id);
-        let dir = config.root.join(schema_dir(&table.name));
-        let known: Vec<(Ts, u32)> = names_in(&dir)?
+        let dir = schema_dir(&table.name);
+        let listing = store.list(dir.clone()).await?;
+        let known: Vec<(Ts, u32)> = listing
+            .files
             .iter()
             .filter_map(|name| SchemaFile::parse_name(name))
             .collect();
         let version = reusable(&known, table.version, file.checksum());
         if version.is_none() {
-            lease.replace(dir.join(file.file_name()), &file.content())?;
+            let path = format!("{dir}/{}", file.file_name());
+            store.replace(path, file.content()).await?;
+            hit(Point::SchemaFile);
         }
         Ok(TableFiles {
             table: Arc::clone(table),
@@ -61,22 +68,24 @@ impl TableFiles {
 
     /// Begins the next data file: index first, so that a crash between the two reuses the number. It counts once
     /// [`TableFiles::published`] was called.
-    pub(crate) fn begin(
+    pub(crate) async fn begin(
         &mut self,
         config: &StorageConfig,
-        lease: &Lease,
-        extension: &str,
+        store: &dyn Store,
         date: Option<&str>,
-    ) -> Result<NewFile> {
+    ) -> Result<Box<dyn store::Draft>> {
+        let extension = config.format.extension();
         let dir = match self.open.take() {
             Some(dir) if dir.date.as_deref() == date => dir,
-            _ => self.open_dir(config, extension, date)?,
+            _ => self.open_dir(store, extension, date).await?,
         };
         let dir = self.open.insert(dir);
         let name = data_file_name(dir.next_number, config.file_index_width, extension);
         let (index_path, index_content) = index_file(&name);
-        lease.replace(dir.path.join(index_path), index_content.as_bytes())?;
-        lease.begin(dir.path.join(name))
+        let index_path = format!("{}/{index_path}", dir.path);
+        store.replace(index_path, index_content.into_bytes()).await?;
+        hit(Point::IndexFile);
+        store.begin(format!("{}/{name}", dir.path)).await
     }
 
     /// The file begun last is complete.
@@ -94,9 +103,9 @@ impl TableFiles {
         usize::try_from(estimate).unwrap_or(usize::MAX)
     }
 
-    fn open_dir(&self, config: &StorageConfig, extension: &str, date: Option<&str>) -> Result<Dir> {
-        let path = config.root.join(data_dir(&self.table.name, self.version, date));
-        let next_number = next_number(&path, extension)?;
+    async fn open_dir(&self, store: &dyn Store, extension: &str, date: Option<&str>) -> Result<Dir> {
+        let path = data_dir(&self.table.name, self.version, date);
+        let next_number = next_number(store, &path, extension).await?;
         Ok(Dir {
             date: date.map(str::to_owned),
             path,
@@ -116,18 +125,15 @@ fn reusable(known: &[(Ts, u32)], version: Ts, checksum: u32) -> Option<Ts> {
 }
 
 /// The number after the newest file; its own number again when the index was written but the file was not.
-fn next_number(dir: &Path, extension: &str) -> Result<u64> {
+async fn next_number(store: &dyn Store, dir: &str, extension: &str) -> Result<u64> {
     let (index_path, _) = index_file("");
-    let Some(index) = read_if_there(&dir.join(index_path))? else {
+    let Some(index) = store.read(format!("{dir}/{index_path}")).await? else {
         return Ok(1);
     };
     let newest = String::from_utf8_lossy(&index);
     let number = parse_data_file_name(&newest, extension)?;
-    Ok(if has_content(&dir.join(newest.trim_end()))? {
-        number + 1
-    } else {
-        number
-    })
+    let is_there = store.has_content(format!("{dir}/{}", newest.trim_end())).await?;
+    Ok(if is_there { number + 1 } else { number })
 }
 
 #[cfg(test)]

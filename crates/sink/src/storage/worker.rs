@@ -4,17 +4,18 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use tidegate_codec::{Encoder, Zone};
-use tidegate_model::{Ack, Clock, ErrorCode, Result, ResultExt, RowBlock, TableInfo, TableName, Ts};
+use tidegate_codec::Zone;
+use tidegate_failpoint::{Point, hit};
+use tidegate_model::{Ack, Clock, Result, RowBlock, TableInfo, TableName, Ts};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::buffer::{Budget, Buffer, Waiting};
 use super::config::StorageConfig;
 use super::draft::Draft;
-use super::lease::Lease;
+use super::encode::Encoders;
 use super::metrics::StorageMetrics;
-use super::split::KeyChanges;
+use super::store::Store;
 use super::table_files::TableFiles;
 
 /// What a worker is told.
@@ -28,40 +29,33 @@ pub(crate) enum Job {
 /// A file that is full ends only if what is left makes at least this part of another one.
 const CRUMB_DIVISOR: usize = 8;
 
-/// Owned by the worker's task between flushes and by a blocking thread during one.
 pub(crate) struct Worker {
-    config: Arc<StorageConfig>,
-    /// Held by the thread that writes, until it is done.
-    lease: Arc<Lease>,
-    clock: Arc<dyn Clock>,
-    metrics: StorageMetrics,
-    encoder: Box<dyn Encoder>,
+    id: usize,
+    common: Common,
     zone: Zone,
     tables: HashMap<TableName, TableFiles>,
-    budget: Arc<Budget>,
     buffer: Buffer,
 }
 
+/// What the workers of a sink have in common.
+#[derive(Clone)]
+pub(crate) struct Common {
+    pub(crate) config: Arc<StorageConfig>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: StorageMetrics,
+    pub(crate) encoders: Arc<Encoders>,
+    pub(crate) budget: Arc<Budget>,
+}
+
 impl Worker {
-    pub(crate) fn new(
-        config: Arc<StorageConfig>,
-        lease: Arc<Lease>,
-        clock: Arc<dyn Clock>,
-        metrics: StorageMetrics,
-        budget: Arc<Budget>,
-    ) -> Self {
-        let encoder = config.format.encoder();
-        let zone = Zone::new(config.time_zone.clone());
+    pub(crate) fn new(id: usize, common: Common) -> Self {
         Worker {
-            config,
-            lease,
-            clock,
-            metrics,
-            encoder,
-            zone,
+            id,
+            zone: Zone::new(common.config.time_zone.clone()),
+            buffer: Buffer::new(Arc::clone(&common.budget)),
             tables: HashMap::new(),
-            buffer: Buffer::new(Arc::clone(&budget)),
-            budget,
+            common,
         }
     }
 
@@ -70,18 +64,18 @@ impl Worker {
     /// Rows are written when they have waited for the interval, when a table has enough of them for a file, and when
     /// all workers together keep too much waiting.
     pub(crate) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> Result<()> {
-        let budget = Arc::clone(&self.budget);
+        let budget = Arc::clone(&self.common.budget);
         loop {
             // Before the check: whoever finds it used up after that wakes this worker.
             let used_up = budget.used_up();
             if self.buffer.must_shrink() {
                 budget.tell_used_up();
-                self = self.flush().await?;
+                self.flush().await?;
             }
             let due = self
                 .buffer
                 .oldest()
-                .map(|oldest| oldest + self.config.flush_interval);
+                .map(|oldest| oldest + self.common.config.flush_interval);
             tokio::select! {
                 job = jobs.recv() => match job {
                     Some(Job::Rows(rows, ack)) => {
@@ -89,24 +83,24 @@ impl Worker {
                         full.retain(|table| self.fills_a_file(table));
                         if !full.is_empty() {
                             let rows = self.buffer.take(&full);
-                            self = self.write(rows).await?;
+                            self.write(rows).await?;
                         }
                     }
                     Some(Job::Flush(done)) => {
-                        self = self.flush().await?;
+                        self.flush().await?;
                         // The one who asked may have gone.
                         done.send(()).ok();
                     }
                     None => return Ok(()),
                 },
-                () = used_up => self = self.flush().await?,
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self = self.flush().await?,
+                () = used_up => self.flush().await?,
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.flush().await?,
             }
         }
     }
 
     fn fills_a_file(&self, table: &TableName) -> bool {
-        self.encoded_bytes(table, self.buffer.bytes_of(table)) >= self.config.file_size
+        self.encoded_bytes(table, self.buffer.bytes_of(table)) >= self.common.config.file_size
     }
 
     fn encoded_bytes(&self, table: &TableName, source_bytes: usize) -> usize {
@@ -114,41 +108,33 @@ impl Worker {
         files.map_or(source_bytes, |files| files.encoded_bytes(source_bytes))
     }
 
-    async fn flush(mut self) -> Result<Self> {
+    async fn flush(&mut self) -> Result<()> {
         let rows = self.buffer.take_all();
         self.write(rows).await
     }
 
-    async fn write(mut self, rows: Vec<(TableName, Waiting)>) -> Result<Self> {
-        if rows.is_empty() {
-            return Ok(self);
+    async fn write(&mut self, tables: Vec<(TableName, Waiting)>) -> Result<()> {
+        if tables.is_empty() {
+            return Ok(());
         }
-        let written = tokio::task::spawn_blocking(move || {
-            let result = self.write_tables(rows);
-            (self, result)
-        });
-        let (worker, result) = written.await.code(
-            ErrorCode::ExternalStorageAPI,
-            "the file writer ended unexpectedly",
-        )?;
-        result.map(|()| worker)
-    }
-
-    fn write_tables(&mut self, tables: Vec<(TableName, Waiting)>) -> Result<()> {
+        let started = Instant::now();
         let date = self
+            .common
             .config
             .date_separator
-            .format(self.zone.date_of_ms(self.clock.unix_ms()));
+            .format(self.zone.date_of_ms(self.common.clock.unix_ms()));
         for (name, waiting) in tables {
-            self.write_table(&name, waiting.rows, waiting.bytes, date.as_deref())?;
+            self.write_table(&name, waiting.rows, waiting.bytes, date.as_deref())
+                .await?;
             waiting.acks.into_iter().for_each(Ack::durable);
         }
+        self.common.metrics.flush(self.id, started.elapsed());
         Ok(())
     }
 
     /// Encodes the rows of one table and cuts them into files: at schema changes, and once a file is large enough,
     /// but never inside a transaction.
-    fn write_table(
+    async fn write_table(
         &mut self,
         name: &TableName,
         rows: Vec<(Ts, RowBlock)>,
@@ -156,71 +142,55 @@ impl Worker {
         date: Option<&str>,
     ) -> Result<()> {
         let mut draft: Option<Draft> = None;
-        let mut last_ts = Ts::ZERO;
-        for (commit_ts, block) in rows {
+        let mut pieces = self.common.encoders.start(rows);
+        while let Some(piece) = pieces.next().await? {
             let moved = self
                 .tables
                 .get(name)
-                .is_some_and(|files| !files.fits(block.table()));
+                .is_some_and(|files| !files.fits(&piece.table));
             let full = draft
                 .as_ref()
-                .is_some_and(|draft| draft.len() >= self.config.file_size)
-                && commit_ts != last_ts
-                && self.encoded_bytes(name, left_bytes) >= self.config.file_size / CRUMB_DIVISOR;
+                .is_some_and(|draft| draft.bytes >= self.common.config.file_size)
+                && piece.starts_transaction
+                && self.encoded_bytes(name, left_bytes) >= self.common.config.file_size / CRUMB_DIVISOR;
             if moved || full {
-                self.publish(name, draft.take())?;
+                self.publish(name, draft.take()).await?;
             }
             if moved {
                 self.tables.remove(name);
             }
-            let draft = match &mut draft {
+            let mut open = match draft.take() {
                 Some(draft) => draft,
-                none => none.insert(self.begin(name, block.table(), date)?),
+                None => self.begin(name, &piece.table, date).await?,
             };
-            let now_ms = self.clock.unix_ms();
-            self.encode(&block, commit_ts, now_ms, &mut draft.unsaved)?;
-            draft.save(&self.lease)?;
-            draft.source_bytes += block.memory_bytes();
-            left_bytes = left_bytes.saturating_sub(block.memory_bytes());
-            self.metrics.rows(block.len());
-            last_ts = commit_ts;
+            open.append(piece.bytes, piece.source_bytes).await?;
+            draft = Some(open);
+            left_bytes = left_bytes.saturating_sub(piece.source_bytes);
+            self.common.metrics.rows(piece.rows);
         }
-        self.publish(name, draft)
+        self.publish(name, draft).await
     }
 
-    fn begin(&mut self, name: &TableName, table: &Arc<TableInfo>, date: Option<&str>) -> Result<Draft> {
+    async fn begin(&mut self, name: &TableName, table: &Arc<TableInfo>, date: Option<&str>) -> Result<Draft> {
         let files = match self.tables.entry(name.clone()) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(TableFiles::locate(&self.config, &self.lease, table)?),
+            Entry::Vacant(entry) => {
+                entry.insert(TableFiles::locate(&self.common.config, &*self.common.store, table).await?)
+            }
         };
-        let file = files.begin(&self.config, &self.lease, self.encoder.extension(), date)?;
-        let mut draft = Draft::new(file);
-        self.encoder.start_file(table, &mut draft.unsaved);
-        Ok(draft)
+        let file = files
+            .begin(&self.common.config, &*self.common.store, date)
+            .await?;
+        Draft::begin(file, self.common.encoders.header(table)).await
     }
 
-    fn encode(&mut self, block: &RowBlock, commit_ts: Ts, now_ms: u64, out: &mut Vec<u8>) -> Result<()> {
-        let changes = if self.config.output_raw_change_event {
-            None
-        } else {
-            KeyChanges::of(block)
-        };
-        match changes {
-            None => block
-                .rows()
-                .try_for_each(|row| self.encoder.row(row, commit_ts, now_ms, out)),
-            Some(changes) => changes
-                .in_place(block)
-                .try_for_each(|row| self.encoder.row(row, commit_ts, now_ms, out)),
-        }
-    }
-
-    fn publish(&mut self, name: &TableName, draft: Option<Draft>) -> Result<()> {
+    async fn publish(&mut self, name: &TableName, draft: Option<Draft>) -> Result<()> {
         let Some(draft) = draft else {
             return Ok(());
         };
-        let published = draft.publish(&self.lease)?;
-        self.metrics.file(published.bytes, published.busy);
+        let published = draft.publish().await?;
+        hit(Point::DataFile);
+        self.common.metrics.file(published.bytes, published.busy);
         if let Some(files) = self.tables.get_mut(name) {
             files.published(&published);
         }

@@ -85,6 +85,19 @@ impl AnchorStore {
         Ok(())
     }
 
+    /// Removes everything below a prefix.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn remove_below(&self, prefix: &str) -> Result<()> {
+        let pairs = self.store.list(prefix).await?;
+        for some in pairs.chunks(DELETES_MAX) {
+            let deletes = some.iter().map(|(key, _)| Write::Delete(key.clone()));
+            self.commit(deletes.collect()).await?;
+        }
+        Ok(())
+    }
+
     fn key(&self, seq: u64) -> String {
         format!("{}{seq:020}", self.prefix)
     }

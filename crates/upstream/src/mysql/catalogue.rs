@@ -72,12 +72,30 @@ pub(crate) struct ListedTable {
     pub(crate) unsupported: Option<String>,
 }
 
-/// Reads one table; `None` when it does not exist (any more).
+/// Times that a table is read again because it changed meanwhile.
+const READS_MAX: usize = 10;
+
+/// Reads one table; `None` when it does not exist (any more), or changes all the time.
+///
+/// The catalogue is several tables without a common snapshot: a statement in between may leave columns without their
+/// indexes. So it is read until it says the same twice.
 pub(crate) async fn load_table(
     conn: &mut Conn,
     flavour: Flavour,
     name: &TableName,
 ) -> Result<Option<CatalogueTable>> {
+    let mut last = read_table(conn, flavour, name).await?;
+    for _ in 0..READS_MAX {
+        let again = read_table(conn, flavour, name).await?;
+        if again == last {
+            return Ok(last);
+        }
+        last = again;
+    }
+    Ok(None)
+}
+
+async fn read_table(conn: &mut Conn, flavour: Flavour, name: &TableName) -> Result<Option<CatalogueTable>> {
     // A table that is being changed just now may have no kind, or no columns.
     let Some(kind) = table_kind(conn, name).await?.filter(|kind| !kind.is_empty()) else {
         return Ok(None);

@@ -9,9 +9,6 @@ use super::group::{Events, Group};
 use super::options::MysqlOptions;
 use super::spill::SpillDir;
 
-/// Bytes of prepared XA transactions that wait in memory for their end; the others wait in files.
-const PREPARED_BYTES_MAX: usize = 64 << 20;
-
 /// Spills what is too large for memory.
 pub(crate) struct Finisher {
     memory_bytes_max: usize,
@@ -21,10 +18,11 @@ pub(crate) struct Finisher {
 }
 
 impl Finisher {
-    pub(crate) fn new(options: &MysqlOptions, dir: Arc<SpillDir>) -> Self {
+    /// `memory_bytes_max`: what an open transaction, and all prepared XA transactions together, may keep in memory.
+    pub(crate) fn new(options: &MysqlOptions, memory_bytes_max: usize, dir: Arc<SpillDir>) -> Self {
         Finisher {
-            memory_bytes_max: options.txn_memory_bytes,
-            prepared_memory_bytes_max: PREPARED_BYTES_MAX,
+            memory_bytes_max,
+            prepared_memory_bytes_max: memory_bytes_max,
             bytes_max: options.txn_bytes_max,
             dir,
         }
@@ -107,9 +105,8 @@ mod tests {
     fn finisher(folder: &std::path::Path, memory: usize, max: u64) -> Finisher {
         let connect = ConnectOptions::new("localhost", 3306, "u", "");
         let mut options = MysqlOptions::new(connect, folder.to_owned());
-        options.txn_memory_bytes = memory;
         options.txn_bytes_max = max;
-        let mut finisher = Finisher::new(&options, SpillDir::open(folder).unwrap());
+        let mut finisher = Finisher::new(&options, memory, SpillDir::open(folder).unwrap());
         finisher.prepared_memory_bytes_max = 100;
         finisher
     }

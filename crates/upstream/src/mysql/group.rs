@@ -88,6 +88,19 @@ impl Group {
         }
     }
 
+    /// Bytes that its events keep in memory.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        match self.events {
+            Events::Memory(_) => self.bytes,
+            Events::File(..) => 0,
+        }
+    }
+
+    /// Bytes that its events keep on disk.
+    pub(crate) fn file_bytes(&self) -> usize {
+        self.bytes - self.memory_bytes()
+    }
+
     /// How many timestamps it takes: a schema change and the rows behind it get one each.
     pub(crate) fn slots(&self) -> u64 {
         if self.ddl.is_some() && !self.events.is_empty() {

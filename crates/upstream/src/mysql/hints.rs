@@ -1,12 +1,14 @@
 //! Hints from the catalogue, remembered per table, and the test whether a hint fits the log.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tidegate_meta::Write;
 use tidegate_model::{ColumnInfo, ColumnType, Generated, IndexInfo, Result, TableInfo, TableName, Ts};
 use tidegate_mysql::ddl::Ddl;
 
 use super::catalogue::{CatalogueTable, TableKind};
+use super::hint_store::{self, Stored};
 use super::shared::Shared;
 
 /// Remembered tables; beyond that all are forgotten and read again.
@@ -15,9 +17,10 @@ const TABLES_MAX: usize = 20_000;
 /// Versions of the past that are remembered of a table.
 const PAST_VERSIONS_MAX: usize = 8;
 
-/// What the catalogue said, until a schema change on the table.
-#[derive(Default)]
+/// What the catalogue said, until a schema change on the table. Durable within a second or so, and with a schema change at
+/// the latest: whoever hands out [`Hints::take_writes`] commits them in order.
 pub(crate) struct Hints {
+    prefix: String,
     state: Mutex<State>,
 }
 
@@ -28,9 +31,54 @@ struct State {
     past: HashMap<TableName, VecDeque<(Ts, Arc<CatalogueTable>)>>,
     /// Grows with every table that is forgotten: an answer to a question of before may be out of date.
     generation: u64,
+    /// Not durable yet.
+    writes: Vec<Write>,
 }
 
 impl Hints {
+    pub(crate) fn new(upstream_id: u64) -> Self {
+        Hints {
+            prefix: hint_store::prefix(upstream_id),
+            state: Mutex::default(),
+        }
+    }
+
+    /// Takes a stored hint. One that still held when it was stored is believed for rows up to `started`: later ones are
+    /// worth a question, since a catalogue may change without a trace in the log.
+    pub(crate) fn restore(&self, (until, name, table): Stored, started: Ts) {
+        let until = if until.is_zero() { started } else { until };
+        let mut state = self.lock();
+        let versions = state.past.entry(name).or_default();
+        let at = versions.partition_point(|(known, _)| *known <= until);
+        versions.insert(at, (until, Arc::new(table)));
+    }
+
+    /// What has to be made durable, in this order.
+    pub(crate) fn take_writes(&self) -> Vec<Write> {
+        std::mem::take(&mut self.lock().writes)
+    }
+
+    /// Forgets the versions that nobody who reads after `before` can need.
+    pub(crate) fn prune(&self, before: Ts) {
+        let mut state = self.lock();
+        let State { past, writes, .. } = &mut *state;
+        past.retain(|name, versions| {
+            while let Some((until, _)) = versions.pop_front_if(|(until, _)| *until <= before) {
+                writes.push(hint_store::delete(&self.prefix, name, until));
+            }
+            !versions.is_empty()
+        });
+    }
+
+    /// Forgets everything, because schema changes were missed. What is stored is for the caller to remove.
+    pub(crate) fn clear(&self) {
+        let mut state = self.lock();
+        *state = State {
+            generation: state.generation + 1,
+            ..State::default()
+        };
+    }
+
     /// The table at `ts` as the catalogue showed it then, if anybody asked, else as it shows it now.
     ///
     /// # Errors
@@ -71,21 +119,30 @@ impl Hints {
         Ok(table)
     }
 
-    /// Forgets what a statement changed: its tables under their old and new names, or all tables of its schema. `new`:
-    /// when it was committed, unless it was read before.
-    pub(crate) fn forget(&self, ddl: &Ddl, new: Option<Ts>) {
+    /// Keeps what a statement that commits at `ts` changed for rows before it: its tables under their old and new names,
+    /// or all tables of its schema. Only for statements that are read for the first time: what was asked since an earlier
+    /// reading is younger than they are.
+    pub(crate) fn forget(&self, ddl: &Ddl, ts: Ts) {
         let mut state = self.lock();
         state.generation += 1;
         for target in &ddl.tables {
-            state.retire(&target.name, new);
+            state.retire(&self.prefix, &target.name, ts);
             if let Some(old) = &target.old_name {
-                state.retire(old, new);
+                state.retire(&self.prefix, old, ts);
             }
         }
         if let Some(schema) = &ddl.schema {
-            let of_schema = state.tables.keys().filter(|name| *name.schema == **schema);
-            let names: Vec<TableName> = of_schema.cloned().collect();
-            names.iter().for_each(|name| state.retire(name, new));
+            let of_schema = |name: &&TableName| *name.schema == **schema;
+            let names: HashSet<TableName> = state
+                .tables
+                .keys()
+                .chain(state.past.keys())
+                .filter(of_schema)
+                .cloned()
+                .collect();
+            for name in &names {
+                state.retire(&self.prefix, name, ts);
+            }
         }
     }
 
@@ -101,6 +158,13 @@ impl Hints {
         if state.tables.len() >= TABLES_MAX {
             state.tables.clear();
         }
+        if state.tables.get(name) == Some(&table) {
+            return;
+        }
+        state.writes.push(match &table {
+            Some(table) => hint_store::put(&self.prefix, name, Ts::ZERO, table),
+            None => hint_store::delete(&self.prefix, name, Ts::ZERO),
+        });
         state.tables.insert(name.clone(), table);
     }
 
@@ -110,16 +174,28 @@ impl Hints {
 }
 
 impl State {
-    fn retire(&mut self, name: &TableName, new: Option<Ts>) {
-        let (Some(Some(table)), Some(ts)) = (self.tables.remove(name), new) else {
+    fn retire(&mut self, prefix: &str, name: &TableName, ts: Ts) {
+        let asked = self.tables.remove(name).flatten();
+        // Whatever is stored: it may be known to the store alone.
+        self.writes.push(hint_store::delete(prefix, name, Ts::ZERO));
+        // What was loaded was believed beyond this change, before the change was known.
+        let loaded = self
+            .past
+            .get_mut(name)
+            .and_then(|versions| versions.pop_back_if(|(until, _)| *until > ts))
+            .map(|(_, table)| table);
+        let Some(table) = loaded.or(asked) else {
             return;
         };
+        self.writes.push(hint_store::put(prefix, name, ts, &table));
         if self.past.len() >= TABLES_MAX {
             self.past.clear();
         }
         let versions = self.past.entry(name.clone()).or_default();
-        if versions.len() >= PAST_VERSIONS_MAX {
-            versions.pop_front();
+        if versions.len() >= PAST_VERSIONS_MAX
+            && let Some((until, _)) = versions.pop_front()
+        {
+            self.writes.push(hint_store::delete(prefix, name, until));
         }
         versions.push_back((ts, table));
     }
@@ -164,7 +240,7 @@ pub(crate) fn enrich(logged: TableInfo, hint: &CatalogueTable) -> TableInfo {
     if fits(&logged, hint) {
         return TableInfo {
             columns: hint.columns.clone(),
-            indexes: hint.indexes.clone(),
+            indexes: indexes(&logged, hint),
             ..logged
         };
     }
@@ -193,6 +269,22 @@ pub(crate) fn enrich(logged: TableInfo, hint: &CatalogueTable) -> TableInfo {
         }));
     }
     out
+}
+
+/// The unique indexes of a table whose columns are those of the hint. The log names the primary key, or the key that
+/// stands in for it: that is the one the rows have, whatever a later statement dropped or moved. Without it they would
+/// be left out.
+fn indexes(logged: &TableInfo, hint: &CatalogueTable) -> Vec<IndexInfo> {
+    let Some(key) = logged.indexes.iter().find(|index| index.primary) else {
+        let others = hint.indexes.iter().filter(|index| !index.primary);
+        return others.cloned().collect();
+    };
+    if hint.indexes.iter().any(|index| index.columns == key.columns) {
+        let stays = |index: &&IndexInfo| !index.primary || index.columns == key.columns;
+        return hint.indexes.iter().filter(stays).cloned().collect();
+    }
+    let others = hint.indexes.iter().filter(|index| !index.primary);
+    std::iter::once(key).chain(others).cloned().collect()
 }
 
 /// Same columns in the same order with the same types, as far as the log tells types.

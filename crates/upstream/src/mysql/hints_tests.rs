@@ -66,6 +66,33 @@ fn ddl(kind: DdlKind, new: &str, old: Option<&str>) -> Ddl {
     }
 }
 
+/// A table was renamed between two questions to the catalogue, which then showed its columns and no index: the rows
+/// counted as those of a table without a key and were left out.
+#[test]
+fn the_primary_key_is_that_of_the_log() {
+    let columns = [column("id", ColumnType::Int), column("code", ColumnType::Int)];
+    let (by_id, by_code) = (index("PRIMARY", &[0]), index("by_code", &[1]));
+    let hint = |indexes: &[IndexInfo]| table(TableKind::Table, &columns, indexes);
+    let enriched =
+        |logged_key: &[IndexInfo], hint: &CatalogueTable| enrich(logged(&columns, logged_key), hint).indexes;
+    let keyed = [by_id.clone()];
+    assert_eq!(
+        enriched(&keyed, &hint(&[])),
+        keyed,
+        "dropped, or missed by the question"
+    );
+    let by_both = index("by_both", &[1, 0]);
+    let moved = hint(&[index("PRIMARY", &[1]), by_both.clone()]);
+    assert_eq!(enriched(&keyed, &moved), [by_id.clone(), by_both]);
+    let standing_in = [index("PRIMARY", &[1])];
+    assert_eq!(
+        enriched(&standing_in, &hint(std::slice::from_ref(&by_code))),
+        [by_code],
+        "the log shows the key that stands in for a primary one under that name"
+    );
+    assert_eq!(enriched(&[], &hint(&keyed)), [], "added later");
+}
+
 #[test]
 fn types_the_log_cannot_tell_apart_are_the_same() {
     assert!(same_type(&ColumnType::LongText, &ColumnType::Json));
@@ -140,10 +167,10 @@ fn columns_that_are_still_the_same_keep_their_hints() {
 /// The answer to a question of before a schema change arrived after it, and stayed.
 #[test]
 fn an_answer_from_before_a_schema_change_is_not_remembered() {
-    let hints = Hints::default();
+    let hints = Hints::new(1);
     let known = |table: &str| hints.lock().tables.contains_key(&name(table));
     let asked_at = hints.generation();
-    hints.forget(&ddl(DdlKind::AddColumn, "t", None), Some(Ts::from_u64(9)));
+    hints.forget(&ddl(DdlKind::AddColumn, "t", None), Ts::from_u64(9));
     hints.remember(asked_at, &name("t"), None);
     assert!(!known("t"));
     hints.remember(hints.generation(), &name("t"), None);
@@ -152,26 +179,26 @@ fn an_answer_from_before_a_schema_change_is_not_remembered() {
 
 #[test]
 fn both_names_of_a_rename_and_all_tables_of_a_schema_are_forgotten() {
-    let hints = Hints::default();
+    let hints = Hints::new(1);
     let known = |table: &str| hints.lock().tables.contains_key(&name(table));
     for table in ["a", "b", "c"] {
         hints.remember(hints.generation(), &name(table), None);
     }
-    hints.forget(&ddl(DdlKind::RenameTable, "a", Some("b")), Some(Ts::from_u64(9)));
+    hints.forget(&ddl(DdlKind::RenameTable, "a", Some("b")), Ts::from_u64(9));
     assert!(!known("a") && !known("b") && known("c"));
     let drop = Ddl {
         tables: Vec::new(),
         schema: Some("s".to_owned()),
         ..ddl(DdlKind::DropSchema, "", None)
     };
-    hints.forget(&drop, None);
+    hints.forget(&drop, Ts::from_u64(10));
     assert!(!known("c"));
 }
 
 /// A generated column was dropped while a changefeed was behind: its rows of before still have the column.
 #[test]
 fn who_is_behind_gets_what_was_known_before_a_change() {
-    let hints = Hints::default();
+    let hints = Hints::new(1);
     let version = |column_name: &str| {
         let columns = [column(column_name, ColumnType::Int)];
         Some(Arc::new(table(TableKind::Table, &columns, &[])))
@@ -179,14 +206,70 @@ fn who_is_behind_gets_what_was_known_before_a_change() {
     let known = |ts| hints.known(&name("t"), Ts::from_u64(ts));
     for (n, ts) in (0u64..).zip([10, 20, 30]) {
         hints.remember(hints.generation(), &name("t"), version(&n.to_string()));
-        hints.forget(&ddl(DdlKind::DropColumn, "t", None), Some(Ts::from_u64(ts)));
+        hints.forget(&ddl(DdlKind::DropColumn, "t", None), Ts::from_u64(ts));
     }
     assert_eq!(known(9), Some(version("0")));
     assert_eq!(known(10), Some(version("1")));
     assert_eq!(known(29), Some(version("2")));
     assert_eq!(known(30), None, "to be asked");
-    hints.remember(hints.generation(), &name("t"), version("3"));
-    // Read again after a break: it says nothing of what is known by now.
-    hints.forget(&ddl(DdlKind::DropColumn, "t", None), None);
-    assert_eq!((known(29), known(30)), (Some(version("2")), None));
+}
+
+/// Makes writes durable in a map, and reads it back as a new process does.
+fn restarted(hints: &Hints, disk: &mut HashMap<String, Vec<u8>>, started: u64) -> Hints {
+    for write in hints.take_writes() {
+        match write {
+            Write::Put(key, value) => drop(disk.insert(key, value)),
+            Write::Delete(key) => drop(disk.remove(&key)),
+        }
+    }
+    let fresh = Hints::new(1);
+    let mut keys: Vec<&String> = disk.keys().collect();
+    keys.sort();
+    for key in keys {
+        fresh.restore(
+            hint_store::decode(&disk[key]).expect("it reads back"),
+            Ts::from_u64(started),
+        );
+    }
+    fresh
+}
+
+/// After a restart, a changefeed that was behind a schema change had only the catalogue of today to go by.
+#[test]
+fn what_was_known_survives_a_restart() {
+    let version = |column_name: &str| {
+        let columns = [column(column_name, ColumnType::Json)];
+        Some(Arc::new(table(
+            TableKind::Table,
+            &columns,
+            &[index("by_c", &[0])],
+        )))
+    };
+    let known = |hints: &Hints, ts| hints.known(&name("t"), Ts::from_u64(ts));
+    let change = ddl(DdlKind::DropColumn, "t", None);
+    let mut disk = HashMap::new();
+
+    let hints = Hints::new(1);
+    hints.remember(0, &name("t"), version("old"));
+    hints.forget(&change, Ts::from_u64(10));
+    hints.remember(hints.generation(), &name("t"), version("new"));
+    let hints = restarted(&hints, &mut disk, 50);
+    assert_eq!(known(&hints, 9), Some(version("old")));
+    assert_eq!(known(&hints, 49), Some(version("new")));
+    assert_eq!(
+        known(&hints, 50),
+        None,
+        "to be asked: a catalogue changes without a trace, too"
+    );
+
+    // It was changed while nobody looked, and that is read now.
+    hints.forget(&change, Ts::from_u64(40));
+    assert_eq!(known(&hints, 39), Some(version("new")));
+    assert_eq!(known(&hints, 40), None);
+    let hints = restarted(&hints, &mut disk, 90);
+    assert_eq!(known(&hints, 39), Some(version("new")));
+    assert_eq!(known(&hints, 89), None, "it ended at 40");
+    hints.prune(Ts::from_u64(40));
+    restarted(&hints, &mut disk, 100);
+    assert!(disk.is_empty(), "nothing is kept for ever: {:?}", disk.keys());
 }

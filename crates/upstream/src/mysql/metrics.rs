@@ -8,7 +8,7 @@ use prometheus::{
     register_int_gauge,
 };
 use tidegate_model::{ChangefeedId, Ts};
-use tidegate_mysql::file_number;
+use tidegate_mysql::{Position, file_number};
 
 fn counter(name: &str, help: &str) -> IntCounter {
     register_int_counter!(name, help).expect("metric names are unique")
@@ -75,7 +75,19 @@ static RETAINED: LazyLock<IntGauge> = LazyLock::new(|| {
 static FILE: LazyLock<IntGauge> = LazyLock::new(|| {
     gauge(
         "ticdc_binlog_file_index",
-        "Number of the upstream's newest binlog file.",
+        "Number of the binlog file that the shared reader is in.",
+    )
+});
+static POSITION: LazyLock<IntGauge> = LazyLock::new(|| {
+    gauge(
+        "ticdc_binlog_position",
+        "Offset of the shared reader in its binlog file.",
+    )
+});
+static HEADROOM: LazyLock<IntGauge> = LazyLock::new(|| {
+    gauge(
+        "ticdc_binlog_headroom_seconds",
+        "How far a changefeed may be behind the shared reader before the upstream has purged what it needs.",
     )
 });
 
@@ -138,9 +150,17 @@ pub(crate) fn clock(clock_ms: u64) {
 
 pub(crate) fn retained(files: &[(String, u64)]) {
     RETAINED.set(files.iter().map(|(_, size)| size).sum::<u64>().cast_signed());
-    if let Some((newest, _)) = files.last() {
-        FILE.set(file_number(newest).cast_signed());
-    }
+}
+
+pub(crate) fn position(position: &Position) {
+    FILE.set(file_number(&position.file).cast_signed());
+    POSITION.set(position.offset.cast_signed());
+}
+
+/// `oldest`: everything after it can still be read.
+pub(crate) fn headroom(resolved: Ts, oldest: Ts) {
+    let ms = resolved.physical_ms().saturating_sub(oldest.physical_ms());
+    HEADROOM.set((ms / 1000).cast_signed());
 }
 
 /// Counters of one changefeed; its series go away with it.

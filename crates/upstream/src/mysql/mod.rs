@@ -11,10 +11,12 @@ mod catalogue;
 mod column_type;
 mod control;
 mod ddl_event;
+mod decode;
 mod doubt;
 mod finish;
 mod foreign_keys;
 mod group;
+mod hint_store;
 mod hints;
 mod kept;
 mod left_out;
@@ -35,8 +37,10 @@ mod shared;
 mod slots;
 mod spill;
 mod start;
+mod successor;
 mod tail;
 mod timeline;
+mod turns;
 
 pub use options::MysqlOptions;
 
@@ -114,6 +118,9 @@ impl MysqlUpstream {
 
     async fn check(&self, ts: Ts) -> Result<()> {
         self.check_kept(ts)?;
+        if self.shared.has_passed(ts) {
+            return Ok(());
+        }
         let now = self.server_ts().await?;
         if ts > now {
             return Err(CdcError::new(

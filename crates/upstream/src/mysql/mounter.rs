@@ -6,31 +6,22 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tidegate_model::{
-    CdcError, ErrorCode, Event as Yield, Result, RowBlock, TableInfo, TableName, Ts, TxnEvent,
-};
-use tidegate_mysql::binlog::{
-    Event, EventBody, Framer, Query, RowsEvent, TableMap, TableMapEvent, TablePlan,
-};
+use tidegate_model::{CdcError, ErrorCode, Result, TableInfo, TableName, Ts};
+use tidegate_mysql::binlog::{Event, EventBody, Query, TableMap, TableMapEvent, TablePlan};
 use tidegate_mysql::ddl::{Classified, classify};
 
+use super::decode::{Decoders, Mounted, Parts, Rows};
 use super::group::{Events, Group, Obstacle};
 use super::hints::{enrich, unsupported};
 use super::logged::statement_text;
 use super::metrics::FeedMetrics;
-use super::packet::{detached, rows_table};
+use super::packet::rows_table;
 use super::shared::Shared;
 use super::slots::Slots;
 use crate::{EventTx, PullJob};
 
 /// Characters of a statement that an error shows.
 const STATEMENT_CHARS: usize = 120;
-
-/// A wanted table, ready to decode.
-struct Mounted {
-    info: Arc<TableInfo>,
-    plan: TablePlan,
-}
 
 /// See the module's page.
 pub(crate) struct Mounter {
@@ -41,54 +32,17 @@ pub(crate) struct Mounter {
     /// Tables that had a key when they were last seen.
     eligible: HashMap<TableName, bool>,
     metrics: FeedMetrics,
+    /// `None` while a transaction is being decoded.
+    decoders: Option<Decoders>,
     /// Parts of a transaction were sent, and its end was not.
     unfinished: bool,
-}
-
-/// Rows of a transaction on their way out, in parts of limited size.
-struct Parts<'a> {
-    out: &'a EventTx,
-    group: &'a Group,
-    bytes_max: usize,
-    part: u32,
-    bytes: usize,
-    blocks: Vec<RowBlock>,
-    unfinished: &'a mut bool,
-}
-
-impl Parts<'_> {
-    /// Returns whether the receiver is still there.
-    async fn push(&mut self, block: RowBlock) -> bool {
-        self.bytes += block.memory_bytes();
-        self.blocks.push(block);
-        self.bytes < self.bytes_max || self.send(false).await
-    }
-
-    async fn finish(mut self) -> bool {
-        (self.part == 0 && self.blocks.is_empty()) || self.send(true).await
-    }
-
-    async fn send(&mut self, last: bool) -> bool {
-        let commit_ts = self.group.rows_ts();
-        let txn = TxnEvent {
-            start_ts: commit_ts.prev(),
-            commit_ts,
-            part: self.part,
-            last,
-            origin: self.group.origin(),
-            blocks: std::mem::take(&mut self.blocks),
-        };
-        self.part += 1;
-        self.bytes = 0;
-        *self.unfinished = !last;
-        self.out.send(Yield::Txn(txn)).await
-    }
 }
 
 impl Mounter {
     pub(crate) fn new(shared: Arc<Shared>, job: PullJob) -> Self {
         Mounter {
             metrics: FeedMetrics::new(&job.changefeed),
+            decoders: Some(Decoders::new(&job)),
             shared,
             job,
             slots: Slots::default(),
@@ -133,27 +87,26 @@ impl Mounter {
             return Err(obstacle_error(obstacle, group));
         }
         self.slots.begin_group();
+        let mut decoders = self.decoders.take().unwrap_or_else(|| Decoders::new(&self.job));
         let mut unfinished = false;
-        let outcome = self.mount_parts(group, out, &mut unfinished).await;
+        let bytes_max = self.job.part_bytes_max;
+        let mut parts = Parts::new(out, group, bytes_max, &mut decoders, &mut unfinished);
+        let outcome = match self.read(&mut parts).await {
+            Ok(true) => parts.finish().await,
+            other => other,
+        };
+        self.metrics.rows.inc_by(parts.rows());
+        self.decoders = Some(decoders);
         self.unfinished = unfinished;
         outcome
     }
 
-    async fn mount_parts(&mut self, group: &Group, out: &EventTx, unfinished: &mut bool) -> Result<bool> {
-        let mut parts = Parts {
-            unfinished,
-            out,
-            group,
-            bytes_max: self.job.part_bytes_max,
-            part: 0,
-            bytes: 0,
-            blocks: Vec::new(),
-        };
-        let mut framer = group.framer.clone();
-        match &group.events {
+    /// Hands the group's packets to `parts`. Returns whether the receiver is still there.
+    async fn read(&mut self, parts: &mut Parts<'_>) -> Result<bool> {
+        match &parts.group().events {
             Events::Memory(packets) => {
                 for packet in packets {
-                    if !self.packet(packet, &mut framer, &mut parts).await? {
+                    if !self.packet(packet, parts).await? {
                         return Ok(false);
                     }
                 }
@@ -169,56 +122,52 @@ impl Mounter {
                     for packet in &packets {
                         let skip = taken_back.iter().any(|range| range.contains(&number));
                         number += 1;
-                        if !skip && !self.packet(packet, &mut framer, &mut parts).await? {
+                        if !skip && !self.packet(packet, parts).await? {
                             return Ok(false);
                         }
                     }
                 }
             }
         }
-        Ok(parts.finish().await)
+        Ok(true)
     }
 
-    async fn packet(&mut self, packet: &Bytes, framer: &mut Framer, parts: &mut Parts<'_>) -> Result<bool> {
-        if self.is_unwanted(packet) {
-            return Ok(true);
+    async fn packet(&mut self, packet: &Bytes, parts: &mut Parts<'_>) -> Result<bool> {
+        if let Some(number) = rows_table(packet)
+            && let Some(table) = self.slots.get(number)
+        {
+            return match table {
+                Some(table) => parts.push(table, Rows::Packet(packet.clone())).await,
+                None => Ok(true),
+            };
         }
-        let event = framer.frame(&detached(packet))?;
+        let event = parts.framer().frame(packet)?;
         if let EventBody::TransactionPayload(payload) = &event.body {
-            for event in payload.events(framer, self.shared.options.txn_bytes_max) {
-                if !self.event(&event?, parts).await? {
+            let framer = parts.framer().clone();
+            for event in payload.events(&framer, self.shared.options.txn_bytes_max) {
+                if !self.event(event?, parts).await? {
                     return Ok(false);
                 }
             }
             return Ok(true);
         }
-        self.event(&event, parts).await
+        self.event(event, parts).await
     }
 
-    /// Whether it holds rows of a table that nobody wants.
-    fn is_unwanted(&self, packet: &Bytes) -> bool {
-        let Some(number) = rows_table(packet) else {
-            return false;
-        };
-        self.slots.get(number).is_some_and(Option::is_none)
-    }
-
-    async fn event(&mut self, event: &Event, parts: &mut Parts<'_>) -> Result<bool> {
-        match &event.body {
-            EventBody::TableMap(map) => {
-                self.table_map(map, parts.group.rows_ts()).await?;
-                Ok(true)
-            }
-            EventBody::Rows(rows) => match self.rows(rows, parts.group)? {
-                Some(block) => Ok(parts.push(block).await),
-                None => Ok(true),
+    async fn event(&mut self, event: Event, parts: &mut Parts<'_>) -> Result<bool> {
+        let event_bytes = event.header.size as usize;
+        match event.body {
+            EventBody::TableMap(map) => self.table_map(&map, parts.group().rows_ts()).await?,
+            EventBody::Rows(rows) if rows.is_dummy() => {}
+            EventBody::Rows(rows) => match self.slots.get(rows.table_id) {
+                Some(Some(table)) => return parts.push(table, Rows::Event(rows, event_bytes)).await,
+                Some(None) => {}
+                None => return Err(unannounced(parts.group())),
             },
-            EventBody::Query(query) => {
-                self.statement(query, parts.group)?;
-                Ok(true)
-            }
-            _ => Ok(true),
+            EventBody::Query(query) => self.statement(&query, parts.group())?,
+            _ => {}
         }
+        Ok(true)
     }
 
     async fn table_map(&mut self, map: &TableMapEvent, ts: Ts) -> Result<()> {
@@ -257,38 +206,8 @@ impl Mounter {
             tracing::warn!(table = %info.name, "rows of a table without a key are not replicated");
             return Ok(None);
         }
-        Ok(Some(Mounted {
-            plan: TablePlan::compile(&map, &info, &self.shared.collations)?,
-            info: Arc::new(info),
-        }))
-    }
-
-    fn rows(&self, rows: &RowsEvent, group: &Group) -> Result<Option<RowBlock>> {
-        if rows.is_dummy() {
-            return Ok(None);
-        }
-        let Some(mounted) = self.slots.get(rows.table_id) else {
-            return Err(CdcError::new(
-                ErrorCode::BinlogDecode,
-                format!("rows of an unannounced table in {}", group.named(group.rows_ts())),
-            ));
-        };
-        let Some(mounted) = mounted else {
-            return Ok(None);
-        };
-        if !rows.is_full() {
-            return Err(CdcError::new(
-                ErrorCode::PartialRowImage,
-                format!(
-                    "{} was written with partial row images in {}",
-                    mounted.info.name,
-                    group.named(group.rows_ts())
-                ),
-            ));
-        }
-        let block = mounted.plan.decode_rows(rows, Arc::clone(&mounted.info))?;
-        self.metrics.rows.inc_by(block.len() as u64);
-        Ok((!block.is_empty()).then_some(block))
+        let plan = TablePlan::compile(&map, &info, &self.shared.collations)?;
+        Ok(Some(Mounted::new(info, plan)))
     }
 
     /// A statement inside a transaction: nobody knows the rows it changed.
@@ -315,6 +234,13 @@ impl Mounter {
         );
         Ok(())
     }
+}
+
+fn unannounced(group: &Group) -> CdcError {
+    CdcError::new(
+        ErrorCode::BinlogDecode,
+        format!("rows of an unannounced table in {}", group.named(group.rows_ts())),
+    )
 }
 
 fn statement_error(group: &Group, text: &str) -> CdcError {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tidegate_model::{Result, Ts};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::assemble::Assembler;
 use super::finish::Finisher;
@@ -14,27 +15,40 @@ use super::group::Group;
 use super::reader::next;
 use super::shared::Shared;
 use super::timeline::{Anchor, Assigner};
+use crate::{Quota, Share};
 
-/// Batches that may wait between reading and decoding; each holds at most about a MiB or one large group.
+/// Batches that may wait between reading and decoding; the memory quota bounds their bytes.
 pub(crate) const BATCHES_AHEAD: usize = 8;
+/// Taken of the quota for the packets that are about to arrive.
+const BATCH_BYTES: u64 = 256 << 10;
 
 /// What a private reader yields.
 pub(crate) enum Progress {
-    /// Groups in order.
-    Groups(Vec<Arc<Group>>),
+    /// Groups in order, and what they take of the quota.
+    Groups(Vec<Arc<Group>>, Share),
     /// Everything up to here was yielded, and the ring has the rest.
     Joined(Ts),
 }
 
-/// Reads from `anchor` until the ring has the rest or the receiver is gone. Groups up to `after` are dropped.
+/// Reads from `anchor` until the ring has the rest or the receiver is gone. Groups up to `after` are dropped. What is
+/// read and not taken yet is counted in `quota`.
 ///
 /// # Errors
 /// Those of the dump.
-pub(crate) async fn run(shared: Arc<Shared>, anchor: Anchor, after: Ts, out: mpsc::Sender<Result<Progress>>) {
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    anchor: Anchor,
+    after: Ts,
+    quota: Quota,
+    out: mpsc::Sender<Result<Progress>>,
+) {
+    let ahead_max = usize::try_from(quota.reading_limit_bytes()).unwrap_or(usize::MAX);
+    let memory_bytes_max = shared.options.txn_memory_bytes.min(ahead_max / 2);
     let mut reader = Private {
         assembler: shared.assembler(anchor.position.clone()),
         assigner: Assigner::new(anchor.floor),
-        finisher: Finisher::new(&shared.options, Arc::clone(&shared.spill)),
+        finisher: Finisher::new(&shared.options, memory_bytes_max, Arc::clone(&shared.spill)),
+        ahead: quota.reading(),
         shared,
         after,
     };
@@ -52,6 +66,8 @@ struct Private {
     assigner: Assigner,
     finisher: Finisher,
     after: Ts,
+    /// For what arrives, and for transactions that are not complete.
+    ahead: Share,
 }
 
 impl Private {
@@ -59,7 +75,7 @@ impl Private {
         let server_id = self.shared.next_server_id();
         let mut stream = self
             .shared
-            .open_dump(self.assembler.position(), server_id)
+            .open_private_dump(self.assembler.position(), server_id)
             .await?;
         tracing::info!(position = %self.assembler.position(), server_id, "reading the binlog privately");
         let mut packets = Vec::new();
@@ -70,7 +86,12 @@ impl Private {
             }
             tokio::select! {
                 () = out.closed() => return Ok(()),
-                batch = next(&mut stream, &mut packets, self.shared.silence_max()) => batch?,
+                // What is open and takes too much goes to a file: no reason to wait.
+                _room = self.ahead.grow(BATCH_BYTES) => {}
+            }
+            tokio::select! {
+                () = out.closed() => return Ok(()),
+                batch = next(&mut stream, &mut packets, Instant::now() + self.shared.silence_max()) => batch?,
             }
             let mut groups = Vec::new();
             let mut joined = false;
@@ -87,13 +108,22 @@ impl Private {
                 groups.extend(self.place(group));
             }
             self.finisher.relieve(&mut self.assembler).await?;
-            if !groups.is_empty() && out.send(Ok(Progress::Groups(groups))).await.is_err() {
+            let share = self.count(&groups);
+            if !groups.is_empty() && out.send(Ok(Progress::Groups(groups, share))).await.is_err() {
                 return Ok(());
             }
             if joined {
                 return self.join(out).await;
             }
         }
+    }
+
+    /// Counts what is in memory; returns the groups' part of it.
+    fn count(&mut self, groups: &[Arc<Group>]) -> Share {
+        let ready = groups.iter().map(|group| group.memory_bytes() as u64).sum();
+        let kept = self.assembler.memory_bytes() as u64;
+        self.ahead.settle(kept + ready);
+        self.ahead.split(ready)
     }
 
     fn joinable(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_model::{CdcError, ErrorCode, Event, Result, RetryClass, Ts};
+use tidegate_model::{CdcError, ErrorCode, Event, Result, RetryClass, Trouble, Ts};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -17,12 +17,13 @@ use super::mounter::Mounter;
 use super::private::{self, BATCHES_AHEAD, Progress};
 use super::ring::Fetched;
 use super::shared::Shared;
+use super::turns::Turn;
 use crate::{EventTx, PullJob};
 
 /// Bytes of groups that are taken from the ring at once.
 const FETCH_BYTES: usize = 1 << 20;
 /// Longest silence of an idle puller: it looks again even if nobody woke it.
-const IDLE: Duration = Duration::from_secs(1);
+const IDLE: Duration = Duration::from_secs(60);
 
 /// Why a step of the puller ended.
 enum Step {
@@ -45,6 +46,7 @@ pub(crate) async fn run(
         mounter: Mounter::new(Arc::clone(&shared), job),
         out,
         backoff: Backoff::default(),
+        failures: 0,
         doubt: Doubt::new(shared.options.diverged_patience),
         told: None,
         shared,
@@ -55,6 +57,14 @@ pub(crate) async fn run(
     }
 }
 
+/// A private connection to the log.
+struct Reading<'a> {
+    groups: mpsc::Receiver<Result<Progress>>,
+    /// Ends with it.
+    _reader: JoinSet<()>,
+    turn: Turn<'a>,
+}
+
 struct Puller {
     shared: Arc<Shared>,
     mounter: Mounter,
@@ -63,6 +73,8 @@ struct Puller {
     at: Ts,
     changes: watch::Receiver<u64>,
     backoff: Backoff,
+    /// Failures since the stream last went on.
+    failures: u32,
     doubt: Doubt,
     /// Version of the ring whose failure was reported.
     told: Option<u64>,
@@ -70,9 +82,11 @@ struct Puller {
 
 impl Puller {
     async fn run(&mut self) -> Result<()> {
+        let ahead_max = self.out.quota().reading_limit_bytes();
+        let fetch_bytes = usize::try_from(ahead_max / 2).map_or(FETCH_BYTES, |half| half.min(FETCH_BYTES));
         loop {
             let version = *self.changes.borrow_and_update();
-            let step = match self.shared.ring.fetch(self.at, FETCH_BYTES) {
+            let step = match self.shared.ring.fetch(self.at, fetch_bytes) {
                 Fetched::Groups(groups, resolved) => match self.take_from_ring(&groups, resolved).await {
                     Ok(step) => step,
                     Err(error) => self.trouble(error).await?,
@@ -80,14 +94,19 @@ impl Puller {
                 Fetched::Behind => match self.read_privately().await {
                     Ok(step) => step,
                     Err(error) => {
-                        let error = self.doubt.weigh(error);
+                        let error = self.doubt.weigh(
+                            self.shared
+                                .servers
+                                .explain(error, &self.shared.position().borrow()),
+                        );
                         self.trouble(error).await?
                     }
                 },
                 Fetched::Failed(error) => {
                     if self.told != Some(version) {
                         self.told = Some(version);
-                        self.report(error)?;
+                        // The reader that all share has a rhythm of its own.
+                        self.report(error, None)?;
                     }
                     self.idle().await;
                     Step::More
@@ -100,18 +119,25 @@ impl Puller {
     }
 
     async fn take_from_ring(&mut self, groups: &[Arc<Group>], resolved: Ts) -> Result<Step> {
-        for group in groups {
-            if !self.deliver(group).await? {
-                return Ok(Step::Closed);
-            }
+        // They may leave the ring meanwhile.
+        let mut kept = self.out.quota().reading();
+        kept.settle(groups.iter().map(|group| group.memory_bytes() as u64).sum());
+        if !self.deliver_all(groups).await? {
+            return Ok(Step::Closed);
         }
+        drop(kept);
         // Under steady load there is always a last group, and nothing is resolved beyond it: say so all the same.
         if resolved > self.at || !groups.is_empty() {
-            self.backoff = Backoff::default();
+            self.recovered();
             return self.resolve(resolved.max(self.at)).await;
         }
         self.idle().await;
         Ok(Step::More)
+    }
+
+    fn recovered(&mut self) {
+        self.backoff = Backoff::default();
+        self.failures = 0;
     }
 
     /// Waits for news in the ring.
@@ -137,39 +163,76 @@ impl Puller {
         };
         let shared = Arc::clone(&self.shared);
         let begin = anchor.seq;
-        let _permit = shared.private_readers.acquire().await.map_err(|_closed| {
-            CdcError::new(ErrorCode::UpstreamConnection, "the upstream is being closed")
-        })?;
-        let (tx, mut rx) = mpsc::channel(BATCHES_AHEAD);
-        let mut tasks = JoinSet::new();
-        tasks.spawn(private::run(Arc::clone(&self.shared), anchor, self.at, tx));
-        while let Some(progress) = rx.recv().await {
-            let progress = match progress {
-                Err(error) if error.code() == ErrorCode::SnapshotLostByGC => {
+        let turn = shared.turns.next().await?;
+        let (tx, groups) = mpsc::channel(BATCHES_AHEAD);
+        let mut reader = JoinSet::new();
+        let quota = self.out.quota().clone();
+        reader.spawn(private::run(Arc::clone(&shared), anchor, self.at, quota, tx));
+        let mut reading = Some(Reading {
+            groups,
+            _reader: reader,
+            turn,
+        });
+        while let Some(open) = &mut reading {
+            let progress = match open.groups.recv().await {
+                Some(Err(error)) if error.code() == ErrorCode::SnapshotLostByGC => {
                     return self.after_purge(begin, error).await;
                 }
-                other => other?,
+                Some(progress) => progress?,
+                None => {
+                    return Err(CdcError::new(
+                        ErrorCode::UpstreamConnection,
+                        "the private binlog reader ended",
+                    ));
+                }
             };
             self.doubt.clear();
             match progress {
-                Progress::Groups(groups) => {
-                    for group in &groups {
-                        if !self.deliver(group).await? {
-                            return Ok(Step::Closed);
-                        }
+                Progress::Groups(groups, _share) => {
+                    if !self.deliver_in_turn(&groups, &mut reading).await? {
+                        return Ok(Step::Closed);
                     }
-                    self.backoff = Backoff::default();
+                    self.recovered();
                     if let Step::Closed = self.resolve(self.at).await? {
                         return Ok(Step::Closed);
                     }
                 }
                 Progress::Joined(ts) => return self.resolve(ts.max(self.at)).await,
             }
+            reading.take_if(|reading| reading.turn.is_over());
         }
-        Err(CdcError::new(
-            ErrorCode::UpstreamConnection,
-            "the private binlog reader ended",
-        ))
+        // Others had their turn to come: queue again.
+        Ok(Step::More)
+    }
+
+    /// As [`Puller::deliver_all`]. A destination that holds us up for longer than our turn must not hold up those who
+    /// wait for a connection: then it is closed.
+    async fn deliver_in_turn(
+        &mut self,
+        groups: &[Arc<Group>],
+        reading: &mut Option<Reading<'_>>,
+    ) -> Result<bool> {
+        let all = self.deliver_all(groups);
+        tokio::pin!(all);
+        if let Some(open) = reading {
+            tokio::select! {
+                biased;
+                delivered = &mut all => return delivered,
+                () = open.turn.over() => {}
+            }
+        }
+        *reading = None;
+        all.await
+    }
+
+    /// Returns whether the receiver is still there.
+    async fn deliver_all(&mut self, groups: &[Arc<Group>]) -> Result<bool> {
+        for group in groups {
+            if !self.deliver(group).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The log is gone from the anchor `begin` on. It may have been held back for an XA transaction alone: then there is
@@ -234,17 +297,23 @@ impl Puller {
 
     /// Waits after an error that may mend itself; gives the others back.
     async fn trouble(&mut self, error: CdcError) -> Result<Step> {
-        self.report(error)?;
-        sleep(self.backoff.next()).await;
+        let wait = self.backoff.next();
+        self.report(error, Some(wait))?;
+        sleep(wait).await;
         Ok(Step::More)
     }
 
     /// Reports an error that may mend itself; gives the others back.
-    fn report(&self, error: CdcError) -> Result<()> {
+    fn report(&mut self, error: CdcError, retry_in: Option<Duration>) -> Result<()> {
         if error.code().retry_class() != RetryClass::Retry || self.mounter.is_inside() {
             return Err(self.with_range(error));
         }
-        (self.mounter.job().on_trouble)(&error);
+        self.failures = self.failures.saturating_add(1);
+        (self.mounter.job().on_trouble)(&Trouble {
+            error,
+            attempt: self.failures,
+            retry_in,
+        });
         Ok(())
     }
 

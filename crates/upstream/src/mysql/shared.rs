@@ -8,7 +8,7 @@ use mysql_async::Conn;
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
 use tidegate_mysql::binlog::CollationTable;
 use tidegate_mysql::{DumpRequest, DumpStart, DumpStream, Flavour, NameCase, Position, ServerFacts};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use super::anchor_store::AnchorStore;
@@ -19,7 +19,9 @@ use super::questions::Questions;
 use super::ring::Ring;
 use super::schema_log::SchemaLog;
 use super::spill::SpillDir;
+use super::successor::Servers;
 use super::timeline::Timeline;
+use super::turns::Turns;
 use crate::UpstreamWatermark;
 
 /// Replica ids are taken from here on: far from what people number their servers with.
@@ -42,7 +44,11 @@ pub(crate) struct Shared {
     /// Under which names tables are known. A server that changes it has to be set up anew.
     pub(crate) names: NameCase,
     pub(crate) anchors: AnchorStore,
+    /// Which server answers, over failovers.
+    pub(crate) servers: Servers,
     timeline: RwLock<Timeline>,
+    /// What an earlier process had read up to for good. The shared reader may begin a little before it.
+    loaded_floor: Ts,
     pub(crate) schema: SchemaLog,
     pub(crate) hints: Hints,
     pub(crate) ring: Ring,
@@ -50,7 +56,7 @@ pub(crate) struct Shared {
     /// After the last group that is in the ring.
     position: watch::Sender<Position>,
     pub(crate) watermark: watch::Sender<UpstreamWatermark>,
-    pub(crate) private_readers: Semaphore,
+    pub(crate) turns: Turns,
     server_id: AtomicU32,
     /// For pullers and the API.
     pub(crate) questions: Questions,
@@ -72,7 +78,9 @@ pub(crate) struct Parts {
     pub(crate) anchors: AnchorStore,
     pub(crate) timeline: Timeline,
     pub(crate) schema: SchemaLog,
+    pub(crate) hints: Hints,
     pub(crate) spill: Arc<SpillDir>,
+    pub(crate) servers: Servers,
     pub(crate) position: Position,
     pub(crate) control: Conn,
 }
@@ -87,8 +95,8 @@ impl Shared {
             id: parts.id,
             flavour: parts.facts.flavour(),
             names: parts.facts.name_case(),
-            ring: Ring::new(parts.options.ring_bytes),
-            private_readers: Semaphore::new(parts.options.private_readers_max),
+            ring: Ring::new(parts.options.ring_bytes, parts.options.ring_file_bytes),
+            turns: Turns::new(parts.options.private_readers_max, parts.options.private_turn),
             questions: Questions::new(parts.options.connect.clone(), None),
             own_questions: Questions::new(parts.options.connect.clone(), Some(parts.control)),
             options: parts.options,
@@ -96,9 +104,11 @@ impl Shared {
             warnings: Mutex::new(parts.warnings),
             collations: Arc::new(parts.collations),
             anchors: parts.anchors,
+            servers: parts.servers,
+            loaded_floor: parts.timeline.last().map_or(Ts::ZERO, |last| last.floor),
             timeline: RwLock::new(parts.timeline),
             schema: parts.schema,
-            hints: Hints::default(),
+            hints: parts.hints,
             spill: parts.spill,
             position: watch::Sender::new(parts.position),
             watermark: watch::Sender::default(),
@@ -146,8 +156,48 @@ impl Shared {
         Assembler::new(self.flavour, position, Arc::clone(&self.collations)).with_names(self.names)
     }
 
-    /// Opens a dump that begins after `position`.
-    pub(crate) async fn open_dump(&self, position: &Position, server_id: u32) -> Result<DumpStream> {
+    /// Opens the dump of the shared reader, by new connections: the address may lead to another server than before.
+    ///
+    /// # Errors
+    /// `UpstreamDiverged`, `UpstreamMisconfigured` when the server cannot go on after `position`; those of connecting.
+    pub(crate) async fn open_shared_dump(&self, position: &Position, server_id: u32) -> Result<DumpStream> {
+        self.questions.renew();
+        self.own_questions.renew();
+        let (facts, end) = self.own_questions.server().await?;
+        self.servers.found(facts.identity(), end.clone());
+        self.check_server(&facts, &end, position)?;
+        let server = facts.identity();
+        self.set_facts(facts);
+        self.open_dump(position, server_id, server).await
+    }
+
+    /// Opens the dump of a private reader.
+    ///
+    /// # Errors
+    /// As [`Shared::open_shared_dump`].
+    pub(crate) async fn open_private_dump(&self, position: &Position, server_id: u32) -> Result<DumpStream> {
+        let (facts, end) = self.questions.server().await?;
+        self.check_server(&facts, &end, position)?;
+        self.open_dump(position, server_id, facts.identity()).await
+    }
+
+    fn check_server(&self, facts: &ServerFacts, end: &Position, read: &Position) -> Result<()> {
+        let address = self.options.connect.address();
+        if (facts.flavour(), facts.name_case()) != (self.flavour, self.names) {
+            return Err(CdcError::new(
+                ErrorCode::UpstreamMisconfigured,
+                format!(
+                    "another kind of server answers at {address}: {} with lower_case_table_names = {}. Let the address lead to a \
+                     server like the first, or begin with an empty data directory",
+                    facts.version,
+                    facts.variable("lower_case_table_names")
+                ),
+            ));
+        }
+        self.servers.check(facts, end, read, &address)
+    }
+
+    async fn open_dump(&self, position: &Position, server_id: u32, server: String) -> Result<DumpStream> {
         let start = match &position.gtid {
             Some(gtid) => DumpStart::Gtid(gtid.clone()),
             None => DumpStart::File {
@@ -168,6 +218,7 @@ impl Shared {
             server_id,
             heartbeat: self.options.heartbeat,
             non_blocking: false,
+            server: Some(server),
         };
         timeout(
             OPEN_TIMEOUT,
@@ -195,7 +246,7 @@ impl Shared {
     /// `UpstreamManagerNotReady` while the shared reader is too far behind.
     pub(crate) async fn pass(&self, ts: Ts) -> Result<()> {
         let mut changes = self.ring.subscribe();
-        if self.ring.resolved() >= ts {
+        if self.has_passed(ts) {
             return Ok(());
         }
         {
@@ -211,6 +262,11 @@ impl Shared {
                 format!("the binlog has been read up to {} only", self.ring.resolved()),
             )),
         }
+    }
+
+    /// Whether every commit that is not read yet is certain to get a timestamp above `ts`.
+    pub(crate) fn has_passed(&self, ts: Ts) -> bool {
+        ts <= self.loaded_floor || ts <= self.ring.resolved()
     }
 
     /// The ts that somebody wants to start at.

@@ -10,12 +10,15 @@ use tidegate_mysql::{DumpRequest, DumpStart, DumpStream, Position, ServerFacts};
 use super::anchor_store::AnchorStore;
 use super::assemble::Assembler;
 use super::control::{self, Probe};
+use super::hint_store;
+use super::hints::Hints;
 use super::kept::Kept;
 use super::maintenance;
 use super::options::MysqlOptions;
 use super::schema_log::SchemaLog;
 use super::shared::{Parts, Shared};
 use super::spill::SpillDir;
+use super::successor::{self, Known, Servers};
 use super::tail::Tail;
 use super::timeline::{Anchor, Timeline};
 
@@ -47,11 +50,24 @@ pub(crate) async fn prepare(
                 .to_owned(),
         );
     }
-    let id = upstream_id(&facts);
+    let noted = successor::load(&*store).await?;
+    let known = noted.clone().unwrap_or_else(|| Known {
+        id: upstream_id(&facts),
+        server: facts.identity(),
+    });
+    let id = known.id;
     let anchors = AnchorStore::new(Arc::clone(&store), id);
+    let timeline = anchors.load().await?;
+    if let Some(last) = timeline.last()
+        && known.server != facts.identity()
+    {
+        let address = options.connect.address();
+        successor::judge(&known.server, &facts, &probe.end, &last.position, &address)?;
+    }
     let kept = control::kept(&mut conn, &facts).await?;
-    let timeline = load_timeline(&anchors, &probe, &kept).await?;
+    let timeline = resume_timeline(timeline, &anchors, id, &probe, &kept).await?;
     let schema = load_schema(&*store, id, &timeline).await?;
+    let hints = load_hints(&*store, id, probe.clock_ms).await?;
     let (Some(from), Some(newest)) = (timeline.resume().cloned(), timeline.last().cloned()) else {
         return Err(CdcError::new(
             ErrorCode::InternalServerError,
@@ -68,11 +84,13 @@ pub(crate) async fn prepare(
         anchors,
         timeline,
         schema,
+        hints,
         spill,
+        servers: Servers::new(store, known, noted.is_some()),
         position: from.position.clone(),
         control: conn,
     }));
-    shared.ring.open(from.floor);
+    shared.ring.open(from.end_ts, from.floor);
     Ok(Ready {
         tail: Tail::new(&from, &newest, probe.clock_ms),
         assembler: shared.assembler(from.position),
@@ -97,6 +115,7 @@ async fn check_grants(options: &MysqlOptions, facts: &ServerFacts, conn: &mut Co
             .unwrap_or_else(|| rand::random_range(0x4000_0000..0xFFFF_0000)),
         heartbeat: options.heartbeat,
         non_blocking: true,
+        server: None,
     };
     DumpStream::open(&options.connect, facts.flavour(), &request)
         .await
@@ -108,8 +127,13 @@ fn upstream_id(facts: &ServerFacts) -> u64 {
     super::schema_log::stable_hash(facts.identity().bytes())
 }
 
-async fn load_timeline(anchors: &AnchorStore, probe: &Probe, kept: &Kept) -> Result<Timeline> {
-    let mut timeline = anchors.load().await?;
+async fn resume_timeline(
+    mut timeline: Timeline,
+    anchors: &AnchorStore,
+    id: u64,
+    probe: &Probe,
+    kept: &Kept,
+) -> Result<Timeline> {
     if let Some(last) = timeline.last() {
         // With GTIDs the dump has the last word.
         if last.position.gtid.is_some() || kept.reaches(&last.position) {
@@ -122,13 +146,15 @@ async fn load_timeline(anchors: &AnchorStore, probe: &Probe, kept: &Kept) -> Res
             "the upstream has purged its binlog beyond the place read so far: a new timeline begins at its end"
         );
     }
-    begin(anchors, &timeline, probe)
+    begin(anchors, id, &timeline, probe)
         .await
         .map(|first| Timeline::from_anchors([first]))
 }
 
 /// Replaces a timeline by a new one at the end of the log.
-async fn begin(anchors: &AnchorStore, old: &Timeline, probe: &Probe) -> Result<Anchor> {
+async fn begin(anchors: &AnchorStore, id: u64, old: &Timeline, probe: &Probe) -> Result<Anchor> {
+    // What the catalogue said is of no use any more: what changed in between is not known.
+    anchors.remove_below(&hint_store::prefix(id)).await?;
     let first = first_anchor(old, probe);
     // The new one first: a crash in between leaves a timeline that goes on where the log does.
     anchors.commit(vec![anchors.put(&first)]).await?;
@@ -158,8 +184,13 @@ pub(crate) async fn skip_purged(shared: &Shared, tried: &Position) -> Result<(Ta
         position = %next.position,
         "the log before this place is gone: XA transactions that were prepared there are not known any more"
     );
+    shared.hints.clear();
+    shared
+        .anchors
+        .remove_below(&hint_store::prefix(shared.id))
+        .await?;
     let clock_ms = shared.questions.clock().await?;
-    shared.ring.open(next.floor);
+    shared.ring.open(next.end_ts, next.floor);
     let tail = Tail::new(&next, &newest, clock_ms);
     Ok((tail, shared.assembler(next.position)))
 }
@@ -169,10 +200,11 @@ pub(crate) async fn skip_purged(shared: &Shared, tried: &Position) -> Result<(Ta
 pub(crate) async fn renew(shared: &Shared) -> Result<(Tail, Assembler)> {
     let probe = shared.questions.origin(&shared.facts()).await?;
     let old = shared.timeline().clone();
-    let first = begin(&shared.anchors, &old, &probe).await?;
+    shared.hints.clear();
+    let first = begin(&shared.anchors, shared.id, &old, &probe).await?;
     tracing::warn!(position = %first.position, "a new timeline begins at the end of the upstream's binlog");
     *shared.timeline_mut() = Timeline::from_anchors([first.clone()]);
-    shared.ring.open(first.floor);
+    shared.ring.open(first.end_ts, first.floor);
     let tail = Tail::new(&first, &first, probe.clock_ms);
     let assembler = shared.assembler(first.position);
     Ok((tail, assembler))
@@ -224,6 +256,17 @@ async fn load_schema(store: &dyn MetaStore, id: u64, timeline: &Timeline) -> Res
         log.restore_keyless(&stored.value).ok_or_else(|| damaged(&key))?;
     }
     Ok(log)
+}
+
+/// Loads what the catalogue said before, for rows that were logged before now.
+async fn load_hints(store: &dyn MetaStore, id: u64, clock_ms: u64) -> Result<Hints> {
+    let hints = Hints::new(id);
+    let started = Ts::from_physical_ms(clock_ms);
+    for (key, stored) in store.list(&hint_store::prefix(id)).await? {
+        let hint = hint_store::decode(&stored.value).ok_or_else(|| damaged(&key))?;
+        hints.restore(hint, started);
+    }
+    Ok(hints)
 }
 
 fn damaged(key: &str) -> CdcError {

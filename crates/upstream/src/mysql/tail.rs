@@ -124,8 +124,10 @@ impl Tail {
         };
         if let Some(ddl) = &group.ddl {
             let write = shared.schema.apply(&ddl.ddl, group.commit_ts);
-            let new = write.is_some().then_some(group.commit_ts);
-            shared.hints.forget(&ddl.ddl, new);
+            if write.is_some() {
+                shared.hints.forget(&ddl.ddl, group.commit_ts);
+                self.hard.append(&mut shared.hints.take_writes());
+            }
             self.hard.extend(write);
         }
         let new = timeline.last().is_none_or(|last| last.end_ts < group.commit_ts);

@@ -12,6 +12,8 @@ use tidegate_mysql::{GroupId, Position};
 
 /// Distance of two timestamps: `commit_ts - 1` is the start-ts of a group and must be its own too.
 pub(crate) const TS_STEP: u64 = 2;
+/// How old the checkpoint of a changefeed that keeps up may be when the server stops: a sink collects rows for seconds.
+const RESUME_BACK_MS: u64 = 15_000;
 
 /// A place where reading may begin, and what the timestamps looked like there.
 #[derive(Clone, PartialEq, Debug)]
@@ -90,9 +92,15 @@ impl Timeline {
         self.held_by(anchor)
     }
 
-    /// The anchor at which the shared reader goes on after a restart.
+    /// The anchor at which the shared reader goes on after a restart: one a little before the last, so that changefeeds
+    /// whose checkpoints are as old as that go on with it instead of reading the same on connections of their own.
     pub(crate) fn resume(&self) -> Option<&Anchor> {
-        self.last().and_then(|last| self.held_by(last))
+        let last = self.last()?;
+        let ms = last.floor.physical_ms().saturating_sub(RESUME_BACK_MS);
+        self.start_for(Ts::from_physical_ms(ms)).or_else(|| {
+            let first = self.first()?;
+            self.held_by(first)
+        })
     }
 
     /// The anchor that `anchor` holds on to. When the log of that time is gone, as it is when somebody forgot an XA

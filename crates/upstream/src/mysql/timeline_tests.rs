@@ -317,3 +317,18 @@ fn a_forgotten_prepared_transaction_holds_nothing_back_that_is_gone() {
     assert_eq!(timeline.prune(|_| false), [5], "the last one stays");
     assert_eq!(timeline.resume().unwrap().seq, 6);
 }
+
+/// After a restart every changefeed that was a second behind the last anchor read the log on a connection of its own.
+#[test]
+fn reading_goes_on_a_little_before_the_end_of_a_busy_log_and_at_that_of_an_idle_one() {
+    let ts = |seconds| Ts::from_physical_ms(seconds * 1000);
+    let at = |seq: u64, commit: u64, floor: u64| {
+        anchor(seq, seq, (ts(commit), ts(commit)), ts(floor), floor, true)
+    };
+    let busy = Timeline::from_anchors((1..=100).map(|n| at(n, n, n)));
+    assert_eq!(busy.resume().unwrap().seq, 85);
+    let idle = Timeline::from_anchors([at(1, 10, 10), at(2, 20, 3600)]);
+    assert_eq!(idle.resume().unwrap().seq, 2);
+    let young = Timeline::from_anchors([at(1, 10, 10), at(2, 12, 12)]);
+    assert_eq!(young.resume().unwrap().seq, 1);
+}

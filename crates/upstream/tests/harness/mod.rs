@@ -11,7 +11,7 @@ use tidegate_model::{
 };
 use tidegate_mysql::ConnectOptions;
 use tidegate_upstream::mysql::{MysqlOptions, MysqlUpstream};
-use tidegate_upstream::{EventTx, PullJob, PulledEvent, TableSelector, Upstream};
+use tidegate_upstream::{EventTx, PullJob, PulledEvent, Quota, TableSelector, Upstream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -119,6 +119,7 @@ pub(crate) fn job(start_ts: Ts) -> PullJob {
         selector: Arc::new(Shop),
         force_replicate: false,
         part_bytes_max: 16 << 20,
+        decoders_max: 16,
         on_trouble: Arc::new(|_| {}),
     }
 }
@@ -141,10 +142,10 @@ impl Stream {
 
     #[allow(clippy::disallowed_methods, reason = "the handle is kept and awaited")]
     pub(crate) fn open_job(source: &Source, mut job: PullJob, quota_bytes: u64) -> Self {
-        let (tx, rx) = EventTx::channel(64, quota_bytes);
+        let (tx, rx) = EventTx::channel(64, Quota::new(quota_bytes));
         let troubles: Arc<Mutex<Vec<CdcError>>> = Arc::default();
         let noted = Arc::clone(&troubles);
-        job.on_trouble = Arc::new(move |error| noted.lock().unwrap().push(error.clone()));
+        job.on_trouble = Arc::new(move |trouble| noted.lock().unwrap().push(trouble.error.clone()));
         let stop = CancellationToken::new();
         let upstream = Arc::clone(&source.upstream);
         let resolved = job.start_ts;

@@ -304,3 +304,49 @@ async fn every_change_of_a_table_without_a_key_is_left_out() {
         .collect();
     assert_eq!(changes, [""; 0]);
 }
+
+/// Rows from before a change that was made while nobody ran: their JSON column arrived as text.
+#[tokio::test(flavor = "multi_thread")]
+async fn old_rows_keep_what_the_catalogue_said_of_them_over_a_restart() {
+    let server = server(&[]).await;
+    server
+        .sql("CREATE DATABASE shop; CREATE TABLE shop.doc (id INT PRIMARY KEY, doc JSON, note TEXT);")
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let source = start(options(&server, folder.path()), store(folder.path()))
+        .await
+        .unwrap();
+    let from = source.now().await;
+    server
+        .sql("INSERT INTO shop.doc VALUES (1, '{}', 'first')")
+        .await
+        .unwrap();
+    let mut stream = Stream::open(&source, from);
+    stream.until_row("1,{},first").await;
+    // What it learnt is durable with the next resolved-ts.
+    stream.until_resolved(source.now().await).await;
+    stream.close().await;
+    source.close().await;
+    server
+        .sql(
+            "ALTER TABLE shop.doc MODIFY doc LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+             INSERT INTO shop.doc VALUES (2, '{}', 'second')",
+        )
+        .await
+        .unwrap();
+    let source = start(options(&server, folder.path()), store(folder.path()))
+        .await
+        .unwrap();
+    let mut stream = Stream::open(&source, from);
+    stream.until_row("2,{},second").await;
+    let types: Vec<ColumnType> = stream
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Txn(txn) => Some(txn.blocks[0].table().columns[1].ty.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(types, [ColumnType::Json, ColumnType::LongText]);
+}

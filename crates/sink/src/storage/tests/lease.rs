@@ -1,31 +1,70 @@
 //! One run at a time writes below a directory.
 
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
 use super::*;
 use crate::storage::lease::Lease;
 
+/// A disk that does not answer: who reads the index of table `a` waits until it is released.
+struct StuckDisk {
+    index: PathBuf,
+}
+
+impl StuckDisk {
+    fn new(root: &Path) -> Self {
+        let meta = root.join("shop/a/5/2024-05-01/meta");
+        std::fs::create_dir_all(&meta).unwrap();
+        let index = meta.join("CDC.index");
+        let made = std::process::Command::new("mkfifo").arg(&index).status().unwrap();
+        assert!(made.success());
+        StuckDisk { index }
+    }
+
+    /// The other end, once somebody waits at this one.
+    fn asked(&self) -> Option<File> {
+        const O_NONBLOCK: i32 = 0o4000;
+        let mut options = OpenOptions::new();
+        options
+            .write(true)
+            .custom_flags(O_NONBLOCK)
+            .open(&self.index)
+            .ok()
+    }
+
+    /// Lets the reader find an index that names a file which is not there.
+    fn release(self, mut asked: File) {
+        std::fs::remove_file(&self.index).unwrap();
+        std::io::Write::write_all(&mut asked, b"CDC000001.csv\n").unwrap();
+    }
+
+    async fn until_asked(&self) -> File {
+        loop {
+            match self.asked() {
+                Some(other_end) => return other_end,
+                None => tokio::task::yield_now().await,
+            }
+        }
+    }
+}
+
 /// Opens a sink, lets it take a row at `ts` and start to write it, and closes it while the disk does not answer.
-async fn closed_while_it_writes(root: &Path, ts: u64, heard: &Arc<Heard>) -> Arc<Held> {
-    let disk = Arc::new(Held::default());
-    let sink = open_at(config(root), Arc::clone(&disk) as Arc<dyn Clock>)
-        .await
-        .unwrap();
+async fn closed_while_it_writes(root: &Path, ts: u64, heard: &Arc<Heard>) -> (StuckDisk, File) {
+    let disk = StuckDisk::new(root);
+    let sink = open(config(root)).await;
     sink.write(batch(heard, 1, vec![txn(ts, &[&table("a", &["id"], 5)])]))
         .await
         .unwrap();
     let flushing = async {
         sink.flush().await.ok();
     };
-    let writing = async {
-        while !disk.is_asked() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::select! {
+    let asked = tokio::select! {
         () = flushing => panic!("the disk does not answer"),
-        () = writing => {}
-    }
+        asked = disk.until_asked() => asked,
+    };
     sink.close(Duration::ZERO).await.unwrap();
-    disk
+    (disk, asked)
 }
 
 /// The thread that wrote used to go on after the close. It then put its older rows in the place of the file that the
@@ -34,11 +73,11 @@ async fn closed_while_it_writes(root: &Path, ts: u64, heard: &Arc<Heard>) -> Arc
 async fn a_run_begins_when_the_writes_of_the_one_before_have_ended() {
     let root = tempfile::tempdir().unwrap();
     let heard = Arc::new(Heard::default());
-    let disk = closed_while_it_writes(root.path(), 10, &heard).await;
+    let (disk, asked) = closed_while_it_writes(root.path(), 10, &heard).await;
 
     let mut opening = Box::pin(open(config(root.path())));
     let opened = tokio::time::timeout(Duration::from_millis(100), &mut opening).await;
-    disk.release();
+    disk.release(asked);
     assert!(opened.is_err(), "the run before still writes");
     let sink = opening.await;
     assert_eq!(
@@ -62,19 +101,15 @@ async fn a_run_begins_when_the_writes_of_the_one_before_have_ended() {
 #[tokio::test]
 async fn a_close_waits_for_writes_under_way() {
     let root = tempfile::tempdir().unwrap();
-    let disk = Arc::new(Held::default());
-    let sink = open_at(config(root.path()), Arc::clone(&disk) as Arc<dyn Clock>)
-        .await
-        .unwrap();
+    let disk = StuckDisk::new(root.path());
+    let sink = open(config(root.path())).await;
     let heard = Arc::new(Heard::default());
     sink.write(batch(&heard, 1, vec![txn(10, &[&table("a", &["id"], 5)])]))
         .await
         .unwrap();
     let release = async {
-        while !disk.is_asked() {
-            tokio::task::yield_now().await;
-        }
-        disk.release();
+        let asked = disk.until_asked().await;
+        disk.release(asked);
     };
     let (closed, ()) = tokio::join!(sink.close(Duration::from_secs(60)), release);
     closed.unwrap();
@@ -92,14 +127,17 @@ async fn a_directory_belongs_to_one_changefeed() {
     std::os::unix::fs::symlink(root.path(), &link).unwrap();
     let other = ChangefeedId::new("default", "other");
     let sink = open(config(root.path())).await;
-    let error = StorageSink::try_root(&other, config(&link)).await.unwrap_err();
+    let check = async |changefeed, root: &Path| {
+        store::check(&Address::Dir(root.to_owned()), &holder_of(changefeed)).await
+    };
+    let error = check(other.clone(), &link).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::StorageSinkInvalidConfig);
     assert!(error.message().contains("storage-tests"), "{error}");
-    StorageSink::try_root(&changefeed(), config(root.path()))
+    check(changefeed(), root.path())
         .await
         .expect("it may be checked while it runs");
     sink.close(Duration::from_secs(60)).await.unwrap();
-    StorageSink::try_root(&other, config(&link)).await.unwrap();
+    check(other, &link).await.unwrap();
 }
 
 #[tokio::test]
@@ -123,7 +161,7 @@ async fn a_data_file_of_somebody_else_is_left_as_it_is() {
 #[tokio::test]
 async fn a_run_that_waits_in_vain_says_for_whom() {
     let root = tempfile::tempdir().unwrap();
-    let root = root.path();
+    let root = &root.path().display().to_string();
     let held = Lease::acquire(root, &changefeed()).await.unwrap();
     tokio::time::pause();
     let other = ChangefeedId::new("default", "other");

@@ -1,5 +1,7 @@
 //! The sink on a real directory.
 
+mod bucket;
+mod claim;
 mod lease;
 mod options;
 mod size;
@@ -7,7 +9,7 @@ mod size;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,8 +22,10 @@ use tidegate_model::{
 };
 
 use super::config::{Format, StorageConfig};
+use super::lease::Holder;
 use super::metrics::StorageMetrics;
 use super::storage_sink::StorageSink;
+use super::store::{self, Address};
 use crate::sink::EventSink;
 
 /// 2024-05-01 12:30:05 UTC
@@ -35,41 +39,6 @@ impl Clock for Noon {
 
 fn noon() -> Arc<Noon> {
     Arc::new(Noon(AtomicU64::new(1_714_566_605_000)))
-}
-
-/// A clock that holds up whoever asks it, as a slow disk would, until it is released.
-#[derive(Default)]
-struct Held {
-    state: Mutex<HeldState>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct HeldState {
-    asked: bool,
-    released: bool,
-}
-
-impl Clock for Held {
-    fn unix_ms(&self) -> u64 {
-        let mut state = self.state.lock().unwrap();
-        state.asked = true;
-        while !state.released {
-            state = self.changed.wait(state).unwrap();
-        }
-        noon().unix_ms()
-    }
-}
-
-impl Held {
-    fn is_asked(&self) -> bool {
-        self.state.lock().unwrap().asked
-    }
-
-    fn release(&self) {
-        self.state.lock().unwrap().released = true;
-        self.changed.notify_all();
-    }
 }
 
 #[derive(Default)]
@@ -86,7 +55,7 @@ impl AckTarget for Heard {
 
 fn config(root: &Path) -> StorageConfig {
     StorageConfig {
-        root: root.to_owned(),
+        address: Address::Dir(root.to_owned()),
         format: Format::Csv(CsvOptions {
             terminator: "\n".to_owned(),
             ..CsvOptions::default()
@@ -99,7 +68,19 @@ fn config(root: &Path) -> StorageConfig {
         output_column_id: false,
         output_raw_change_event: false,
         worker_count: 2,
+        expiry: None,
         time_zone: TimeZone::UTC,
+    }
+}
+
+fn holder() -> Holder {
+    holder_of(changefeed())
+}
+
+fn holder_of(changefeed: ChangefeedId) -> Holder {
+    Holder {
+        identity: changefeed.to_string(),
+        changefeed,
     }
 }
 
@@ -112,7 +93,7 @@ async fn open(config: StorageConfig) -> StorageSink {
 }
 
 async fn open_at(config: StorageConfig, clock: Arc<dyn Clock>) -> Result<StorageSink> {
-    StorageSink::open(&changefeed(), config, clock, StorageMetrics::of(&changefeed())).await
+    StorageSink::open(&holder(), config, clock, StorageMetrics::of(&changefeed())).await
 }
 
 fn table(name: &str, columns: &[&str], version: u64) -> Arc<TableInfo> {

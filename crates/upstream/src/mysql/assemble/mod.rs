@@ -119,6 +119,12 @@ impl Assembler {
         self.framer = Framer::new(self.flavour);
     }
 
+    /// Bytes of transactions that are open or prepared, as far as they are in memory.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let open = self.open.as_ref().map_or(0, |open| open.content.bytes);
+        open + self.prepared.memory_bytes()
+    }
+
     /// Bytes of prepared XA transactions that wait in memory and in files.
     pub(crate) fn prepared_bytes(&self) -> (usize, u64) {
         (self.prepared.memory_bytes(), self.prepared.file_bytes())

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::{PathPersistError, TempPath};
-use tidegate_model::{CdcError, ErrorCode, Result, ResultExt};
+use tidegate_model::{CdcError, ErrorCode, Result};
+
+use super::Listing;
 
 /// Suffix of files that are being written; consumers and restarts ignore them.
 const TEMPORARY_SUFFIX: &str = ".tmp";
@@ -14,7 +16,7 @@ const TEMPORARY_SUFFIX: &str = ".tmp";
 ///
 /// A reader, or a machine that loses power, sees the whole file under its own name or none: it is synced, renamed, and
 /// its directory synced. Missing directories are made.
-pub(crate) struct NewFile {
+pub(super) struct NewFile {
     path: PathBuf,
     temporary: TempPath,
     file: File,
@@ -25,7 +27,7 @@ impl NewFile {
     ///
     /// # Errors
     /// `ExternalStorageAPI` with the path and what the system said; so for all methods.
-    pub(crate) fn begin(path: PathBuf) -> Result<Self> {
+    pub(super) fn begin(path: PathBuf) -> Result<Self> {
         let begun = make_dirs(parent(&path)).and_then(|()| open_temporary(&path));
         match begun {
             Ok((temporary, file)) => Ok(NewFile {
@@ -37,18 +39,18 @@ impl NewFile {
         }
     }
 
-    pub(crate) fn append(&mut self, content: &[u8]) -> Result<()> {
+    pub(super) fn append(&mut self, content: &[u8]) -> Result<()> {
         let written = self.file.write_all(content);
         written.map_err(|error| storage_error("write", &self.path, error))
     }
 
     /// Publishes it. A file of the same name that is there stays as it is, and is an error.
-    pub(crate) fn create(self) -> Result<()> {
+    pub(super) fn create(self) -> Result<()> {
         self.publish(TempPath::persist_noclobber)
     }
 
     /// Publishes it in the place of a file of the same name.
-    pub(crate) fn replace(self) -> Result<()> {
+    pub(super) fn replace(self) -> Result<()> {
         self.publish(TempPath::persist)
     }
 
@@ -84,7 +86,7 @@ fn open_temporary(path: &Path) -> io::Result<(TempPath, File)> {
 ///
 /// # Errors
 /// `ExternalStorageAPI` when it exists but cannot be read.
-pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
+pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(content) => Ok(Some(content)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -92,30 +94,36 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// Names of the files in a directory; none when it does not exist.
+/// What is in a directory; nothing when it does not exist.
 ///
 /// # Errors
 /// `ExternalStorageAPI` when it cannot be listed.
-pub(crate) fn names_in(dir: &Path) -> Result<Vec<String>> {
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(storage_error("list", dir, error)),
+pub(super) fn list(dir: &Path) -> Result<Listing> {
+    let mut listing = Listing::default();
+    let read = |listing: &mut Listing| -> io::Result<()> {
+        for entry in fs::read_dir(dir)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.file_type()?.is_dir() {
+                listing.dirs.push(name);
+            } else {
+                listing.files.push(name);
+            }
+        }
+        Ok(())
     };
-    let names: io::Result<Vec<_>> = entries
-        .map(|entry| entry.map(|e| e.file_name().to_string_lossy().into_owned()))
-        .collect();
-    names.code(
-        ErrorCode::ExternalStorageAPI,
-        format_args!("cannot list {}", dir.display()),
-    )
+    match read(&mut listing) {
+        Ok(()) => Ok(listing),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Listing::default()),
+        Err(error) => Err(storage_error("list", dir, error)),
+    }
 }
 
 /// Whether a file holds anything. An empty one, as a crashed file system may leave it, is removed.
 ///
 /// # Errors
 /// `ExternalStorageAPI` when it cannot be looked at or removed.
-pub(crate) fn has_content(path: &Path) -> Result<bool> {
+pub(super) fn has_content(path: &Path) -> Result<bool> {
     match fs::metadata(path) {
         Ok(meta) if meta.len() > 0 => Ok(true),
         Ok(_) => {
@@ -132,7 +140,7 @@ pub(crate) fn has_content(path: &Path) -> Result<bool> {
 ///
 /// # Errors
 /// `ExternalStorageAPI` naming the path.
-pub(crate) fn probe(root: &Path) -> Result<PathBuf> {
+pub(super) fn probe(root: &Path) -> Result<PathBuf> {
     let probed = make_dirs(root).and_then(|()| {
         // A name of its own each time: a check may run beside the sink it checks.
         let mut file = tempfile::Builder::new()
@@ -163,7 +171,7 @@ fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-fn storage_error(verb: &str, path: &Path, error: io::Error) -> CdcError {
+pub(super) fn storage_error(verb: &str, path: &Path, error: io::Error) -> CdcError {
     let hint = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ": the disk is full, free some space",
         io::ErrorKind::PermissionDenied => ": the server's user may not, change the permissions",
@@ -181,6 +189,10 @@ fn storage_error(verb: &str, path: &Path, error: io::Error) -> CdcError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn names_in(dir: &Path) -> Result<Vec<String>> {
+        list(dir).map(|listing| listing.files)
+    }
 
     fn replace(path: &Path, content: &[u8]) -> Result<()> {
         let mut file = NewFile::begin(path.to_owned())?;

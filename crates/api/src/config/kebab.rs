@@ -1,8 +1,8 @@
-//! Between the API's snake_case and the store's kebab-case spelling of a replica config.
+//! Between the API's snake_case spelling of a replica config and the kebab-case one of the store and of TOML files.
 
 use serde_json::{Map, Value};
 
-/// Members whose two spellings differ by more than the dash: API, store.
+/// Members whose two spellings differ by more than the dash: API, the other.
 const IRREGULAR: [(&str, &str); 3] = [
     ("file_index_width", "file-index-digit"),
     ("advance_timeout", "advance-timeout-in-sec"),
@@ -11,16 +11,16 @@ const IRREGULAR: [(&str, &str); 3] = [
 /// Members whose own members are spelled with dashes in the API too.
 const KEBAB_IN_API: [&str; 1] = ["pulsar_config"];
 
-/// API spelling to store spelling.
-pub(crate) fn from_snake(value: Value) -> Value {
+/// From the spelling of the API.
+pub fn kebab_from_snake(value: Value) -> Value {
     rename(value, &|key| {
         let irregular = IRREGULAR.iter().find(|(api, _)| *api == key);
         irregular.map_or_else(|| key.replace('_', "-"), |(_, store)| (*store).to_owned())
     })
 }
 
-/// Store spelling to API spelling.
-pub(crate) fn to_snake(value: Value) -> Value {
+/// To the spelling of the API.
+pub fn snake_from_kebab(value: Value) -> Value {
     let renamed = rename(value, &|key| {
         let irregular = IRREGULAR.iter().find(|(_, store)| *store == key);
         irregular.map_or_else(|| key.replace('-', "_"), |(api, _)| (*api).to_owned())
@@ -46,7 +46,7 @@ fn keep_kebab(mut config: Value) -> Value {
     if let Some(sink) = config.get_mut("sink").and_then(Value::as_object_mut) {
         for name in KEBAB_IN_API {
             if let Some(object) = sink.get_mut(name) {
-                *object = from_snake(object.take());
+                *object = kebab_from_snake(object.take());
             }
         }
     }
@@ -83,7 +83,7 @@ mod tests {
                 "dispatchers": [{"matcher": ["a_b.*"]}]
             }
         });
-        assert_eq!(from_snake(api.clone()), store);
-        assert_eq!(to_snake(store), api);
+        assert_eq!(kebab_from_snake(api.clone()), store);
+        assert_eq!(snake_from_kebab(store), api);
     }
 }
