@@ -1,7 +1,9 @@
 //! The command line.
 
+mod access;
 mod demo;
 mod file;
+mod secret;
 mod server;
 
 use std::process::ExitCode;
@@ -30,6 +32,9 @@ enum Command {
     Server(Box<server::ServerArguments>),
     /// Try it out: starts two private MariaDB servers with a small live workload and two changefeeds.
     Demo(demo::DemoArguments),
+    /// Make passwords, tokens and keys for the server's settings.
+    #[command(subcommand)]
+    Secret(secret::SecretCommand),
 }
 
 /// Runs the command that the process was started with.
@@ -47,6 +52,7 @@ pub fn main() -> ExitCode {
     };
     let result = match arguments.command {
         Command::Server(arguments) => runtime.block_on(server::run(*arguments)),
+        Command::Secret(command) => secret::run(&command),
         Command::Demo(arguments) => runtime.block_on(demo::run(arguments)),
     };
     match result {
