@@ -46,6 +46,8 @@ const NAMES: [&str; 8] = [
     "giant",
     "fleet",
 ];
+/// `memory_quota` of a changefeed that names none.
+const QUOTA_DEFAULT_BYTES: u64 = 1 << 30;
 /// `memory_quota` of the changefeeds whose memory is measured.
 const QUOTA_BYTES: u64 = 64 << 20;
 /// What the server may take beside the quota.
@@ -131,7 +133,7 @@ fn decode(runtime: &Runtime, rows: u64, findings: &mut Findings) -> Result<()> {
         .measures
         .push(load.measure("mariadb-binlog, bytes only", copy_binlog(&upstream, &load)?));
     let framing = load.measure("framing and checksums only", frame_binlog(&upstream, &load)?);
-    let took = tidegate.catch_up("decode", "blackhole://", &load)?;
+    let took = tidegate.catch_up("decode", "blackhole://", QUOTA_DEFAULT_BYTES, &load)?;
     let decoded = load.measure("tidegate to blackhole", took);
     findings.targets.push(Target {
         name: "decode to blackhole",
@@ -168,7 +170,7 @@ fn replicate(runtime: &Runtime, shape: Shape, rows: u64, findings: &mut Findings
     }
     let target = downstream(3)?;
     runtime.block_on(target.sql(load::TABLE))?;
-    let took = tidegate.catch_up("replicate", &target.uri(User::Root), &load)?;
+    let took = tidegate.catch_up("replicate", &target.uri(User::Root), QUOTA_BYTES, &load)?;
     runtime.block_on(equal(&upstream, &target)).context("tidegate")?;
     let best = best.context("no native replication")?;
     let own = Measure {
@@ -197,7 +199,7 @@ fn replicate(runtime: &Runtime, shape: Shape, rows: u64, findings: &mut Findings
 
 fn memory(runtime: &Runtime, rows: u64, findings: &mut Findings) -> Result<()> {
     let (_upstream, tidegate, load) = loaded(runtime, Shape::Bulk, rows)?;
-    let took = tidegate.catch_up("memory", "blackhole://", &load)?;
+    let took = tidegate.catch_up("memory", "blackhole://", QUOTA_BYTES, &load)?;
     let measure = Measure {
         peak_rss_bytes: Some(tidegate.peak_rss_bytes()?),
         ..load.measure("tidegate to blackhole, memory", took)
