@@ -3,6 +3,7 @@
 //! Every test starts servers of its own. A missing MariaDB fails the tests.
 #![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+mod chaos;
 mod disk;
 mod faults;
 mod giant;
@@ -10,6 +11,7 @@ mod golden;
 mod http;
 mod replication;
 mod restart;
+mod scenarios;
 mod shutdown;
 mod sigkill;
 mod support;

@@ -27,6 +27,8 @@ Usage: cargo xtask <command>
   setup                            install what is missing, nothing else
   front                            build the console's front end into target/site
   sim [--seed N] [--iters M]       simulation of the engine with faults
+  chaos [--kills N] [--upstream-restarts N] [--downstream-restarts N] [--failovers 0|1] [--transactions N] [--pause-ms N]
+        [--seed S]                 crashes, restarts and a failover under load, at full size unless told otherwise
   bench [NAME ...] [--rows N] [--no-build]
                                    end-to-end measurements against real MariaDB servers
   openapi                          write docs/openapi.json again
@@ -63,6 +65,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
             .and_then(|()| front::build())
             .map(done),
         "sim" => test::simulate(rest).map(done),
+        "chaos" => test::chaos(rest).map(done),
         "bench" => bench::bench(rest).map(done),
         "openapi" => takes_none(rest).and_then(|()| test::write_openapi()).map(done),
         "help" | "--help" | "-h" => {
