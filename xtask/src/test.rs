@@ -197,6 +197,26 @@ pub(crate) fn simulate(arguments: &[String]) -> Result<()> {
     run(cargo.args(["--", "--nocapture", filter]))
 }
 
+/// The full size of the chaos test: 200 crashes, and what goes with them.
+const CHAOS: &str =
+    "kills=200,upstream-restarts=10,downstream-restarts=10,failovers=1,transactions=200000,pause-ms=3000";
+
+/// Crashes under load. The names are the test's own settings; the last of one name counts.
+pub(crate) fn chaos(arguments: &[String]) -> Result<()> {
+    let mut settings = CHAOS.to_owned();
+    let mut rest = arguments.iter();
+    while let Some(name) = rest.next() {
+        let setting = name.strip_prefix("--");
+        let setting = setting.with_context(|| format!("chaos takes --kills N and the like, not {name}"))?;
+        let value = rest.next().with_context(|| format!("{name} needs a number"))?;
+        let value: u64 = value.parse().with_context(|| format!("{name} {value}"))?;
+        settings.push_str(&format!(",{setting}={value}"));
+    }
+    let mut cargo = cargo(&["test", "-p", "tidegate", "--locked", "--test", "e2e"]);
+    cargo.args(SERVER).args(["whatever_dies", "--", "--nocapture"]);
+    run(cargo.env("TIDEGATE_CHAOS", settings))
+}
+
 /// Writes the OpenAPI document that a test otherwise compares.
 pub(crate) fn write_openapi() -> Result<()> {
     let mut cargo = cargo(&[

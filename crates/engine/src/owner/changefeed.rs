@@ -175,6 +175,7 @@ impl Owner {
                 let result = self.update(*info).await;
                 self.publish_and_answer(reply, result);
             }
+            Command::LogExpiring(error) => self.decide(FeedEvent::LogExpiring(error)).await,
             Command::LogLost(error) => self.decide(FeedEvent::Error(error)).await,
             Command::Shutdown => self.shut_down(),
         }
