@@ -1,26 +1,27 @@
 //! `/capture/owner`: the oldest commands, as forms. Errors are plain text.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
 use serde::Serialize;
 use tidegate_api::ResumeChangefeed;
 use tidegate_model::{CdcError, ChangefeedId, DEFAULT_NAMESPACE, ErrorCode, Result, is_valid_id};
 use url::form_urlencoded;
 
+use super::access::{ADMIN, VIEWER};
 use super::extract::{Body, Query};
 use super::respond::{one_space, plain};
+use super::routes::Routes;
 use super::state::App;
 
 /// Routes below `/capture/owner`.
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/resign", post(resign))
-        .route("/admin", post(admin))
-        .route("/rebalance_trigger", post(rebalance))
-        .route("/move_table", post(move_table))
-        .route("/changefeed/query", post(query))
+pub(crate) fn routes() -> Routes {
+    Routes::default()
+        .post("/resign", ADMIN, resign)
+        // It can remove too.
+        .post("/admin", ADMIN, admin)
+        .post("/rebalance_trigger", ADMIN, rebalance)
+        .post("/move_table", ADMIN, move_table)
+        .post("/changefeed/query", VIEWER, query)
 }
 
 /// Fields of a form: those of the body come before those of the query.

@@ -1,26 +1,26 @@
 //! The five routes of `/api/v1` that cluster managers still ask for. Commands answer 202.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{get, post, put};
 use serde_json::json;
 use tidegate_api::{DrainCapture, read_json};
 use tidegate_model::{CdcError, ErrorCode, is_valid_id};
 
+use super::access::{ADMIN, VIEWER};
 use super::extract::Body;
 use super::respond::{Answer, Failure, bodiless, compact, four_spaces};
+use super::routes::Routes;
 use super::state::App;
 
 /// Routes below `/api/v1`.
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/status", get(status))
-        .route("/health", get(health))
-        .route("/captures", get(captures))
-        .route("/captures/drain", put(drain))
-        .route("/owner/resign", post(resign))
+pub(crate) fn routes() -> Routes {
+    Routes::default()
+        .get("/status", VIEWER, status)
+        .get("/health", VIEWER, health)
+        .get("/captures", VIEWER, captures)
+        .put("/captures/drain", ADMIN, drain)
+        .post("/owner/resign", ADMIN, resign)
 }
 
 async fn status(State(app): State<App>) -> Answer {

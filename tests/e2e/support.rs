@@ -150,6 +150,12 @@ impl Tidegate {
             .unwrap_or_else(|error| self.gone(&error))
     }
 
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
+        request(self.port, "PUT", path, body)
+            .await
+            .unwrap_or_else(|error| self.gone(&error))
+    }
+
     fn gone(&self, error: &std::io::Error) -> ! {
         panic!("no answer ({error}):\n{}", self.log())
     }
@@ -233,21 +239,26 @@ impl Pair {
 
     /// Waits until the schema is the same on both sides: tables, definitions and rows.
     pub(crate) async fn converge(&self, schema: &str, tidegate: &Tidegate) {
-        let expected = contents(&self.upstream, schema).await.unwrap();
-        eventually("both sides are equal", || async {
-            let actual = contents(&self.downstream, schema).await?;
-            if actual == expected {
-                return Ok(());
-            }
-            let feeds = tidegate.get("/api/v2/changefeeds").await.body;
-            Err(format!(
-                "{}\nchangefeeds: {feeds}\nlog:\n{}",
-                difference(&expected, &actual),
-                tidegate.log()
-            ))
-        })
-        .await;
+        converge(&self.upstream, &self.downstream, schema, tidegate).await;
     }
+}
+
+/// Waits until the schema downstream is as it is now upstream: tables, definitions and rows.
+pub(crate) async fn converge(upstream: &Server, downstream: &Server, schema: &str, tidegate: &Tidegate) {
+    let expected = contents(upstream, schema).await.unwrap();
+    eventually("both sides are equal", || async {
+        let actual = contents(downstream, schema).await?;
+        if actual == expected {
+            return Ok(());
+        }
+        let feeds = tidegate.get("/api/v2/changefeeds").await.body;
+        Err(format!(
+            "{}\nchangefeeds: {feeds}\nlog:\n{}",
+            difference(&expected, &actual),
+            tidegate.log()
+        ))
+    })
+    .await;
 }
 
 /// Tables of a schema with their definition, checksum and number of rows, one per line.

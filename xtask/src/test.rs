@@ -182,18 +182,13 @@ fn playwright_counts(result: &Value) -> Option<Counts> {
     })
 }
 
+/// From so many histories on, building for speed is quicker.
+const MANY_SEEDS: u64 = 3_000;
+
 /// The simulation, with a seed and a number of histories of the caller's choice.
 pub(crate) fn simulate(arguments: &[String]) -> Result<()> {
-    let mut cargo = cargo(&[
-        "test",
-        "-p",
-        "tidegate-engine",
-        "--test",
-        "sim",
-        "--locked",
-        "--",
-        "--nocapture",
-    ]);
+    let mut cargo = cargo(&["test", "-p", "tidegate-engine", "--test", "sim", "--locked"]);
+    let mut filter = "";
     let mut rest = arguments.iter();
     while let Some(name) = rest.next() {
         let variable = match name.as_str() {
@@ -204,8 +199,32 @@ pub(crate) fn simulate(arguments: &[String]) -> Result<()> {
         let value = rest.next().with_context(|| format!("{name} needs a number"))?;
         let value: u64 = value.parse().with_context(|| format!("{name} {value}"))?;
         cargo.env(variable, value.to_string());
+        if variable == "TIDEGATE_SIM_SEEDS" && value >= MANY_SEEDS {
+            cargo.arg("--release");
+        }
+        filter = "no_seed";
     }
-    run(&mut cargo)
+    run(cargo.args(["--", "--nocapture", filter]))
+}
+
+/// The full size of the chaos test: 200 crashes, and what goes with them.
+const CHAOS: &str =
+    "kills=200,upstream-restarts=10,downstream-restarts=10,failovers=1,transactions=200000,pause-ms=3000";
+
+/// Crashes under load. The names are the test's own settings; the last of one name counts.
+pub(crate) fn chaos(arguments: &[String]) -> Result<()> {
+    let mut settings = CHAOS.to_owned();
+    let mut rest = arguments.iter();
+    while let Some(name) = rest.next() {
+        let setting = name.strip_prefix("--");
+        let setting = setting.with_context(|| format!("chaos takes --kills N and the like, not {name}"))?;
+        let value = rest.next().with_context(|| format!("{name} needs a number"))?;
+        let value: u64 = value.parse().with_context(|| format!("{name} {value}"))?;
+        settings.push_str(&format!(",{setting}={value}"));
+    }
+    let mut cargo = cargo(&["test", "-p", "tidegate", "--locked", "--test", "e2e"]);
+    cargo.args(SERVER).args(["whatever_dies", "--", "--nocapture"]);
+    run(cargo.env("TIDEGATE_CHAOS", settings))
 }
 
 /// Writes the OpenAPI document and the reference of settings that tests otherwise compare.

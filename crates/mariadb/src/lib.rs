@@ -19,12 +19,14 @@
 
 mod client;
 mod error;
+mod gateway;
 mod install;
 mod options;
 mod server;
 mod watchdog;
 
 pub use error::{Error, Result};
+pub use gateway::Gateway;
 pub use install::PACKAGE;
 pub use options::{ServerOptions, User};
 pub use server::Server;

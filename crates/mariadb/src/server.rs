@@ -171,6 +171,33 @@ impl Server {
         self.signal(Signal::CONT)
     }
 
+    /// Makes it a replica of `source` by GTID, from where `source`'s log ends now: both hold the same data.
+    ///
+    /// # Errors
+    /// [`Error::Sql`], [`Error::Io`].
+    pub async fn replicate_from(&self, source: &Self) -> Result<()> {
+        let position = source.sql("SELECT @@global.gtid_binlog_pos").await?;
+        let (name, password) = (User::Root.name(), User::Root.password());
+        self.sql(&format!(
+            "SET GLOBAL gtid_slave_pos = '{position}';
+             CHANGE MASTER TO master_host = '127.0.0.1', master_port = {port}, master_user = '{name}',
+             master_password = '{password}', master_use_gtid = slave_pos, master_connect_retry = 1;
+             START SLAVE;",
+            position = position.trim(),
+            port = source.port
+        ))
+        .await
+        .map(drop)
+    }
+
+    /// Ends being a replica; its own writes come after what it has copied.
+    ///
+    /// # Errors
+    /// [`Error::Sql`], [`Error::Io`].
+    pub async fn promote(&self) -> Result<()> {
+        self.sql("STOP SLAVE; RESET SLAVE ALL").await.map(drop)
+    }
+
     async fn start_on_a_port(&mut self) -> Result<()> {
         let mut attempt = 1;
         loop {

@@ -103,6 +103,7 @@ error_codes! {
     UpstreamAccessDenied 400 Fail "Grant the privilege named in the message to the replication user.";
     UpstreamIncident 500 Fail "The upstream recorded a gap in its change log: recreate the changefeed after a fresh copy of the data.";
     UpstreamDiverged 500 Fail "The upstream no longer has transactions that were already read: check the failover, then recreate the changefeed.";
+    UpstreamLogExpiring 500 Retry "Resume the changefeed, or let the upstream keep its binlog for longer: SET GLOBAL binlog_expire_logs_seconds.";
     UpstreamNotFound 400 Fail "Use the id of a known upstream, or 0 for the default one.";
     UpstreamMissMatch 500 Fail "The address given belongs to another cluster.";
     UpstreamManagerNotReady 500 Retry "The server is still starting: try again in a moment.";

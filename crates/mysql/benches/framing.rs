@@ -41,6 +41,7 @@ async fn run(uri: &str, file: &str) -> Result<()> {
         server_id: SERVER_ID,
         heartbeat: Duration::from_secs(1),
         non_blocking: true,
+        server: None,
     };
     let start = Instant::now();
     let mut dump = DumpStream::open(&options, Flavour::MariaDb, &request).await?;

@@ -156,6 +156,15 @@ impl ServerFacts {
         self.flavour() == Flavour::MariaDb
     }
 
+    /// How long binlog files are kept before the server purges them, in seconds; `None`: until somebody does.
+    pub fn retention_seconds(&self) -> Option<u64> {
+        let number = |name: &str| self.variable(name).parse::<f64>().unwrap_or(0.0);
+        let days = number("expire_logs_days") * 86_400.0;
+        let seconds = number("binlog_expire_logs_seconds");
+        let kept = if seconds > 0.0 { seconds } else { days };
+        (kept > 0.0).then_some(kept as u64)
+    }
+
     /// A text that stays the same over restarts and changes of address: what the upstream's id is made of.
     pub fn identity(&self) -> String {
         for name in ["server_uuid", "server_uid"] {

@@ -13,10 +13,11 @@ use bytes::{Bytes, BytesMut};
 use futures::Stream;
 use mysql_async::binlog::events::Event;
 use mysql_async::prelude::Queryable;
-use mysql_async::{BinlogStream, BinlogStreamRequest, Error, GnoInterval, Sid};
+use mysql_async::{BinlogStream, BinlogStreamRequest, Conn, Error, GnoInterval, Sid};
 use mysql_common::packets::Tag;
 use tidegate_model::{CdcError, ErrorCode, Result};
 
+use crate::checks::ServerFacts;
 use crate::conn::{Flavour, connect_with, query_error};
 use crate::gtid::GtidSet;
 use crate::options::ConnectOptions;
@@ -60,6 +61,9 @@ pub struct DumpRequest {
     pub heartbeat: Duration,
     /// End at the end of the log instead of waiting for more.
     pub non_blocking: bool,
+    /// Which server has to answer, by [`ServerFacts::identity`]; `None`: any. Two connections to one address may lead
+    /// to two servers.
+    pub server: Option<String>,
 }
 
 /// An open dump. Dropping it closes the connection.
@@ -85,6 +89,9 @@ impl DumpStream {
         conn.query_drop(session_settings(flavour, request))
             .await
             .map_err(|error| query_error("prepare the binlog connection", error))?;
+        if let Some(server) = &request.server {
+            confirm_server(&mut conn, server, options).await?;
+        }
         let stream = Box::pin(conn.get_binlog_stream(stream_request(request)))
             .await
             .map_err(|error| dump_error(options, error))?;
@@ -194,6 +201,27 @@ impl DumpStream {
     }
 }
 
+async fn confirm_server(conn: &mut Conn, expected: &str, options: &ConnectOptions) -> Result<()> {
+    let rows: Vec<(String, String)> = conn
+        .query(ServerFacts::variables_query())
+        .await
+        .map_err(|error| query_error("ask which server this is", error))?;
+    let facts = ServerFacts {
+        variables: rows
+            .into_iter()
+            .map(|(name, value)| (name.to_ascii_lowercase(), value))
+            .collect(),
+        ..ServerFacts::default()
+    };
+    if facts.identity() == expected {
+        return Ok(());
+    }
+    Err(CdcError::new(
+        ErrorCode::UpstreamConnection,
+        format!("two connections to {} led to two servers", options.address()),
+    ))
+}
+
 fn session_settings(flavour: Flavour, request: &DumpRequest) -> String {
     let heartbeat_ns = request.heartbeat.as_nanos();
     let mut sql = format!(
@@ -286,6 +314,7 @@ fn classify_1236(text: &str) -> (ErrorCode, &'static str) {
         || says("more gtids than")
         || says("has diverged")
         || says("higher sequence numbers")
+        || says("is missing the gtid")
     {
         (
             ErrorCode::UpstreamDiverged,
@@ -356,6 +385,7 @@ mod tests {
             server_id: 7,
             heartbeat: Duration::from_secs(2),
             non_blocking: false,
+            server: None,
         };
         let sql = session_settings(Flavour::MariaDb, &request);
         assert!(sql.contains("@slave_connect_state='0-1-5,2-3-9'"), "{sql}");

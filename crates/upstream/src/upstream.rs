@@ -54,7 +54,10 @@ pub trait Upstream: Send + Sync + 'static {
     fn watermark(&self) -> watch::Receiver<UpstreamWatermark>;
 
     /// Asks the upstream to keep its log from `ts` on for `owner` (TiKV's service safepoint). A binlog server has
-    /// no such service and answers `Ok` without effect.
+    /// no such service: all it can do is to warn.
+    ///
+    /// # Errors
+    /// `UpstreamLogExpiring` when the log from `ts` on is among what is purged next.
     fn hold_gc(&self, owner: ChangefeedId, ts: Ts) -> BoxFut<'_, ()>;
 }
 

@@ -4,24 +4,23 @@ mod page;
 
 use std::sync::LazyLock;
 
-use axum::Router;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
 
+use super::access::VIEWER;
 use super::openapi::openapi_document;
-use super::state::App;
+use super::routes::Routes;
 
 /// The document as it is served.
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| openapi_document().to_string());
 static PAGE: LazyLock<String> = LazyLock::new(|| page::render(&openapi_document()));
 
 /// Routes below `/swagger`.
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/swagger", get(page))
-        .route("/swagger/index.html", get(page))
-        .route("/swagger/doc.json", get(document))
+pub(crate) fn routes() -> Routes {
+    Routes::default()
+        .get("/swagger", VIEWER, page)
+        .get("/swagger/index.html", VIEWER, page)
+        .get("/swagger/doc.json", VIEWER, document)
 }
 
 async fn document() -> Response {

@@ -102,6 +102,11 @@ fn article(html: &mut String, operation: &Operation<'_>) {
             escape(text(&operation.value["summary"]))
         ),
     );
+    let role = text(&operation.value["x-required-role"]);
+    push(
+        html,
+        format_args!("<p class=\"quiet\">Role: {}</p>", escape(role)),
+    );
     let parameters = operation.value["parameters"].as_array();
     if let Some(parameters) = parameters.filter(|parameters| !parameters.is_empty()) {
         html.push_str(

@@ -4,9 +4,14 @@ mod config;
 mod endpoints;
 mod schemas;
 
+use axum::http::Method;
 use serde_json::{Map, Value, json};
 
 use schemas::{reference, schemas};
+
+use super::access::{Need, Role};
+use super::routes::{RouteTable, Routes};
+use super::{extension, owner, top, v1, v2};
 
 /// One endpoint.
 struct Endpoint {
@@ -29,9 +34,11 @@ struct Endpoint {
 /// The document.
 pub fn openapi_document() -> Value {
     let mut paths = Map::new();
+    let routes = documented_routes();
     for endpoint in endpoints::V2.iter().chain(endpoints::V1).chain(endpoints::OTHERS) {
         let item = paths.entry(endpoint.path).or_insert_with(|| json!({}));
-        item[endpoint.method] = operation(endpoint);
+        let method = Method::from_bytes(endpoint.method.to_uppercase().as_bytes()).unwrap_or_default();
+        item[endpoint.method] = operation(endpoint, routes.need(&method, endpoint.path));
     }
     json!({
         "openapi": "3.1.0",
@@ -43,11 +50,29 @@ pub fn openapi_document() -> Value {
         },
         "servers": [{"url": "/"}],
         "paths": paths,
-        "components": {"schemas": schemas()},
+        "components": {
+            "schemas": schemas(),
+            "securitySchemes": {
+                "password": {"type": "http", "scheme": "basic"},
+                "token": {"type": "http", "scheme": "bearer"},
+                "certificate": {"type": "mutualTLS"},
+            },
+        },
     })
 }
 
-fn operation(endpoint: &Endpoint) -> Value {
+/// What each documented route needs.
+fn documented_routes() -> RouteTable {
+    let routes = Routes::default()
+        .nest("/api/v1", v1::routes())
+        .nest("/api/v2", v2::routes())
+        .nest("/api/tidegate/v1", extension::routes())
+        .nest("/capture/owner", owner::routes())
+        .merge(top::routes());
+    routes.finish().1
+}
+
+fn operation(endpoint: &Endpoint, need: Need) -> Value {
     let mut parameters: Vec<Value> = path_parameters(endpoint.path).map(path_parameter).collect();
     parameters.extend(
         endpoint.query.iter().map(
@@ -74,6 +99,12 @@ fn operation(endpoint: &Endpoint) -> Value {
             "default": {"description": "Refused or failed", "content": refused},
         },
     });
+    // A server without users, tokens and certificates asks nobody.
+    operation["x-required-role"] = json!(need.map_or("none", Role::word));
+    operation["security"] = match need {
+        None => json!([]),
+        Some(_) => json!([{"password": []}, {"token": []}, {"certificate": []}]),
+    };
     if let Some((body, required)) = endpoint.body {
         let kind = if endpoint.form {
             "application/x-www-form-urlencoded"

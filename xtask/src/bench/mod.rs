@@ -5,6 +5,7 @@
 //! * `replicate`: the same load into a MariaDB, beside MariaDB's own replication with one and with four appliers.
 //! * `small`: the same comparison for transactions of one row.
 //! * `latency`: from commit to visible at 200 and at 2,000 rows/s, beside MariaDB's own replication.
+//! * `files`: the load of `decode` into csv and canal-json files.
 //! * `memory`: peak resident memory while many rows are caught up.
 //! * `giant`: peak resident memory of one transaction of 1 GiB under a quota of 256 MiB, into MariaDB and into files.
 //! * `api`: how fast 1,000 changefeeds are listed and read while one of them replicates.
@@ -13,6 +14,7 @@
 //! Ends with a table of the targets: what was measured, against which figure of the same run, and whether that suffices.
 
 mod api;
+mod files;
 mod fleet;
 mod giant;
 mod http;
@@ -36,16 +38,19 @@ use native::Appliers;
 use report::{Bound, Findings, Measure, Target, as_f64};
 use tidegate::Tidegate;
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "decode",
     "replicate",
     "small",
     "latency",
+    "files",
     "memory",
     "giant",
     "fleet",
     "api",
 ];
+/// `memory_quota` of a changefeed that names none.
+const QUOTA_DEFAULT_BYTES: u64 = 1 << 30;
 /// `memory_quota` of the changefeeds whose memory is measured.
 const QUOTA_BYTES: u64 = 64 << 20;
 /// What the server may take beside the quota.
@@ -87,6 +92,7 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
                 replicate(&runtime, Shape::Small, rows, &mut findings)?;
             }
             "latency" => latency::bench(&runtime, &mut findings)?,
+            "files" => files::files(&runtime, options.rows.unwrap_or(1_000_000), &mut findings)?,
             "giant" => giant::giant(&runtime, &mut findings)?,
             "api" => api::api(&runtime, options.rows.unwrap_or(1_000))?,
             "fleet" => fleet::fleet(&runtime, options.rows.unwrap_or(1_000))?,
@@ -131,7 +137,7 @@ fn decode(runtime: &Runtime, rows: u64, findings: &mut Findings) -> Result<()> {
         .measures
         .push(load.measure("mariadb-binlog, bytes only", copy_binlog(&upstream, &load)?));
     let framing = load.measure("framing and checksums only", frame_binlog(&upstream, &load)?);
-    let took = tidegate.catch_up("decode", "blackhole://", &load)?;
+    let took = tidegate.catch_up("decode", "blackhole://", QUOTA_DEFAULT_BYTES, &load)?;
     let decoded = load.measure("tidegate to blackhole", took);
     findings.targets.push(Target {
         name: "decode to blackhole",
@@ -168,7 +174,7 @@ fn replicate(runtime: &Runtime, shape: Shape, rows: u64, findings: &mut Findings
     }
     let target = downstream(3)?;
     runtime.block_on(target.sql(load::TABLE))?;
-    let took = tidegate.catch_up("replicate", &target.uri(User::Root), &load)?;
+    let took = tidegate.catch_up("replicate", &target.uri(User::Root), QUOTA_BYTES, &load)?;
     runtime.block_on(equal(&upstream, &target)).context("tidegate")?;
     let best = best.context("no native replication")?;
     let own = Measure {
@@ -197,7 +203,7 @@ fn replicate(runtime: &Runtime, shape: Shape, rows: u64, findings: &mut Findings
 
 fn memory(runtime: &Runtime, rows: u64, findings: &mut Findings) -> Result<()> {
     let (_upstream, tidegate, load) = loaded(runtime, Shape::Bulk, rows)?;
-    let took = tidegate.catch_up("memory", "blackhole://", &load)?;
+    let took = tidegate.catch_up("memory", "blackhole://", QUOTA_BYTES, &load)?;
     let measure = Measure {
         peak_rss_bytes: Some(tidegate.peak_rss_bytes()?),
         ..load.measure("tidegate to blackhole, memory", took)

@@ -33,6 +33,8 @@ pub(crate) enum FeedEvent {
     Warning(Trouble),
     /// The checkpoint stands still behind what was read, though nothing reported trouble. Shown, never fatal.
     Stalled(CdcError),
+    /// The upstream will soon forget the log that is needed. Shown, also while stopped; never fatal.
+    LogExpiring(CdcError),
     /// Time passed.
     Tick,
 }
@@ -72,6 +74,7 @@ pub(crate) fn step(feed: &mut FeedState, event: FeedEvent, now: Now) -> Vec<Effe
             warning(feed, &trouble.error, Some(retry), now)
         }
         FeedEvent::Stalled(error) => warning(feed, &error, None, now),
+        FeedEvent::LogExpiring(error) => log_expiring(feed, &error, now),
         FeedEvent::Tick => tick(feed, now),
     }
 }
@@ -80,6 +83,7 @@ fn pause(feed: &mut FeedState) -> Vec<Effect> {
     match feed.state {
         State::Normal | State::Warning | State::Pending => {
             feed.state = State::Stopped;
+            feed.warning = None;
             feed.retry = None;
             vec![Effect::Persist, Effect::Stop]
         }
@@ -202,6 +206,15 @@ fn warning(feed: &mut FeedState, error: &CdcError, retry: Option<Retry>, now: No
     feed.warning = Some(warning);
     feed.retry = retry;
     feed.checkpoint_at_warning = feed.checkpoint;
+    if news { vec![Effect::Persist] } else { Vec::new() }
+}
+
+fn log_expiring(feed: &mut FeedState, error: &CdcError, now: Now) -> Vec<Effect> {
+    if feed.state != State::Stopped {
+        return warning(feed, error, None, now);
+    }
+    let news = feed.warning.is_none();
+    feed.warning = Some(RunningError::new(error, now));
     if news { vec![Effect::Persist] } else { Vec::new() }
 }
 

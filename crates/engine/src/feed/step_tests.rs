@@ -240,6 +240,27 @@ fn a_repeated_warning_is_stored_once() {
 }
 
 #[test]
+fn a_log_that_will_be_gone_is_shown_while_stopped_and_stops_nothing() {
+    let expiring = || FeedEvent::LogExpiring(CdcError::new(ErrorCode::UpstreamLogExpiring, "in 5 s"));
+    let mut paused = feed(State::Stopped);
+    assert_eq!(step(&mut paused, expiring(), at(1)), [Effect::Persist]);
+    assert_eq!(step(&mut paused, expiring(), at(2)), []);
+    assert_eq!(paused.state, State::Stopped);
+    assert_eq!(
+        paused.warning.as_ref().unwrap().code,
+        "CDC:ErrUpstreamLogExpiring"
+    );
+    step(&mut paused, FeedEvent::Resume { overwrite: None }, at(3));
+    assert!(paused.warning.is_none());
+    let mut running = feed(State::Normal);
+    step(&mut running, expiring(), at(4));
+    assert_eq!(running.state, State::Warning);
+    // What was wrong with a run is over when it ends.
+    step(&mut running, FeedEvent::Pause, at(5));
+    assert!(running.warning.is_none());
+}
+
+#[test]
 fn the_next_try_and_the_failed_ones_are_known_while_it_is_retried() {
     let mut feed = feed(State::Normal);
     step(&mut feed, FeedEvent::Warning(trouble()), at(10));

@@ -97,6 +97,8 @@ pub(crate) enum Command {
     Update(Box<FeedInfo>, oneshot::Sender<Result<()>>),
     /// The upstream no longer keeps the log from the checkpoint on.
     LogLost(CdcError),
+    /// It will not keep it for long.
+    LogExpiring(CdcError),
     /// Stop the pipeline, store the checkpoint, end. The state stays as it is.
     Shutdown,
 }

@@ -141,7 +141,9 @@ impl ReplicationService {
 /// original leaves the latter out of a single changefeed, so that it can be in `warning` without a word.
 fn shown_error(view: &FeedView) -> Option<&feed::RunningError> {
     match view.state {
-        State::Normal | State::Stopped | State::Finished | State::Removed => None,
+        State::Normal | State::Finished | State::Removed => None,
+        // All that can be wrong with it: the log it needs will be gone.
+        State::Stopped => view.warning.as_ref(),
         State::Warning | State::Pending | State::Failed => view.error.as_ref().or(view.warning.as_ref()),
     }
 }

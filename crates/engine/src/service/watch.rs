@@ -90,6 +90,10 @@ async fn check_log(env: &Env, registry: &Registry) {
         }
         if let Err(error) = env.upstream.hold_gc(handle.id.clone(), view.checkpoint).await {
             tracing::warn!(changefeed = %handle.id, %error, "the upstream does not keep its log for the changefeed");
+            if error.code() == ErrorCode::UpstreamLogExpiring {
+                // An owner that is too busy to listen hears it in the next round.
+                handle.commands.try_send(Command::LogExpiring(error)).ok();
+            }
         }
     }
 }

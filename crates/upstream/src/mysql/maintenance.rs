@@ -1,6 +1,6 @@
 //! Keeps the timeline as long as the server's log and no longer.
 
-use tidegate_model::Result;
+use tidegate_model::{CdcError, ErrorCode, Result};
 
 use super::metrics;
 use super::questions::Questions;
@@ -27,11 +27,30 @@ pub(crate) async fn prune(shared: &Shared, questions: &Questions) -> Result<()> 
     shared.anchors.remove(&dropped).await
 }
 
+/// Asks on a new connection which server answers at the upstream's address now. A server that has lost its place in a
+/// failover, and is still running, goes on sending heartbeats.
+///
+/// # Errors
+/// `UpstreamConnection` when it is another one than that which is read; those of asking.
+async fn confirm_server(shared: &Shared) -> Result<()> {
+    shared.own_questions.renew();
+    let (facts, end) = shared.own_questions.server().await?;
+    shared.servers.found(facts.identity(), end);
+    if shared.servers.is_other() {
+        return Err(CdcError::new(
+            ErrorCode::UpstreamConnection,
+            "the upstream's address leads to another server now",
+        ));
+    }
+    Ok(())
+}
+
 /// Drops anchors whose part of the log the server has purged, thins old ones, and measures what is left.
 ///
 /// # Errors
-/// Those of asking the upstream, and the store's.
+/// `UpstreamConnection` when the address leads to another server now; those of asking the upstream, and the store's.
 pub(crate) async fn tidy(shared: &Shared) -> Result<()> {
+    confirm_server(shared).await?;
     prune(shared, &shared.own_questions).await?;
     let dropped = {
         let mut timeline = shared.timeline_mut();

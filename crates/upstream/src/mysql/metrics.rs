@@ -163,6 +163,11 @@ pub(crate) fn headroom(resolved: Ts, oldest: Ts) {
     HEADROOM.set((ms / 1000).cast_signed());
 }
 
+/// Size of the binlog files the upstream keeps, as they were listed last.
+pub(crate) fn retained_bytes() -> u64 {
+    RETAINED.get().max(0).cast_unsigned()
+}
+
 /// Counters of one changefeed; its series go away with it.
 pub(crate) struct FeedMetrics {
     labels: [String; 2],

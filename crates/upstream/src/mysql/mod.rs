@@ -16,6 +16,7 @@ mod doubt;
 mod finish;
 mod foreign_keys;
 mod group;
+mod headroom;
 mod hint_store;
 mod hints;
 mod kept;
@@ -37,6 +38,7 @@ mod shared;
 mod slots;
 mod spill;
 mod start;
+mod successor;
 mod tail;
 mod timeline;
 mod turns;
@@ -219,7 +221,8 @@ impl Upstream for MysqlUpstream {
         self.shared.watermark.subscribe()
     }
 
-    fn hold_gc(&self, _owner: ChangefeedId, _ts: Ts) -> BoxFut<'_, ()> {
-        Box::pin(std::future::ready(Ok(())))
+    /// No reader keeps a server from purging its log, so all that can be done is to warn in time.
+    fn hold_gc(&self, _owner: ChangefeedId, ts: Ts) -> BoxFut<'_, ()> {
+        Box::pin(std::future::ready(headroom::check(&self.shared, ts)))
     }
 }

@@ -26,6 +26,9 @@ pub struct MysqlOptions {
     pub txn_bytes_max: u64,
     /// How often the end of the log is probed to move the resolved-ts of an idle server.
     pub probe_interval: Duration,
+    /// How often a new connection shows whether the address still leads to the server that is read, and the timeline is
+    /// tidied up.
+    pub maintenance_interval: Duration,
     /// Period of the server's heartbeats on an idle connection.
     pub heartbeat: Duration,
     /// How long the server may say that it does not have what was already read before that is believed. Until then
@@ -51,6 +54,7 @@ impl MysqlOptions {
             txn_memory_bytes: 8 << 20,
             txn_bytes_max: 20 << 30,
             probe_interval: Duration::from_secs(1),
+            maintenance_interval: Duration::from_secs(60),
             heartbeat: Duration::from_secs(2),
             diverged_patience: Duration::from_secs(60),
             private_readers_max: 4,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tidegate_model::{Result, Ts};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::assemble::Assembler;
 use super::finish::Finisher;
@@ -74,7 +75,7 @@ impl Private {
         let server_id = self.shared.next_server_id();
         let mut stream = self
             .shared
-            .open_dump(self.assembler.position(), server_id)
+            .open_private_dump(self.assembler.position(), server_id)
             .await?;
         tracing::info!(position = %self.assembler.position(), server_id, "reading the binlog privately");
         let mut packets = Vec::new();
@@ -90,7 +91,7 @@ impl Private {
             }
             tokio::select! {
                 () = out.closed() => return Ok(()),
-                batch = next(&mut stream, &mut packets, self.shared.silence_max()) => batch?,
+                batch = next(&mut stream, &mut packets, Instant::now() + self.shared.silence_max()) => batch?,
             }
             let mut groups = Vec::new();
             let mut joined = false;

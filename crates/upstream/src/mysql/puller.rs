@@ -94,7 +94,11 @@ impl Puller {
                 Fetched::Behind => match self.read_privately().await {
                     Ok(step) => step,
                     Err(error) => {
-                        let error = self.doubt.weigh(error);
+                        let error = self.doubt.weigh(
+                            self.shared
+                                .servers
+                                .explain(error, &self.shared.position().borrow()),
+                        );
                         self.trouble(error).await?
                     }
                 },

@@ -1,5 +1,6 @@
 //! One connection for all questions to the server, opened when needed and again when it broke.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mysql_async::Conn;
@@ -23,6 +24,8 @@ const IDLE_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Questions {
     connect: ConnectOptions,
     conn: Mutex<Option<(Conn, Instant)>>,
+    /// The next question wants a new connection.
+    renew: AtomicBool,
     /// The clock as it was told last, and when that was asked.
     clock: Mutex<Option<(Instant, u64)>>,
 }
@@ -32,6 +35,7 @@ impl Questions {
         Questions {
             connect,
             conn: Mutex::new(conn.map(|conn| (conn, Instant::now()))),
+            renew: AtomicBool::new(false),
             clock: Mutex::default(),
         }
     }
@@ -102,8 +106,28 @@ impl Questions {
         lease.settle(answer)
     }
 
+    /// What the server says about itself, and the end of its log.
+    pub(crate) async fn server(&self) -> Result<(ServerFacts, Position)> {
+        let mut lease = self.lease().await?;
+        let answer = within(async {
+            let facts = control::load_facts(&mut lease.conn).await?;
+            let end = control::end_position(&mut lease.conn, &facts).await?;
+            Ok((facts, end))
+        })
+        .await;
+        lease.settle(answer)
+    }
+
+    /// Makes the next question open a new connection: the address may lead to another server now.
+    pub(crate) fn renew(&self) {
+        self.renew.store(true, Ordering::Relaxed);
+    }
+
     async fn lease(&self) -> Result<Lease<'_>> {
         let mut slot = self.conn.lock().await;
+        if self.renew.swap(false, Ordering::Relaxed) {
+            *slot = None;
+        }
         if let Some((mut conn, used)) = slot.take()
             && (used.elapsed() < IDLE_MAX || matches!(timeout(IDLE_MAX, conn.ping()).await, Ok(Ok(()))))
         {

@@ -12,7 +12,7 @@ use futures::future::{Fuse, FusedFuture};
 use tidegate_meta::Write;
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
 use tidegate_mysql::DumpStream;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::assemble::Assembler;
@@ -35,7 +35,6 @@ const FLOOR_MARGIN_MS: u64 = 200;
 const SOFT_WRITE_DELAY: Duration = Duration::from_secs(1);
 /// Pause before a write to the store is tried again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
-const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Reads until `stop`.
 pub(crate) async fn run(
@@ -69,10 +68,10 @@ pub(crate) async fn run(
         shared
             .watermark
             .send_modify(|watermark| watermark.connected = false);
-        let error = doubt.weigh(error);
+        let error = doubt.weigh(shared.servers.explain(error, assembler.position()));
         tracing::warn!(error = %error.wire_message(), "the shared binlog reader lost its connection");
         assembler.reconnect();
-        let remedy = recovery.remedy(error.code());
+        let remedy = recovery.remedy(error.code(), shared.servers.is_other());
         if remedy.tell {
             shared.ring.fail(error);
         }
@@ -110,11 +109,12 @@ impl Session<'_> {
         let shared = self.shared;
         let mut stream = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            opened = shared.open_dump(self.assembler.position(), server_id) => opened?,
+            opened = shared.open_shared_dump(self.assembler.position(), server_id) => opened?,
         };
         tracing::info!(position = %self.assembler.position(), server_id, "reading the binlog");
         self.show(true);
         let mut packets = Vec::new();
+        let mut heard = Instant::now();
         // Beside reading: the control connection may be slow when the log is not. Nobody here may wait for that
         // connection otherwise, since these would not go on meanwhile.
         let mut asking: Fuse<BoxFut<'_, Probe>> = Fuse::terminated();
@@ -122,15 +122,19 @@ impl Session<'_> {
         let mut ask_again = false;
         let mut tick = interval(shared.options.probe_interval);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut maintain = interval(MAINTENANCE_INTERVAL);
+        let mut maintain = interval(shared.options.maintenance_interval);
         maintain.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                batch = next(&mut stream, &mut packets, shared.silence_max()) => {
+                batch = next(&mut stream, &mut packets, heard + shared.silence_max()) => {
                     batch?;
-                    self.doubt.clear();
+                    heard = Instant::now();
+                    let idle = packets.iter().any(|packet| is_heartbeat(packet));
                     let outcome = self.take(&mut packets).await;
+                    if idle || !self.out.is_empty() {
+                        self.accepted().await;
+                    }
                     self.publish(stop).await;
                     outcome?;
                 }
@@ -161,6 +165,9 @@ impl Session<'_> {
                 _ = maintain.tick(), if tidying.is_terminated() => tidying = tidy(shared),
                 outcome = &mut tidying => {
                     if let Err(error) = outcome {
+                        if shared.servers.is_other() {
+                            return Err(error);
+                        }
                         tracing::warn!(error = %error.wire_message(), "cannot tidy up the timeline");
                     }
                 }
@@ -183,6 +190,14 @@ impl Session<'_> {
             self.tail.rotated(self.assembler.position(), self.shared);
         }
         Ok(())
+    }
+
+    /// The server has gone on after the place asked for: a refusal before does not count.
+    async fn accepted(&mut self) {
+        self.doubt.clear();
+        if let Err(error) = self.shared.servers.adopt().await {
+            tracing::warn!(error = %error.wire_message(), "cannot note which server is read");
+        }
     }
 
     /// Shows what was placed, once everything it relies on is durable.
@@ -263,13 +278,17 @@ fn tidy(shared: &Arc<Shared>) -> Fuse<BoxFut<'_, ()>> {
     work.fuse()
 }
 
-/// The next packets; an error at the end of the stream and after silence.
-pub(crate) async fn next(
-    stream: &mut DumpStream,
-    packets: &mut Vec<Bytes>,
-    silence_max: Duration,
-) -> Result<()> {
-    match timeout(silence_max, stream.next_batch(packets)).await {
+/// Heartbeats come only from a server that has accepted the place asked for; other artificial events may come before a
+/// refusal.
+fn is_heartbeat(packet: &[u8]) -> bool {
+    const EVENT_TYPE_AT: usize = 4;
+    matches!(packet.get(EVENT_TYPE_AT), Some(27 | 41))
+}
+
+/// The next packets; an error at the end of the stream, and when none have come at `deadline`, which is for the caller
+/// to keep: waiting may be broken off and begun again.
+pub(crate) async fn next(stream: &mut DumpStream, packets: &mut Vec<Bytes>, deadline: Instant) -> Result<()> {
+    match timeout_at(deadline, stream.next_batch(packets)).await {
         Ok(Ok(true)) => Ok(()),
         Ok(Ok(false)) => Err(CdcError::new(
             ErrorCode::UpstreamConnection,

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::backoff::Backoff;
 
 /// Pause after an error that somebody has to mend.
-const BLOCKED_RETRY: Duration = Duration::from_secs(30);
+const BLOCKED_RETRY: Duration = Duration::from_secs(10);
 /// A connection that lasted this long was a good one.
 const STABLE: Duration = Duration::from_secs(60);
 
@@ -50,8 +50,8 @@ impl Recovery {
         }
     }
 
-    /// What to do about an error.
-    pub(super) fn remedy(&mut self, code: ErrorCode) -> Remedy {
+    /// What to do about an error. `other_server`: of another server than the one that was read.
+    pub(super) fn remedy(&mut self, code: ErrorCode, other_server: bool) -> Remedy {
         if self.attempt.elapsed() > STABLE {
             self.backoff = Backoff::default();
             self.evicted = false;
@@ -70,6 +70,11 @@ impl Recovery {
                 self.evicted = true;
                 Remedy { tell: false, ..retry }
             }
+            // The address may lead back: nothing is given up for a server that does not know the place.
+            ErrorCode::SnapshotLostByGC | ErrorCode::UpstreamDiverged if other_server => Remedy {
+                pause: BLOCKED_RETRY,
+                ..retry
+            },
             // Each changefeed finds out by its own start.
             ErrorCode::SnapshotLostByGC => Remedy {
                 tell: false,
@@ -97,9 +102,9 @@ mod tests {
     #[test]
     fn an_evicted_reader_takes_another_id_once() {
         let mut recovery = Recovery::new(7);
-        assert!(!recovery.remedy(ErrorCode::DuplicateServerId).tell);
+        assert!(!recovery.remedy(ErrorCode::DuplicateServerId, false).tell);
         assert_ne!(recovery.server_id, 7);
-        let again = recovery.remedy(ErrorCode::DuplicateServerId);
+        let again = recovery.remedy(ErrorCode::DuplicateServerId, false);
         assert!(again.tell && again.pause == BLOCKED_RETRY);
     }
 
@@ -107,14 +112,18 @@ mod tests {
     fn a_useless_position_is_given_up_and_a_broken_line_is_not() {
         let mut recovery = Recovery::new(7);
         assert_eq!(
-            recovery.remedy(ErrorCode::SnapshotLostByGC).next,
+            recovery.remedy(ErrorCode::SnapshotLostByGC, false).next,
             Next::BeyondPurged
         );
         assert_eq!(
-            recovery.remedy(ErrorCode::UpstreamDiverged).next,
+            recovery.remedy(ErrorCode::UpstreamDiverged, false).next,
             Next::NewTimeline
         );
-        let broken = recovery.remedy(ErrorCode::UpstreamConnection);
+        let broken = recovery.remedy(ErrorCode::UpstreamConnection, false);
         assert!(broken.tell && broken.next == Next::Same && broken.pause < BLOCKED_RETRY);
+        for code in [ErrorCode::SnapshotLostByGC, ErrorCode::UpstreamDiverged] {
+            let foreign = recovery.remedy(code, true);
+            assert!(foreign.tell && foreign.next == Next::Same && foreign.pause == BLOCKED_RETRY);
+        }
     }
 }

@@ -19,6 +19,7 @@ use super::questions::Questions;
 use super::ring::Ring;
 use super::schema_log::SchemaLog;
 use super::spill::SpillDir;
+use super::successor::Servers;
 use super::timeline::Timeline;
 use super::turns::Turns;
 use crate::UpstreamWatermark;
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     /// Under which names tables are known. A server that changes it has to be set up anew.
     pub(crate) names: NameCase,
     pub(crate) anchors: AnchorStore,
+    /// Which server answers, over failovers.
+    pub(crate) servers: Servers,
     timeline: RwLock<Timeline>,
     /// What an earlier process had read up to for good. The shared reader may begin a little before it.
     loaded_floor: Ts,
@@ -77,6 +80,7 @@ pub(crate) struct Parts {
     pub(crate) schema: SchemaLog,
     pub(crate) hints: Hints,
     pub(crate) spill: Arc<SpillDir>,
+    pub(crate) servers: Servers,
     pub(crate) position: Position,
     pub(crate) control: Conn,
 }
@@ -100,6 +104,7 @@ impl Shared {
             warnings: Mutex::new(parts.warnings),
             collations: Arc::new(parts.collations),
             anchors: parts.anchors,
+            servers: parts.servers,
             loaded_floor: parts.timeline.last().map_or(Ts::ZERO, |last| last.floor),
             timeline: RwLock::new(parts.timeline),
             schema: parts.schema,
@@ -151,8 +156,48 @@ impl Shared {
         Assembler::new(self.flavour, position, Arc::clone(&self.collations)).with_names(self.names)
     }
 
-    /// Opens a dump that begins after `position`.
-    pub(crate) async fn open_dump(&self, position: &Position, server_id: u32) -> Result<DumpStream> {
+    /// Opens the dump of the shared reader, by new connections: the address may lead to another server than before.
+    ///
+    /// # Errors
+    /// `UpstreamDiverged`, `UpstreamMisconfigured` when the server cannot go on after `position`; those of connecting.
+    pub(crate) async fn open_shared_dump(&self, position: &Position, server_id: u32) -> Result<DumpStream> {
+        self.questions.renew();
+        self.own_questions.renew();
+        let (facts, end) = self.own_questions.server().await?;
+        self.servers.found(facts.identity(), end.clone());
+        self.check_server(&facts, &end, position)?;
+        let server = facts.identity();
+        self.set_facts(facts);
+        self.open_dump(position, server_id, server).await
+    }
+
+    /// Opens the dump of a private reader.
+    ///
+    /// # Errors
+    /// As [`Shared::open_shared_dump`].
+    pub(crate) async fn open_private_dump(&self, position: &Position, server_id: u32) -> Result<DumpStream> {
+        let (facts, end) = self.questions.server().await?;
+        self.check_server(&facts, &end, position)?;
+        self.open_dump(position, server_id, facts.identity()).await
+    }
+
+    fn check_server(&self, facts: &ServerFacts, end: &Position, read: &Position) -> Result<()> {
+        let address = self.options.connect.address();
+        if (facts.flavour(), facts.name_case()) != (self.flavour, self.names) {
+            return Err(CdcError::new(
+                ErrorCode::UpstreamMisconfigured,
+                format!(
+                    "another kind of server answers at {address}: {} with lower_case_table_names = {}. Let the address lead to a \
+                     server like the first, or begin with an empty data directory",
+                    facts.version,
+                    facts.variable("lower_case_table_names")
+                ),
+            ));
+        }
+        self.servers.check(facts, end, read, &address)
+    }
+
+    async fn open_dump(&self, position: &Position, server_id: u32, server: String) -> Result<DumpStream> {
         let start = match &position.gtid {
             Some(gtid) => DumpStart::Gtid(gtid.clone()),
             None => DumpStart::File {
@@ -173,6 +218,7 @@ impl Shared {
             server_id,
             heartbeat: self.options.heartbeat,
             non_blocking: false,
+            server: Some(server),
         };
         timeout(
             OPEN_TIMEOUT,

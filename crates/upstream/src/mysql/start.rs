@@ -18,6 +18,7 @@ use super::options::MysqlOptions;
 use super::schema_log::SchemaLog;
 use super::shared::{Parts, Shared};
 use super::spill::SpillDir;
+use super::successor::{self, Known, Servers};
 use super::tail::Tail;
 use super::timeline::{Anchor, Timeline};
 
@@ -49,10 +50,22 @@ pub(crate) async fn prepare(
                 .to_owned(),
         );
     }
-    let id = upstream_id(&facts);
+    let noted = successor::load(&*store).await?;
+    let known = noted.clone().unwrap_or_else(|| Known {
+        id: upstream_id(&facts),
+        server: facts.identity(),
+    });
+    let id = known.id;
     let anchors = AnchorStore::new(Arc::clone(&store), id);
+    let timeline = anchors.load().await?;
+    if let Some(last) = timeline.last()
+        && known.server != facts.identity()
+    {
+        let address = options.connect.address();
+        successor::judge(&known.server, &facts, &probe.end, &last.position, &address)?;
+    }
     let kept = control::kept(&mut conn, &facts).await?;
-    let timeline = load_timeline(&anchors, id, &probe, &kept).await?;
+    let timeline = resume_timeline(timeline, &anchors, id, &probe, &kept).await?;
     let schema = load_schema(&*store, id, &timeline).await?;
     let hints = load_hints(&*store, id, probe.clock_ms).await?;
     let (Some(from), Some(newest)) = (timeline.resume().cloned(), timeline.last().cloned()) else {
@@ -73,6 +86,7 @@ pub(crate) async fn prepare(
         schema,
         hints,
         spill,
+        servers: Servers::new(store, known, noted.is_some()),
         position: from.position.clone(),
         control: conn,
     }));
@@ -101,6 +115,7 @@ async fn check_grants(options: &MysqlOptions, facts: &ServerFacts, conn: &mut Co
             .unwrap_or_else(|| rand::random_range(0x4000_0000..0xFFFF_0000)),
         heartbeat: options.heartbeat,
         non_blocking: true,
+        server: None,
     };
     DumpStream::open(&options.connect, facts.flavour(), &request)
         .await
@@ -112,8 +127,13 @@ fn upstream_id(facts: &ServerFacts) -> u64 {
     super::schema_log::stable_hash(facts.identity().bytes())
 }
 
-async fn load_timeline(anchors: &AnchorStore, id: u64, probe: &Probe, kept: &Kept) -> Result<Timeline> {
-    let mut timeline = anchors.load().await?;
+async fn resume_timeline(
+    mut timeline: Timeline,
+    anchors: &AnchorStore,
+    id: u64,
+    probe: &Probe,
+    kept: &Kept,
+) -> Result<Timeline> {
     if let Some(last) = timeline.last() {
         // With GTIDs the dump has the last word.
         if last.position.gtid.is_some() || kept.reaches(&last.position) {

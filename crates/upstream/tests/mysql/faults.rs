@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidegate_mariadb::{Server, User};
-use tidegate_model::{ErrorCode, Ts};
+use tidegate_model::{ChangefeedId, ErrorCode, Ts};
 use tidegate_mysql::ConnectOptions;
 use tidegate_upstream::Upstream;
 use tidegate_upstream::mysql::MysqlOptions;
@@ -163,6 +163,45 @@ async fn a_purged_log_is_named_with_the_oldest_usable_ts() {
         .await
         .unwrap();
     stream.until_row("2,new").await;
+}
+
+/// The server keeps its log for some seconds only: whoever stands still is warned before it is purged.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_will_soon_be_purged_is_warned_of() {
+    let server = server(&["--binlog-expire-logs-seconds=8"]).await;
+    server.sql(ITEMS).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let source = start(options(&server, folder.path()), store(folder.path()))
+        .await
+        .unwrap();
+    let paused = source.now().await;
+    let owner = || ChangefeedId::new("default", "paused");
+    let deadline = Instant::now() + PATIENCE;
+    let mut id = 0;
+    let warning = loop {
+        // The file that is written to is never purged: the end of the log has to move on.
+        id += 1;
+        let insert = format!("INSERT INTO shop.item VALUES ({id},'x')");
+        server.sql(&insert).await.unwrap();
+        source.now().await;
+        match source.upstream.hold_gc(owner(), paused).await {
+            Err(warning) => break warning,
+            Ok(()) => assert!(Instant::now() < deadline, "no warning"),
+        }
+    };
+    assert_eq!(warning.code(), ErrorCode::UpstreamLogExpiring);
+    assert!(warning.message().contains("for 8 s"), "{}", warning.message());
+    assert!(
+        warning.message().contains("binlog.000001"),
+        "{}",
+        warning.message()
+    );
+    // Who keeps up is not in danger.
+    source
+        .upstream
+        .hold_gc(owner(), source.now().await)
+        .await
+        .unwrap();
 }
 
 /// A statement in the log stops the streams that want its tables, and no others.

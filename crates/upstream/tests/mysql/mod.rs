@@ -1,5 +1,6 @@
 //! One server per test.
 
+mod failover;
 mod faults;
 mod large;
 mod schema;
