@@ -112,6 +112,8 @@ impl Session<'_> {
             opened = shared.open_shared_dump(self.assembler.position(), server_id) => opened?,
         };
         tracing::info!(position = %self.assembler.position(), server_id, "reading the binlog");
+        // First of all the ring forgets the failure of before: whoever sees the connection finds no old error there.
+        self.publish(stop).await;
         self.show(true);
         let mut packets = Vec::new();
         let mut heard = Instant::now();
