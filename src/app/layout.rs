@@ -4,16 +4,18 @@ use crate::app::live::{LiveIndicator, use_live};
 use crate::app::theme::ThemeSwitch;
 use crate::app::ui::icon::{Glyph, Icon};
 use crate::fns::error::ConsoleError;
+use crate::fns::me::get_me;
 use leptos::html;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::Outlet;
 use leptos_router::hooks::use_location;
 
-const PLACES: [(&str, &str, Glyph); 4] = [
+const PLACES: [(&str, &str, Glyph); 5] = [
     ("/ui", "Overview", Glyph::Home),
     ("/ui/changefeeds", "Changefeeds", Glyph::Flow),
     ("/ui/captures", "Captures", Glyph::Server),
+    ("/ui/activity", "Activity", Glyph::Clock),
     ("/ui/logs", "Logs", Glyph::Lines),
 ];
 
@@ -55,6 +57,7 @@ pub(crate) fn Layout() -> impl IntoView {
             <div class="ml-auto flex items-center gap-3">
                 <LiveIndicator/>
                 <ThemeSwitch/>
+                <Account/>
             </div>
         </header>
         <p role="status" class="sr-only">
@@ -99,6 +102,31 @@ fn Navigation() -> impl IntoView {
         >
             <ul class="flex gap-0.5 md:flex-col md:gap-1">{links}</ul>
         </nav>
+    }
+    .into_any()
+}
+
+/// Who is logged in, and the way out; nothing on a server that asks nobody.
+#[component]
+fn Account() -> impl IntoView {
+    let me = Resource::new_blocking(|| (), |()| get_me());
+    view! {
+        <Suspense>
+            {move || Suspend::new(async move {
+                let me = me.await.ok().filter(|me| !me.role.is_empty())?;
+                let title = format!("{} ({})", me.name, me.role);
+                Some(view! {
+                    <span class="hidden max-w-40 truncate text-xs text-ink-2 sm:block" title=title.clone()>
+                        {title.clone()}
+                    </span>
+                    {me.session.then(|| view! {
+                        <form method="post" action="/ui/logout">
+                            <button class="btn" type="submit">"Log out"</button>
+                        </form>
+                    })}
+                })
+            })}
+        </Suspense>
     }
     .into_any()
 }

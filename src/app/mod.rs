@@ -9,6 +9,7 @@
     reason = "the component macro makes the type of the properties public"
 )]
 
+mod activity;
 mod announce;
 mod captures;
 mod changefeed;
@@ -72,6 +73,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("changefeeds/:namespace/:id/api") view=changefeed::Api ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/remove") view=changefeed::Remove ssr=WHOLE/>
                     <Route path=path!("captures") view=captures::Captures ssr=WHOLE/>
+                    <Route path=path!("activity") view=activity::Activity ssr=WHOLE/>
                     <Route path=path!("logs") view=log::Log ssr=WHOLE/>
                     <Route path=path!("*any") view=layout::NotFound ssr=WHOLE/>
                 </ParentRoute>

@@ -61,6 +61,12 @@ fn from_cookies(cookies: &str) -> Theme {
         .unwrap_or(Theme::System)
 }
 
+/// The word for `data-theme` that a `Cookie` header asks for.
+#[cfg(feature = "ssr")]
+pub(crate) fn word_of_cookies(cookies: &str) -> &'static str {
+    from_cookies(cookies).word()
+}
+
 /// The theme of this request or of this browser.
 pub(crate) fn current() -> Theme {
     #[cfg(feature = "ssr")]

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tidegate_model::{CdcError, ErrorCode, Result, ResultExt};
 
+use crate::server::Role;
+
 /// Largest file that is read.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
@@ -26,6 +28,7 @@ pub(super) struct ServerFile {
     pub(super) server_id: Option<u32>,
     pub(super) drain_timeout: Option<u64>,
     pub(super) allow_anonymous: bool,
+    pub(super) encryption_key_file: Option<PathBuf>,
     pub(super) security: SecurityFile,
 }
 
@@ -37,6 +40,37 @@ pub(super) struct SecurityFile {
     pub(super) cert_path: Option<PathBuf>,
     pub(super) key_path: Option<PathBuf>,
     pub(super) mtls: bool,
+    pub(super) cert_allowed_cn: Vec<String>,
+    pub(super) users: Vec<UserFile>,
+    pub(super) tokens: Vec<TokenFile>,
+    pub(super) certificates: Vec<CertificateFile>,
+    pub(super) requests_per_second: Option<u32>,
+}
+
+/// `[[security.users]]`
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct UserFile {
+    pub(super) name: String,
+    pub(super) password_hash: String,
+    pub(super) role: Role,
+}
+
+/// `[[security.tokens]]`
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct TokenFile {
+    pub(super) name: String,
+    pub(super) hash: String,
+    pub(super) role: Role,
+}
+
+/// `[[security.certificates]]`
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct CertificateFile {
+    pub(super) name: String,
+    pub(super) role: Role,
 }
 
 /// Reads the file.
@@ -90,6 +124,22 @@ mod tests {
         assert_eq!(file.allowed_host, ["cdc.example", "cdc"]);
         assert_eq!(file.security.cert_path.as_deref(), Some(Path::new("c.pem")));
         assert_eq!(parse("").unwrap(), ServerFile::default());
+    }
+
+    #[test]
+    fn users_tokens_and_certificates_have_a_role_each() {
+        let file = parse(
+            "[security]\ncert-allowed-cn = ['node-1']\n[[security.users]]\nname = 'alice'\npassword-hash = 'h'\n\
+             role = 'operator'\n[[security.tokens]]\nname = 'ci'\nhash = 'h'\nrole = 'metrics'\n\
+             [[security.certificates]]\nname = 'node-2'\nrole = 'viewer'\n",
+        )
+        .unwrap();
+        assert_eq!(file.security.users[0].role, Role::Operator);
+        assert_eq!(file.security.tokens[0].role, Role::Metrics);
+        assert_eq!(file.security.certificates[0].role, Role::Viewer);
+        let odd = parse("[[security.users]]\nname = 'a'\npassword-hash = 'plain-secret'\nrole = 'root'\n")
+            .unwrap_err();
+        assert!(odd.contains("root") && !odd.contains("plain-secret"), "{odd}");
     }
 
     #[test]

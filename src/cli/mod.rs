@@ -1,8 +1,10 @@
 //! The command line.
 
+mod access;
 mod client;
 mod demo;
 mod file;
+mod secret;
 mod server;
 
 use std::process::ExitCode;
@@ -39,6 +41,9 @@ enum Command {
         /// Shell to print it for
         shell: clap_complete::Shell,
     },
+    /// Make passwords, tokens and keys for the server's settings.
+    #[command(subcommand)]
+    Secret(secret::SecretCommand),
 }
 
 /// Runs the command that the process was started with.
@@ -60,6 +65,7 @@ pub fn main() -> ExitCode {
             );
             Ok(())
         }
+        Command::Secret(command) => secret::run(&command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

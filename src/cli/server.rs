@@ -10,11 +10,14 @@ use serde::Deserialize;
 use tidegate_model::{CdcError, ErrorCode, Result, ResultExt};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::access::{self, AccessFlags};
 use super::file::{self, ServerFile};
-use crate::server::{LogControl, LogFormat, ServerConfig, TlsFiles, start};
+use crate::server::{EncryptionKeys, LogControl, LogFormat, ServerConfig, TlsFiles, start};
 
 const ADDR: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8300);
 const DRAIN_TIMEOUT_SECONDS: u64 = 30;
+/// Variable with encryption keys.
+const ENCRYPTION_KEY: &str = "TIDEGATE_ENCRYPTION_KEY";
 /// Bytes of the longest name in the DNS.
 const HOST_NAME_MAX: usize = 253;
 
@@ -44,7 +47,8 @@ pub(super) struct ServerArguments {
     )]
     upstream_uri: Option<String>,
     /// TOML file with these settings under the same names; TLS files stand in [security] as ca-path, cert-path,
-    /// key-path, mtls. Flags win.
+    /// key-path, mtls; users, tokens and certificates with their roles stand there too. Flags win. SIGHUP reads users,
+    /// tokens, certificates and TLS files again.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Address of API, console and metrics [default: 127.0.0.1:8300]
@@ -61,6 +65,10 @@ pub(super) struct ServerArguments {
     /// [default: tidegate-data]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// File with the keys that secrets in the data directory are encrypted with, 64 hexadecimal digits a line: the
+    /// first writes, all read. TIDEGATE_ENCRYPTION_KEY takes the same text [default: a key in the data directory]
+    #[arg(long, value_name = "FILE")]
+    encryption_key_file: Option<PathBuf>,
     /// Listen beyond this machine although there is no authentication.
     #[arg(long)]
     allow_anonymous: bool,
@@ -97,6 +105,9 @@ pub(super) struct ServerArguments {
     /// Refuse clients without a certificate signed by --ca.
     #[arg(long)]
     mtls: bool,
+    /// Names (common name, DNS, URI or mail) of the client certificates that are let in, as admins, separated by commas.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    cert_allowed_cn: Vec<String>,
     /// Serve the console's files from this directory instead of the ones inside the binary.
     #[arg(long, value_name = "DIR")]
     ui_dir: Option<PathBuf>,
@@ -133,10 +144,21 @@ pub(super) async fn run(arguments: ServerArguments) -> Result<()> {
         .or_else(|| file.log_level.clone())
         .unwrap_or_default();
     let log_file = arguments.log_file.clone().or_else(|| file.log_file.clone());
+    let path = arguments.config.clone();
+    let access_flags = arguments.access_flags();
     let config = settings(arguments, file)?;
     let log = LogControl::install_to(&level, format, log_file.as_deref())?;
+    access::warn(&config);
+    let mut hangup = signal(SignalKind::hangup()).code(ErrorCode::InternalServerError, NO_SIGNALS)?;
     let server = start(config, log).await?;
-    told_to_stop().await?;
+    let stop = told_to_stop();
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            told = &mut stop => break told?,
+            _ = hangup.recv() => access::reload(&server, path.as_deref(), &access_flags).await,
+        }
+    }
     tokio::select! {
         () = server.stop() => Ok(()),
         again = told_to_stop() => {
@@ -147,26 +169,38 @@ pub(super) async fn run(arguments: ServerArguments) -> Result<()> {
     }
 }
 
+const NO_SIGNALS: &str = "cannot listen for signals";
+
+impl ServerArguments {
+    fn access_flags(&self) -> AccessFlags {
+        AccessFlags {
+            mtls: self.mtls,
+            cert_allowed_cn: self.cert_allowed_cn.clone(),
+        }
+    }
+}
+
 /// Flag, else file, else default.
 fn settings(flags: ServerArguments, file: ServerFile) -> Result<ServerConfig> {
+    let access_flags = flags.access_flags();
     let addr = flags.addr.or(file.addr).unwrap_or(ADDR);
     let upstream_uri = flags.upstream_uri.or(file.upstream_uri).ok_or_else(|| {
         invalid("no upstream: give --upstream-uri mysql://user:password@host:port/ or TIDEGATE_UPSTREAM_URI")
     })?;
     let security = file.security;
     let tls = tls_files(
-        flags.cert.or(security.cert_path),
-        flags.key.or(security.key_path),
-        flags.ca.or(security.ca_path),
+        flags.cert.or(security.cert_path.clone()),
+        flags.key.or(security.key_path.clone()),
+        flags.ca.or(security.ca_path.clone()),
         flags.mtls || security.mtls,
     )?;
-    let guarded = tls.as_ref().is_some_and(|tls| tls.mtls) || flags.allow_anonymous || file.allow_anonymous;
-    if !addr.ip().is_loopback() && !guarded {
-        return Err(invalid(format_args!(
-            "refusing to listen on {addr} without authentication: everybody who reaches it could change the \
-             replication; use a loopback address, --mtls, or --allow-anonymous if the network is safe"
-        )));
-    }
+    let access = access::settings(&access_flags, &security)?;
+    access::check(
+        &access,
+        addr,
+        tls.as_ref(),
+        flags.allow_anonymous || file.allow_anonymous,
+    )?;
     let cluster_id = flags
         .cluster_id
         .or(file.cluster_id)
@@ -206,8 +240,20 @@ fn settings(flags: ServerArguments, file: ServerFile) -> Result<ServerConfig> {
         time_zone: time_zone(&flags.tz.or(file.tz).unwrap_or_else(|| "System".to_owned()))?,
         drain_timeout: Duration::from_secs(drain_timeout),
         tls,
+        access,
+        encryption: encryption_keys(flags.encryption_key_file.or(file.encryption_key_file)),
         ui_dir: flags.ui_dir,
     })
+}
+
+/// The flag or the file, else the environment, else the data directory's own.
+fn encryption_keys(file: Option<PathBuf>) -> EncryptionKeys {
+    match (file, std::env::var(ENCRYPTION_KEY)) {
+        (Some(file), _) => EncryptionKeys::File(file),
+        (None, Ok(text)) => EncryptionKeys::Text(text),
+        (None, Err(std::env::VarError::NotUnicode(_))) => EncryptionKeys::Text(String::new()),
+        (None, Err(std::env::VarError::NotPresent)) => EncryptionKeys::Own,
+    }
 }
 
 /// A name alone: no scheme, no port, no wildcard.
@@ -249,7 +295,7 @@ fn invalid(message: impl std::fmt::Display) -> CdcError {
 /// # Errors
 /// When the signals cannot be listened for.
 pub(super) async fn told_to_stop() -> Result<()> {
-    let listen = |kind| signal(kind).code(ErrorCode::InternalServerError, "cannot listen for signals");
+    let listen = |kind| signal(kind).code(ErrorCode::InternalServerError, NO_SIGNALS);
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     tokio::select! {
         _ = terminate.recv() => {}

@@ -3,6 +3,7 @@
 //! In: text of forms and queries. Out: plain data without secrets. Reads are GET, writes are form posts, so both
 //! work without JavaScript.
 
+pub mod activity;
 pub mod captures;
 pub mod changefeeds;
 #[cfg(feature = "ssr")]
@@ -18,6 +19,7 @@ mod form;
 mod list;
 pub mod live;
 pub mod log;
+pub mod me;
 pub mod theme;
 #[cfg(feature = "ssr")]
 mod view;

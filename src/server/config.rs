@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::access::AccessSettings;
 use super::tls::TlsFiles;
 
 /// Everything a server needs to know before it starts. Built by the command line.
@@ -31,8 +32,24 @@ pub struct ServerConfig {
     pub drain_timeout: Duration,
     /// TLS of the listening port; `None`: plain HTTP.
     pub tls: Option<TlsFiles>,
+    /// Who may use it.
+    pub access: AccessSettings,
+    /// Keys that secrets in the data directory are encrypted with.
+    pub encryption: EncryptionKeys,
     /// Directory with the built console, instead of the one inside the binary.
     pub ui_dir: Option<PathBuf>,
+}
+
+/// Where the keys come from that secrets in the data directory are encrypted with.
+#[derive(Clone, Default)]
+pub enum EncryptionKeys {
+    /// From the data directory itself, which gets one if it has none.
+    #[default]
+    Own,
+    /// From a file.
+    File(PathBuf),
+    /// As text, from the environment: never show it.
+    Text(String),
 }
 
 /// How log lines look.

@@ -2,20 +2,19 @@
 
 use std::fmt::Write;
 
-use axum::Router;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
 use serde_json::Value;
 
+use super::access::VIEWER;
 use super::openapi::openapi_document;
-use super::state::App;
+use super::routes::Routes;
 
 /// Routes below `/swagger`.
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/swagger", get(page))
-        .route("/swagger/doc.json", get(document))
+pub(crate) fn routes() -> Routes {
+    Routes::default()
+        .get("/swagger", VIEWER, page)
+        .get("/swagger/doc.json", VIEWER, document)
 }
 
 async fn document() -> Response {

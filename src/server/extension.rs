@@ -1,22 +1,24 @@
 //! `/api/tidegate/v1`: what the original has no endpoint for.
 
-use axum::Router;
 use axum::extract::{RawPathParams, State};
-use axum::routing::{get, post};
 use tidegate_api::{ErrorHelp, FilterPreviewRequest, ServerInfo, UpstreamFacts, read_json};
 use tidegate_model::{CdcError, ErrorCode, RetryClass};
 
+use super::access::{OPERATOR, VIEWER};
+use super::activity;
 use super::extract::Body;
 use super::respond::{Answer, compact};
+use super::routes::Routes;
 use super::state::{App, VERSION_FOR_CLIENTS};
 
 /// Routes below `/api/tidegate/v1`.
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/server", get(server))
-        .route("/live", get(live))
-        .route("/filter/preview", post(preview))
-        .route("/errors/{code}", get(error_help))
+pub(crate) fn routes() -> Routes {
+    Routes::default()
+        .get("/server", VIEWER, server)
+        .get("/live", VIEWER, live)
+        .post("/filter/preview", VIEWER, preview)
+        .get("/errors/{code}", VIEWER, error_help)
+        .get("/activity", OPERATOR, activity::list)
 }
 
 async fn server(State(app): State<App>) -> Answer {

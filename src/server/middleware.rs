@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::time::{Duration, Instant};
 
-use axum::extract::Request;
+use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -13,7 +13,9 @@ use leptos_axum::ResponseOptions;
 use tidegate_model::{CdcError, ErrorCode};
 use tokio::time::timeout;
 
+use super::access::Principal;
 use super::console::is_watched;
+use super::extract;
 use super::respond::Failure;
 
 /// Longest time for one answer; removing a changefeed may wait about a minute.
@@ -74,6 +76,18 @@ pub(crate) async fn in_time(request: Request, next: Next) -> Response {
     }
 }
 
+/// Server functions read the body of a form without a limit of their own: they get it read already.
+pub(crate) async fn whole_form(request: Request, next: Next) -> Response {
+    if !request.uri().path().starts_with("/ui/fn/") || *request.method() == Method::GET {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    match extract::Body::from_request(Request::new(body), &()).await {
+        Ok(body) => next.run(Request::from_parts(parts, body.0.into())).await,
+        Err(failure) => failure.into_response(),
+    }
+}
+
 /// One line for each request: writes at `info`, reads at `debug`. Queries and bodies are left out.
 pub(crate) async fn access_log(request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -81,6 +95,8 @@ pub(crate) async fn access_log(request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let client = request.headers().get("x-client-version").cloned();
     let response = next.run(request).await;
+    let user = response.extensions().get::<Principal>();
+    let user = user.map_or("", |user| user.name.as_str());
     let status = response.status().as_u16();
     let millis = started.elapsed().as_millis();
     let client = client
@@ -88,9 +104,9 @@ pub(crate) async fn access_log(request: Request, next: Next) -> Response {
         .and_then(|client| client.to_str().ok())
         .unwrap_or_default();
     if method == Method::GET || method == Method::HEAD {
-        tracing::debug!(%method, path, status, millis, client, "request");
+        tracing::debug!(%method, path, status, millis, user, client, "request");
     } else {
-        tracing::info!(%method, path, status, millis, client, "request");
+        tracing::info!(%method, path, status, millis, user, client, "request");
     }
     response
 }

@@ -5,7 +5,10 @@
 
 #![allow(clippy::unused_async, reason = "axum takes async functions only")]
 
+mod access;
+mod activity;
 mod assets;
+mod audit;
 mod config;
 mod console;
 mod document;
@@ -18,15 +21,20 @@ mod middleware;
 mod openapi;
 mod respond;
 mod router;
+mod routes;
 mod run;
 mod serve;
 mod stall;
 mod state;
+#[cfg(test)]
+mod testing;
 mod tls;
 mod top;
 mod v2;
 
-pub use config::{LogFormat, ServerConfig};
+pub use access::{AccessSettings, Known, Role, hash_password, new_token};
+pub(crate) use access::{Principal, Proof};
+pub use config::{EncryptionKeys, LogFormat, ServerConfig};
 pub use log::LogControl;
 pub use openapi::openapi_document;
 pub use run::{RunningServer, start};

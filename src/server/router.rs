@@ -1,14 +1,19 @@
 //! All routes on the one port.
 
 use axum::Router;
+use axum::http::Method;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Redirect;
-use axum::routing::get;
 use leptos::prelude::provide_context;
-use leptos_axum::{LeptosRoutes, generate_route_list, handle_server_fns_with_context};
+use leptos::server_fn::axum::server_fn_paths;
+use leptos_axum::{LeptosRoutes, generate_route_list};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use super::access::guard::{self, Guard};
+use super::access::{ADMIN, Need, OPERATOR, PUBLIC, VIEWER, login};
+use super::audit::{self, Recorder};
 use super::host::{self, Hosts};
+use super::routes::{RouteTable, Routes};
 use super::state::App;
 use super::{assets, document, extension, live, middleware, respond, top, v2};
 use crate::app;
@@ -16,21 +21,42 @@ use crate::fns::context::Console;
 
 /// The whole service.
 pub(crate) fn router(app: App) -> Router {
-    let api = Router::new()
+    let (router, routes) = all(&app).finish();
+    finish(app, router, routes)
+}
+
+/// Every route and the role that it needs.
+fn all(app: &App) -> Routes {
+    let ready = from_fn_with_state(app.clone(), v2::only_when_ready);
+    Routes::default()
         .nest("/api/v2", v2::routes())
         .nest("/api/tidegate/v1", extension::routes())
-        .layer(from_fn_with_state(app.clone(), v2::only_when_ready));
-    Router::new()
-        .route("/", get(|| async { Redirect::temporary("/ui") }))
-        .merge(api)
+        .map(|api| api.layer(ready))
+        .get("/", PUBLIC, || async { Redirect::temporary("/ui") })
         .merge(top::routes())
         .merge(document::routes())
-        .merge(console(&app))
-        .layer(from_fn(middleware::in_time))
-        .route("/ui/live", get(live::stream_events))
+        .merge(console(app))
+        .map(|router| router.layer(from_fn(middleware::in_time)))
+        .get("/ui/live", VIEWER, live::stream_events)
+}
+
+/// What holds for every request, the outermost rule last.
+fn finish(app: App, router: Router<App>, routes: RouteTable) -> Router {
+    let recorder = Recorder {
+        app: app.clone(),
+        routes: routes.clone(),
+    };
+    let guard = Guard {
+        app: app.clone(),
+        routes,
+    };
+    router
         .fallback(respond::not_found)
         .method_not_allowed_fallback(respond::not_found)
         .layer(CatchPanicLayer::custom(middleware::panicked))
+        .layer(from_fn(middleware::whole_form))
+        .layer(from_fn_with_state(recorder, audit::note))
+        .layer(from_fn_with_state(guard, guard::check))
         .layer(from_fn(middleware::same_origin))
         .layer(from_fn(middleware::trailing_slash))
         .layer(from_fn_with_state(Hosts::of(&app.config), host::only_known))
@@ -40,39 +66,56 @@ pub(crate) fn router(app: App) -> Router {
 }
 
 /// Pages, server functions and files below `/ui`.
-fn console(app: &App) -> Router<App> {
+fn console(app: &App) -> Routes {
     let console = Console::new(app.service.clone(), app.log.clone());
-    let for_pages = console.clone();
     let options = app.leptos.clone();
-    Router::new()
-        .route(
-            "/ui/fn/{*name}",
-            get(server_functions(console.clone())).post(server_functions(console)),
-        )
-        .route("/ui/pkg/{*path}", get(assets::package_file))
-        .route("/ui/favicon.svg", get(assets::icon))
-        .leptos_routes_with_context(
+    let pages = generate_route_list(app::App);
+    let mut routes = Routes::default()
+        .get("/ui/login", PUBLIC, login::show)
+        .post("/ui/login", PUBLIC, login::log_in)
+        .post("/ui/logout", PUBLIC, login::log_out)
+        .get("/ui/pkg/{*path}", PUBLIC, assets::package_file)
+        .get("/ui/favicon.svg", PUBLIC, assets::icon);
+    for page in &pages {
+        routes = routes.listed(Method::GET, page.path(), page_need(page.path()));
+    }
+    for (path, method) in server_fn_paths() {
+        routes = routes.listed(method, path, function_need(path));
+    }
+    routes.map(|router| {
+        router.leptos_routes_with_context(
             app,
-            generate_route_list(app::App),
+            pages,
             move || {
-                provide_context(for_pages.clone());
+                provide_context(console.clone());
                 middleware::allow_scripts_of_page();
             },
             move || app::shell(options.clone()),
         )
+    })
 }
 
-fn server_functions(
-    console: Console,
-) -> impl Fn(axum::extract::Request) -> std::pin::Pin<Box<dyn Future<Output = axum::response::Response> + Send>>
-+ Clone {
-    move |request| {
-        let console = console.clone();
-        Box::pin(async move {
-            use axum::response::IntoResponse;
-            handle_server_fns_with_context(move || provide_context(console.clone()), request)
-                .await
-                .into_response()
-        })
+/// The role that a page of the console needs.
+fn page_need(path: &str) -> Need {
+    match path.rsplit('/').next() {
+        Some("new" | "edit" | "activity") => OPERATOR,
+        Some("remove") => ADMIN,
+        _ => VIEWER,
     }
 }
+
+/// The role that a server function needs; one that is not named here is for the highest only.
+fn function_need(path: &str) -> Need {
+    match path.rsplit('/').next() {
+        Some("theme") => PUBLIC,
+        Some(
+            "captures" | "changefeed" | "changefeeds" | "draft" | "log_level" | "me" | "overview" | "preview",
+        ) => VIEWER,
+        Some("activity" | "create" | "pause" | "resume" | "set_log_level") => OPERATOR,
+        _ => ADMIN,
+    }
+}
+
+#[cfg(test)]
+#[path = "router_tests.rs"]
+mod tests;

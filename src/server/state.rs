@@ -9,6 +9,8 @@ use tidegate_engine::ReplicationService;
 use tidegate_upstream::Upstream;
 use tokio_util::sync::CancellationToken;
 
+use super::access::Access;
+use super::audit::Audit;
 use super::config::ServerConfig;
 use super::log::LogControl;
 
@@ -22,6 +24,8 @@ pub struct App {
     pub(crate) upstream: Arc<dyn Upstream>,
     pub(crate) log: LogControl,
     pub(crate) config: Arc<ServerConfig>,
+    pub(crate) access: Arc<Access>,
+    pub(crate) audit: Arc<Audit>,
     pub(crate) leptos: LeptosOptions,
     /// Cancelled when the server stops: ends open event streams.
     pub(crate) stop: CancellationToken,

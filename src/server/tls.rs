@@ -1,7 +1,8 @@
 //! TLS of the listening port.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use tidegate_model::{CdcError, ErrorCode, Result, ResultExt};
 use tokio_rustls::TlsAcceptor;
@@ -25,11 +26,68 @@ pub struct TlsFiles {
     pub mtls: bool,
 }
 
-/// Reads the files.
-///
-/// # Errors
-/// `APIInvalidParam` naming the file that cannot be used.
-pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor> {
+/// TLS by the newest content of the files. Connections that are open keep what they began with.
+pub(crate) struct Tls {
+    files: TlsFiles,
+    acceptor: RwLock<TlsAcceptor>,
+    stamp: Mutex<Stamp>,
+}
+
+/// Size and time of each file: other values mean another content.
+type Stamp = Vec<Option<(u64, SystemTime)>>;
+
+impl Tls {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// `APIInvalidParam` naming the file that cannot be used.
+    pub(crate) fn new(files: TlsFiles) -> Result<Tls> {
+        Ok(Tls {
+            stamp: Mutex::new(stamp(&files)),
+            acceptor: RwLock::new(acceptor(&files)?),
+            files,
+        })
+    }
+
+    /// For the next connection.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        self.acceptor
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Reads the files again if they look different, or if `always`. Files that cannot be used change nothing, and are
+    /// named in the log. Blocks on the disk.
+    pub(crate) fn reload(&self, always: bool) {
+        let now = stamp(&self.files);
+        let mut known = self.stamp.lock().unwrap_or_else(PoisonError::into_inner);
+        if !always && *known == now {
+            return;
+        }
+        *known = now;
+        match acceptor(&self.files) {
+            Ok(new) => {
+                *self.acceptor.write().unwrap_or_else(PoisonError::into_inner) = new;
+                tracing::info!(cert = %self.files.cert.display(), "TLS certificate reloaded");
+            }
+            Err(error) => {
+                tracing::error!(error = %error.wire_message(), "TLS certificate not reloaded: the old one stays");
+            }
+        }
+    }
+}
+
+fn stamp(files: &TlsFiles) -> Stamp {
+    let all = [Some(&files.cert), Some(&files.key), files.ca.as_ref()];
+    let about = |path: &PathBuf| {
+        let about = std::fs::metadata(path).ok()?;
+        Some((about.len(), about.modified().ok()?))
+    };
+    all.into_iter().flatten().map(about).collect()
+}
+
+fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor> {
     let chain = certificates(&files.cert)?;
     let key = PrivateKeyDer::from_pem_file(&files.key).code(
         ErrorCode::APIInvalidParam,

@@ -2,28 +2,29 @@
 
 use std::fmt::Write;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use prometheus::{Encoder, TextEncoder};
 use serde_json::{Value, json};
 use tidegate_model::{CdcError, ErrorCode};
 
+use super::access::{METRICS, OPERATOR, PUBLIC, VIEWER};
 use super::extract::Body;
 use super::respond::{Answer, Failure, one_space};
+use super::routes::Routes;
 use super::state::App;
 
 /// Routes at the top.
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/status", get(status))
-        .route("/health", get(health))
-        .route("/metrics", get(metrics))
-        .route("/debug/info", get(debug_info))
-        .route("/config", get(config))
-        .route("/admin/log", post(set_log_level))
+pub(crate) fn routes() -> Routes {
+    Routes::default()
+        .get("/status", VIEWER, status)
+        // What asks whether the server lives seldom has credentials.
+        .get("/health", PUBLIC, health)
+        .get("/metrics", METRICS, metrics)
+        .get("/debug/info", VIEWER, debug_info)
+        .get("/config", VIEWER, config)
+        .post("/admin/log", OPERATOR, set_log_level)
 }
 
 async fn status(State(app): State<App>) -> Answer {

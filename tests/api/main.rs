@@ -7,6 +7,7 @@
     reason = "a failed step fails the test"
 )]
 
+mod access;
 mod changefeeds;
 mod cli;
 mod client;

@@ -14,4 +14,5 @@ mod restart;
 mod scenarios;
 mod shutdown;
 mod sigkill;
+mod storage;
 mod support;

@@ -65,7 +65,7 @@ pub(crate) fn dependencies() -> Result<()> {
 /// Checks the sizes of source files.
 pub(crate) fn file_sizes() -> Result<()> {
     let mut faults = Vec::new();
-    for dir in ["src", "crates", "xtask", "tests"] {
+    for dir in ["src", "crates", "xtask", "tests", "fuzz"] {
         let dir = paths::root().join(dir);
         if dir.exists() {
             visit(&dir, &mut faults)?;

@@ -172,18 +172,13 @@ fn playwright_counts(result: &Value) -> Option<Counts> {
     })
 }
 
+/// From so many histories on, building for speed is quicker.
+const MANY_SEEDS: u64 = 3_000;
+
 /// The simulation, with a seed and a number of histories of the caller's choice.
 pub(crate) fn simulate(arguments: &[String]) -> Result<()> {
-    let mut cargo = cargo(&[
-        "test",
-        "-p",
-        "tidegate-engine",
-        "--test",
-        "sim",
-        "--locked",
-        "--",
-        "--nocapture",
-    ]);
+    let mut cargo = cargo(&["test", "-p", "tidegate-engine", "--test", "sim", "--locked"]);
+    let mut filter = "";
     let mut rest = arguments.iter();
     while let Some(name) = rest.next() {
         let variable = match name.as_str() {
@@ -194,8 +189,12 @@ pub(crate) fn simulate(arguments: &[String]) -> Result<()> {
         let value = rest.next().with_context(|| format!("{name} needs a number"))?;
         let value: u64 = value.parse().with_context(|| format!("{name} {value}"))?;
         cargo.env(variable, value.to_string());
+        if variable == "TIDEGATE_SIM_SEEDS" && value >= MANY_SEEDS {
+            cargo.arg("--release");
+        }
+        filter = "no_seed";
     }
-    run(&mut cargo)
+    run(cargo.args(["--", "--nocapture", filter]))
 }
 
 /// The full size of the chaos test: 200 crashes, and what goes with them.

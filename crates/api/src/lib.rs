@@ -7,6 +7,7 @@
 
 #![warn(missing_docs)]
 
+mod activity;
 mod config;
 mod duration;
 mod extension;
@@ -15,6 +16,7 @@ mod request;
 mod response;
 mod sink_uri;
 
+pub use activity::{ActivityChange, ActivityEntry, ActivityPage, ActivityTarget, Actor};
 pub use config::{
     CloudStorageConfig, CodecConfig, ColumnSelector, ConfigPatch, ConsistentConfig, CsvConfig, DispatchRule,
     EventFilter, FilterConfig, GlueSchemaRegistryConfig, IntegrityConfig, KafkaConfig, LargeMessageHandle,

@@ -66,14 +66,22 @@ struct Prepared {
 
 struct Columns {
     shown: Vec<Shown>,
-    /// `"mysqlType":{...}`.
-    mysql_types: Vec<u8>,
+    /// The numbers that depend on a value, each with the text before it.
+    promoted: Vec<Promoted>,
+    /// What follows the last of them, up to and with `"mysqlType":{...},"old":`.
+    types_end: Vec<u8>,
 }
 
 struct Shown {
     index: usize,
-    /// `"name":`.
+    /// `"name":`, with the comma that sets it apart from the column before.
     key: Vec<u8>,
+}
+
+/// A column whose `sqlType` grows with its value.
+struct Promoted {
+    before: Vec<u8>,
+    index: usize,
     sql_type: i32,
     promotion: Option<(u64, i32)>,
 }
@@ -159,20 +167,12 @@ impl CanalJsonEncoder {
             RowOp::Delete => b"DELETE\"",
         });
         times(out, commit_ts, now_ms);
-        out.extend_from_slice(b",\"sql\":\"\",\"sqlType\":{");
-        for (i, shown) in columns.shown.iter().enumerate() {
-            if i > 0 {
-                out.push(b',');
-            }
-            out.extend_from_slice(&shown.key);
-            text::int(
-                out,
-                sql_type_of(shown.sql_type, shown.promotion, data.get(shown.index)).into(),
-            );
+        for column in &columns.promoted {
+            out.extend_from_slice(&column.before);
+            let number = sql_type_of(column.sql_type, column.promotion, data.get(column.index));
+            text::int(out, number.into());
         }
-        out.extend_from_slice(b"},");
-        out.extend_from_slice(&columns.mysql_types);
-        out.extend_from_slice(b",\"old\":");
+        out.extend_from_slice(&columns.types_end);
         match (row.op(), row.before()) {
             (RowOp::Update, Some(before)) => self.old(row.table(), columns, before, data, out)?,
             _ => out.extend_from_slice(b"null"),
@@ -219,11 +219,9 @@ impl CanalJsonEncoder {
     ) -> Result<()> {
         let mut first = true;
         for shown in columns.shown.iter().filter(|shown| wanted(shown.index)) {
-            if !first {
-                out.push(b',');
-            }
+            let comma = usize::from(first);
             first = false;
-            out.extend_from_slice(&shown.key);
+            out.extend_from_slice(shown.key.get(comma..).unwrap_or_default());
             self.value(table, shown.index, image.get(shown.index), out)?;
         }
         Ok(())
@@ -351,31 +349,41 @@ fn prepare(table: &TableInfo, options: &CanalJsonOptions) -> Prepared {
 }
 
 fn columns(table: &TableInfo, content_compatible: bool, wanted: impl Fn(usize) -> bool) -> Columns {
-    let mut mysql_types = b"\"mysqlType\":{".to_vec();
-    let mut shown = Vec::new();
+    let mut mysql_types = b"},\"mysqlType\":{".to_vec();
+    let mut fixed = b",\"sql\":\"\",\"sqlType\":{".to_vec();
+    let (mut shown, mut promoted) = (Vec::new(), Vec::new());
     for (index, column) in table.columns.iter().enumerate() {
         if column.generated == Generated::Virtual || !wanted(index) {
             continue;
         }
-        let mut key = Vec::new();
+        let mut key = b",".to_vec();
         json::string(&mut key, column.name.as_bytes(), Flavour::Canal);
         key.push(b':');
-        if !shown.is_empty() {
-            mysql_types.push(b',');
-        }
-        mysql_types.extend_from_slice(&key);
+        let comma = usize::from(shown.is_empty());
+        let apart = key.get(comma..).unwrap_or_default();
+        mysql_types.extend_from_slice(apart);
         json::string(
             &mut mysql_types,
             mysql_type(column, content_compatible).as_bytes(),
             Flavour::Canal,
         );
-        shown.push(Shown {
-            index,
-            key,
-            sql_type: sql_type(column),
-            promotion: promotion(column),
-        });
+        fixed.extend_from_slice(apart);
+        match promotion(column) {
+            None => text::int(&mut fixed, sql_type(column).into()),
+            promotion => promoted.push(Promoted {
+                before: std::mem::take(&mut fixed),
+                index,
+                sql_type: sql_type(column),
+                promotion,
+            }),
+        }
+        shown.push(Shown { index, key });
     }
-    mysql_types.push(b'}');
-    Columns { shown, mysql_types }
+    fixed.append(&mut mysql_types);
+    fixed.extend_from_slice(b"},\"old\":");
+    Columns {
+        shown,
+        promoted,
+        types_end: fixed,
+    }
 }

@@ -285,10 +285,15 @@ impl CsvEncoder {
             return;
         }
         out.extend_from_slice(&self.quote);
-        for chunk in bytes.utf8_chunks() {
-            self.doubled(chunk.valid().as_bytes(), out);
-            if !chunk.invalid().is_empty() {
-                out.extend_from_slice("\u{fffd}".as_bytes());
+        if std::str::from_utf8(bytes).is_ok() {
+            // Many bytes at once, where the chunks go byte by byte.
+            self.doubled(bytes, out);
+        } else {
+            for chunk in bytes.utf8_chunks() {
+                self.doubled(chunk.valid().as_bytes(), out);
+                if !chunk.invalid().is_empty() {
+                    out.extend_from_slice("\u{fffd}".as_bytes());
+                }
             }
         }
         out.extend_from_slice(&self.quote);

@@ -13,10 +13,16 @@ pub(crate) enum Flavour {
 /// `\ufffd`; everything else stays as it is.
 pub(crate) fn string(out: &mut Vec<u8>, text: &[u8], flavour: Flavour) {
     out.push(b'"');
-    for chunk in text.utf8_chunks() {
-        valid(out, chunk.valid(), flavour);
-        if !chunk.invalid().is_empty() {
-            out.extend_from_slice(b"\\ufffd");
+    match std::str::from_utf8(text) {
+        // Many bytes at once, where the chunks go byte by byte.
+        Ok(text) => valid(out, text, flavour),
+        Err(_) => {
+            for chunk in text.utf8_chunks() {
+                valid(out, chunk.valid(), flavour);
+                if !chunk.invalid().is_empty() {
+                    out.extend_from_slice(b"\\ufffd");
+                }
+            }
         }
     }
     out.push(b'"');
@@ -36,38 +42,50 @@ pub(crate) fn latin1(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 fn valid(out: &mut Vec<u8>, text: &str, flavour: Flavour) {
-    let bytes = text.as_bytes();
-    let mut clean_from = 0;
-    let mut at = 0;
-    while at < bytes.len() {
-        let special = match bytes[at] {
-            0..=0x1f | b'"' | b'\\' | b'<' | b'>' | b'&' => 1,
-            // U+2028 and U+2029 are E2 80 A8 and E2 80 A9.
-            0xe2 if bytes[at..].starts_with(&[0xe2, 0x80, 0xa8])
-                || bytes[at..].starts_with(&[0xe2, 0x80, 0xa9]) =>
-            {
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|&byte| IS_SPECIAL[usize::from(byte)]) {
+        let (clean, special) = rest.split_at(at);
+        out.extend_from_slice(clean);
+        let len = match special {
+            [0xe2, 0x80, 0xa8, ..] => {
+                out.extend_from_slice(b"\\u2028");
                 3
             }
-            _ => 0,
+            [0xe2, 0x80, 0xa9, ..] => {
+                out.extend_from_slice(b"\\u2029");
+                3
+            }
+            [byte @ 0xe2, ..] => {
+                out.push(*byte);
+                1
+            }
+            [byte, ..] => {
+                ascii(out, *byte, flavour);
+                1
+            }
+            [] => break,
         };
-        if special == 0 {
-            at += 1;
-            continue;
-        }
-        out.extend_from_slice(&bytes[clean_from..at]);
-        match special {
-            1 => ascii(out, bytes[at], flavour),
-            _ => out.extend_from_slice(if bytes[at + 2] == 0xa8 {
-                b"\\u2028"
-            } else {
-                b"\\u2029"
-            }),
-        }
-        at += special;
-        clean_from = at;
+        rest = special.get(len..).unwrap_or_default();
     }
-    out.extend_from_slice(&bytes[clean_from..]);
+    out.extend_from_slice(rest);
 }
+
+/// Bytes that are escaped, or may begin what is: U+2028 and U+2029 are E2 80 A8 and E2 80 A9.
+static IS_SPECIAL: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        table[byte] = true;
+        byte += 1;
+    }
+    table[b'"' as usize] = true;
+    table[b'\\' as usize] = true;
+    table[b'<' as usize] = true;
+    table[b'>' as usize] = true;
+    table[b'&' as usize] = true;
+    table[0xe2] = true;
+    table
+};
 
 fn ascii(out: &mut Vec<u8>, byte: u8, flavour: Flavour) {
     match byte {

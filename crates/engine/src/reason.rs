@@ -107,7 +107,9 @@ fn running(view: &FeedView, run: &RunView, facts: &Facts) -> Option<String> {
     if !facts.upstream.connected {
         return Some("waiting for upstream: disconnected".to_owned());
     }
-    let lag_ms = facts.unix_ms.saturating_sub(view.checkpoint.physical_ms());
+    // The upstream's clock may be ahead of ours: what it has shown is the least that time has gone on.
+    let now_ms = facts.unix_ms.max(facts.upstream.resolved_ts.physical_ms());
+    let lag_ms = now_ms.saturating_sub(view.checkpoint.physical_ms());
     (lag_ms > LAG_MS_MAX).then(|| format!("catching up: {} s behind", lag_ms / 1000))
 }
 
@@ -211,6 +213,23 @@ mod tests {
         );
         view.retry_at_ms = Some(NOW_MS);
         assert_eq!(said(None, &view), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_behind_the_upstreams_hides_no_lag() {
+        tokio::time::advance(Duration::from_secs(100)).await;
+        let mut facts = facts(true);
+        facts.unix_ms -= 120_000;
+        facts.upstream.resolved_ts = Ts::from_physical_ms(NOW_MS);
+        assert_eq!(
+            running(
+                &view(State::Normal, 60_000),
+                &run(Stage::Reading, 3, None),
+                &facts
+            )
+            .as_deref(),
+            Some("catching up: 60 s behind")
+        );
     }
 
     #[tokio::test(start_paused = true)]

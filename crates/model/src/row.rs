@@ -319,6 +319,54 @@ impl RowBlockBuilder {
         self.block.cells.push(cell);
     }
 
+    /// Appends `Datum::Null`.
+    #[inline]
+    pub fn push_null(&mut self) {
+        self.block.cells.push(Cell::Null);
+    }
+
+    /// Appends `Datum::Int`.
+    #[inline]
+    pub fn push_int(&mut self, v: i64) {
+        self.block.cells.push(Cell::Int(v));
+    }
+
+    /// Appends `Datum::UInt`.
+    #[inline]
+    pub fn push_uint(&mut self, v: u64) {
+        self.block.cells.push(Cell::UInt(v));
+    }
+
+    /// Appends `Datum::Double`.
+    #[inline]
+    pub fn push_double(&mut self, v: f64) {
+        self.block.cells.push(Cell::Double(v));
+    }
+
+    /// Appends `Datum::Float`.
+    #[inline]
+    pub fn push_float(&mut self, v: f32) {
+        self.block.cells.push(Cell::Float(v));
+    }
+
+    /// Appends `Datum::Date`.
+    #[inline]
+    pub fn push_date(&mut self, v: Date) {
+        self.block.cells.push(Cell::Date(v));
+    }
+
+    /// Appends `Datum::DateTime`.
+    #[inline]
+    pub fn push_datetime(&mut self, v: DateTime) {
+        self.block.cells.push(Cell::DateTime(pack_datetime(v)));
+    }
+
+    /// Appends `Datum::Timestamp`.
+    #[inline]
+    pub fn push_timestamp(&mut self, v: Timestamp) {
+        self.block.cells.push(Cell::Timestamp(v));
+    }
+
     /// Appends `Datum::Text` for `len` source bytes from `start`, uncopied.
     ///
     /// # Panics

@@ -134,6 +134,7 @@ impl Watch {
             server_id: SERVER_ID,
             heartbeat: Duration::from_secs(1),
             non_blocking: false,
+            server: None,
         };
         Watch {
             dump: DumpStream::open(options, Flavour::MariaDb, &request)

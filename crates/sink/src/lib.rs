@@ -12,5 +12,7 @@ mod settings;
 mod sink;
 mod storage;
 
+#[cfg(feature = "simulation")]
+pub use mysql::simulation;
 pub use opener::{Destination, OnTrouble, SinkOpener, SinkSpec, Sinks, check, forget, open};
 pub use sink::{BoxFut, EventSink};

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tidegate_model::{DdlEvent, Ts, TxnEvent};
+use tidegate_model::{DdlEvent, DdlKind, TableInfo, TableName, Ts, TxnEvent};
 
-use crate::history::{History, Op};
-use crate::rows::{Rows, read_block};
+use crate::history::{History, Op, State, names};
+use crate::rows::{Rows, has_unique, read_block};
+use crate::sql::{Statement, run};
 
 /// Rows, schema versions and complaints; survives a simulated crash.
 #[derive(Debug)]
@@ -16,18 +17,35 @@ pub struct Downstream {
 
 #[derive(Debug, Default)]
 struct Inner {
-    tables: BTreeMap<String, Table>,
+    tables: Tables,
     parts_applied: BTreeSet<(Ts, u32)>,
     ddl_applied: BTreeSet<Ts>,
     complaints: Vec<String>,
     batches: u64,
 }
 
-#[derive(Debug)]
-struct Table {
+/// All tables by name.
+pub(crate) type Tables = BTreeMap<String, Table>;
+
+/// A table as the destination has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
     version: Ts,
-    columns: usize,
-    rows: Rows,
+    pub(crate) columns: usize,
+    /// Whether no two rows may have the same `c1`.
+    pub(crate) unique: bool,
+    pub(crate) rows: Rows,
+}
+
+impl Table {
+    fn new(info: &TableInfo) -> Self {
+        Table {
+            version: info.version,
+            columns: info.columns.len(),
+            unique: has_unique(info),
+            rows: Rows::new(),
+        }
+    }
 }
 
 impl Downstream {
@@ -35,12 +53,7 @@ impl Downstream {
     pub fn new(history: &History) -> Arc<Self> {
         let mut inner = Inner::default();
         for info in history.initial_tables() {
-            let table = Table {
-                version: info.version,
-                columns: info.columns.len(),
-                rows: Rows::new(),
-            };
-            inner.tables.insert(info.name.table.to_string(), table);
+            inner.tables.insert(info.name.table.to_string(), Table::new(info));
         }
         Arc::new(Downstream {
             inner: Mutex::new(inner),
@@ -77,23 +90,64 @@ impl Downstream {
         inner.parts_applied.insert((txn.commit_ts, txn.part));
     }
 
-    /// Applies a schema change; doing it again changes nothing.
+    /// Runs the statements of one transaction, all or none.
+    ///
+    /// # Errors
+    /// The server's error number.
+    pub(crate) fn execute(&self, statements: &[Statement]) -> Result<(), u16> {
+        let mut inner = self.lock();
+        let mut tables = inner.tables.clone();
+        for statement in statements {
+            if let Err(refusal) = run(&mut tables, statement) {
+                if let Some(complaint) = refusal.complaint {
+                    inner.complain(complaint);
+                }
+                return Err(refusal.code);
+            }
+        }
+        inner.tables = tables;
+        Ok(())
+    }
+
+    /// Index and column of the unique keys of a table.
+    pub(crate) fn unique_columns(&self, name: &TableName) -> Vec<(String, String)> {
+        let inner = self.lock();
+        let Some(table) = inner.tables.get(&*name.table) else {
+            return Vec::new();
+        };
+        let mut columns = vec![("PRIMARY".to_owned(), "id".to_owned())];
+        if table.unique {
+            columns.push(("u1".to_owned(), "c1".to_owned()));
+        }
+        columns
+    }
+
+    /// Applies a schema change; doing it again changes nothing. Complains about one that comes before its turn.
     pub fn apply_ddl(&self, ddl: &DdlEvent) {
         let mut inner = self.lock();
+        if !inner.ddl_applied.insert(ddl.commit_ts) {
+            return;
+        }
+        if let Some(later) = inner.ddl_applied.last().filter(|later| **later > ddl.commit_ts) {
+            let text = format!("the schema change {} came after {later}", ddl.commit_ts);
+            inner.complain(text);
+        }
         for changed in &ddl.tables {
-            let (Some(info), Some(table)) = (&changed.info, inner.tables.get_mut(&*changed.name.table))
-            else {
+            let name = changed.name.table.to_string();
+            let old = changed.old_name.as_ref().map_or(&*name, |old| &*old.table);
+            let found = inner.tables.remove(old);
+            let Some(info) = &changed.info else {
                 continue;
             };
-            if table.version < info.version {
-                table.version = info.version;
-                table.columns = info.columns.len();
+            let mut table = Table::new(info);
+            if let Some(found) = found.filter(|_| ddl.kind != DdlKind::TruncateTable) {
+                table.rows = found.rows;
                 for row in table.rows.values_mut() {
                     row.resize(table.columns, 0);
                 }
             }
+            inner.tables.insert(name, table);
         }
-        inner.ddl_applied.insert(ddl.commit_ts);
     }
 
     /// Counts a batch that was handed over.
@@ -119,10 +173,7 @@ impl Downstream {
                     let any_wanted = part.blocks.iter().any(|block| wanted(&block.table().name.table));
                     any_wanted && !inner.parts_applied.contains(&(part.commit_ts, part.part))
                 }),
-                Op::Ddl(ddl) => {
-                    let any_wanted = ddl.tables.iter().any(|table| wanted(&table.name.table));
-                    any_wanted && !inner.ddl_applied.contains(&ddl.commit_ts)
-                }
+                Op::Ddl(ddl) => names(ddl).any(&wanted) && !inner.ddl_applied.contains(&ddl.commit_ts),
             };
             if missing {
                 inner.complain(format!(
@@ -130,6 +181,34 @@ impl Downstream {
                     step.commit_ts
                 ));
             }
+        }
+    }
+
+    /// Complains about every row that is older than `checkpoint` says, or that never was.
+    ///
+    /// A row may be as it is at the checkpoint, or as any later step left it that can have arrived. While a value of a
+    /// unique column is replayed, a row that changes later may be missing.
+    pub fn check_values(&self, history: &History, checkpoint: Ts, wanted: impl Fn(&str) -> bool) {
+        let mut inner = self.lock();
+        let ddls = || (0..history.steps.len()).filter(|step| history.is_ddl(*step, &wanted));
+        let applied = |step: &usize| inner.ddl_applied.contains(&history.steps[*step].commit_ts);
+        let missing = ddls().find(|step| !applied(step)).unwrap_or(history.steps.len());
+        let low = history.steps_until(checkpoint);
+        if missing < low {
+            let text = format!(
+                "checkpoint {checkpoint} although the schema change {} is not applied",
+                history.steps[missing].commit_ts
+            );
+            return inner.complain(text);
+        }
+        let low = ddls()
+            .take_while(|step| *step < missing)
+            .last()
+            .map_or(low, |step| low.max(step + 1));
+        let states: Vec<&State> = history.states(low, missing).collect();
+        let faults = values(&inner.tables, &states, wanted);
+        for fault in faults {
+            inner.complain(format!("checkpoint {checkpoint}: {fault}"));
         }
     }
 
@@ -152,9 +231,57 @@ impl Downstream {
             .unwrap_or_default()
     }
 
+    /// The latest schema change that was applied; zero before the first.
+    pub fn last_ddl(&self) -> Ts {
+        self.lock().ddl_applied.last().copied().unwrap_or(Ts::ZERO)
+    }
+
+    /// Names of the tables there are.
+    pub fn tables(&self) -> Vec<String> {
+        self.lock().tables.keys().cloned().collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is wrong with the rows, when they may be as in any of `states`, of which the first is the oldest.
+fn values(tables: &Tables, states: &[&State], wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut faults = Vec::new();
+    let Some(oldest) = states.first() else {
+        return faults;
+    };
+    let expected = oldest.keys().filter(|name| wanted(name));
+    for name in expected.clone().filter(|name| !tables.contains_key(*name)) {
+        faults.push(format!("{name} does not exist"));
+    }
+    for (name, table) in tables.iter().filter(|(name, _)| wanted(name)) {
+        let Some(first) = oldest.get(name) else {
+            faults.push(format!("{name} exists"));
+            continue;
+        };
+        if first.rows == table.rows {
+            continue;
+        }
+        let keys: BTreeSet<i64> = first.rows.keys().chain(table.rows.keys()).copied().collect();
+        for key in keys {
+            let found = table.rows.get(&key);
+            let mut versions = states
+                .iter()
+                .filter_map(|state| state.get(name))
+                .map(|state| state.rows.get(&key));
+            let changes = || versions.clone().any(|version| version != first.rows.get(&key));
+            let replayed = table.unique && found.is_none() && changes();
+            if !replayed && !versions.any(|version| version == found) {
+                faults.push(format!(
+                    "{name}: row {key} is {found:?}, not {:?} or later",
+                    first.rows.get(&key)
+                ));
+            }
+        }
+    }
+    faults
 }
 
 impl Inner {

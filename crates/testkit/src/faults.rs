@@ -23,6 +23,10 @@ pub struct FaultPlan {
     pub open_error: u32,
     /// A schema change fails, perhaps after it was applied.
     pub ddl_error: u32,
+    /// A database commits, or goes on with a commit, and its answer is lost.
+    pub answer_lost: u32,
+    /// The upstream cannot be reached for a while.
+    pub outage: u32,
     /// The sink takes a batch and never does anything again.
     pub sink_hang: u32,
     /// The meta store refuses a commit, perhaps after it was done.
@@ -40,6 +44,8 @@ impl FaultPlan {
             sink_error: 25,
             open_error: 50,
             ddl_error: 150,
+            answer_lost: 20,
+            outage: 5,
             sink_hang: 0,
             meta_error: 20,
             delay_ms_max: 300,
@@ -55,12 +61,35 @@ pub struct Faults {
     effects_left: AtomicI64,
     crashed: AtomicBool,
     crash: Notify,
+    trace: Option<Trace>,
+}
+
+/// What happened in a run, with the time in milliseconds since it began.
+#[derive(Clone, Debug, Default)]
+pub struct Trace(Arc<Mutex<Vec<String>>>);
+
+impl Trace {
+    /// Adds a line.
+    pub fn note(&self, line: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+
+    /// All lines.
+    pub fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Faults {
     /// Faults of `plan` chosen by `seed`. The process dies before its `crash_after`-th effect, if that is given.
     pub fn new(seed: u64, plan: FaultPlan, crash_after: Option<u32>) -> Arc<Self> {
+        Faults::traced(seed, plan, crash_after, None)
+    }
+
+    /// As [`Faults::new`]; what happens is written down.
+    pub fn traced(seed: u64, plan: FaultPlan, crash_after: Option<u32>, trace: Option<Trace>) -> Arc<Self> {
         Arc::new(Faults {
+            trace,
             plan,
             rng: Mutex::new(SmallRng::seed_from_u64(seed)),
             effects_left: AtomicI64::new(crash_after.map_or(i64::MAX, i64::from)),
@@ -72,6 +101,13 @@ impl Faults {
     /// The rates.
     pub fn plan(&self) -> &FaultPlan {
         &self.plan
+    }
+
+    /// Writes a line, if anybody wants to read it.
+    pub fn trace(&self, line: impl FnOnce() -> String) {
+        if let Some(trace) = &self.trace {
+            trace.note(line());
+        }
     }
 
     /// Whether something happens that happens `permille` times in a thousand.
@@ -97,6 +133,7 @@ impl Faults {
     /// As [`Faults::effect`] without the pause.
     pub async fn effect_now(&self) {
         if self.effects_left.fetch_sub(1, Ordering::Relaxed) <= 0 {
+            self.trace(|| "the process dies".to_owned());
             self.crashed.store(true, Ordering::Release);
             self.crash.notify_waiters();
         }

@@ -7,19 +7,26 @@
 #![warn(missing_docs)]
 
 mod clock;
+mod database;
 mod downstream;
 mod faults;
 mod history;
 mod mem_store;
+mod observed;
 mod rows;
+mod sabotage;
 mod sink;
+mod sql;
 mod upstream;
 
 pub use clock::SimClock;
+pub use database::{Database, Leftovers};
 pub use downstream::Downstream;
-pub use faults::{FaultPlan, Faults};
-pub use history::{History, Op, Timed};
+pub use faults::{FaultPlan, Faults, Trace};
+pub use history::{History, Op, State, TableState, Timed};
 pub use mem_store::{MemStore, Watcher};
-pub use rows::{Images, Rows, SCHEMA, read_block, table_info};
+pub use observed::Observed;
+pub use rows::{Images, Rows, SCHEMA, read_block, table_info, unique_table_info};
+pub use sabotage::Sabotage;
 pub use sink::{ModelSink, SinkBug};
 pub use upstream::SimUpstream;

@@ -65,6 +65,23 @@ impl MemStore {
         self.lock().full = full;
     }
 
+    /// Somebody else writes a key again, as another owner would: whoever knows its revision is wrong now.
+    pub fn touch(&self, key: &str) {
+        let mut content = self.lock();
+        content.revision += 1;
+        let revision = content.revision;
+        if let Some(stored) = content.data.get_mut(key) {
+            stored.revision = revision;
+        }
+    }
+
+    /// Puts `value` under `key` behind everybody's back, as a disk does that forgets a write.
+    pub fn forge(&self, key: &str, value: Vec<u8>) {
+        if let Some(stored) = self.lock().data.get_mut(key) {
+            stored.value = value;
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Content> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -158,7 +175,10 @@ impl MetaStore for MemStore {
                 }
                 return Err(full_disk());
             }
-            self.apply(txn)
+            let revision = self.apply(txn)?;
+            // Between the write and whoever hears of it.
+            faults.effect_now().await;
+            Ok(revision)
         })
     }
 }

@@ -47,6 +47,22 @@ pub fn table_info(table: &str, columns: usize, version: Ts) -> Arc<TableInfo> {
     })
 }
 
+/// As [`table_info`], with a second unique index over `c1`.
+pub fn unique_table_info(table: &str, columns: usize, version: Ts) -> Arc<TableInfo> {
+    let mut info = TableInfo::clone(&table_info(table, columns, version));
+    info.indexes.push(IndexInfo {
+        name: "u1".into(),
+        primary: false,
+        columns: vec![1],
+    });
+    Arc::new(info)
+}
+
+/// Whether no two rows may have the same `c1`.
+pub(crate) fn has_unique(info: &TableInfo) -> bool {
+    info.indexes.len() > 1
+}
+
 /// A block with one row. `before` and `after` must fit the operation.
 pub(crate) fn block(table: &Arc<TableInfo>, before: Option<&[i64]>, after: Option<&[i64]>) -> RowBlock {
     let op = match (before, after) {

@@ -10,11 +10,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::database::apply_ddl;
 use crate::downstream::Downstream;
 use crate::faults::Faults;
 
 /// Batches the sink takes before it makes the writer wait.
 const QUEUE: usize = 4;
+
+/// Acknowledgements are held back for so long at most: the memory of their batches is needed.
+const HELD: Duration = Duration::from_secs(1);
 
 /// Something a sink must never do; the simulation has to notice.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -169,7 +173,15 @@ struct Worker {
 
 impl Worker {
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
-        while let Some(command) = commands.recv().await {
+        loop {
+            let command = match timeout(HELD, commands.recv()).await {
+                Ok(Some(command)) => command,
+                Ok(None) => return,
+                Err(_elapsed) => {
+                    self.release(0);
+                    continue;
+                }
+            };
             if let Err(error) = self.carry_out(command).await {
                 *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 return;
@@ -187,14 +199,8 @@ impl Worker {
                 Ok(())
             }
             Command::Ddl(ddl, done) => {
-                self.faults.effect().await;
-                let fails = self.faults.happens(self.faults.plan().ddl_error);
-                if !fails || self.faults.happens(500) {
-                    self.downstream.apply_ddl(&ddl);
-                }
-                if fails {
-                    return Err(CdcError::new(ErrorCode::ExecDDLFailed, "lock wait timeout"));
-                }
+                let applied = apply_ddl(&self.faults, &self.downstream, &ddl).await;
+                applied.map_err(|()| CdcError::new(ErrorCode::ExecDDLFailed, "lock wait timeout"))?;
                 done.send(()).ok();
                 Ok(())
             }
@@ -218,6 +224,8 @@ impl Worker {
             .take(usize::try_from(applied).unwrap_or(usize::MAX))
         {
             self.faults.effect_now().await;
+            self.faults
+                .trace(|| format!("model sink applies {} part {}", txn.commit_ts, txn.part));
             self.downstream.apply(txn);
         }
         if fails {

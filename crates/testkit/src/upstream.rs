@@ -1,7 +1,7 @@
 //! An upstream that plays a history.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tidegate_model::{
@@ -12,16 +12,21 @@ use tidegate_upstream::{
     UpstreamWatermark,
 };
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SimClock;
 use crate::faults::Faults;
-use crate::history::{History, Op, Timed};
+use crate::history::{History, Op, Timed, names};
 use crate::rows::SCHEMA;
 
 /// Pause between heartbeats while nothing is committed.
 const HEARTBEAT: Duration = Duration::from_millis(500);
+
+/// Pause between two tries to connect.
+const RECONNECT: Duration = Duration::from_secs(5);
+/// Steps without a resolved-ts behind them.
+const UNMARKED_MAX: u32 = 4;
 
 /// Plays a [`History`] on a [`SimClock`], with the faults of the process that reads it.
 pub struct SimUpstream {
@@ -29,6 +34,8 @@ pub struct SimUpstream {
     clock: SimClock,
     faults: Arc<Faults>,
     oldest: AtomicU64,
+    /// Nobody reaches it before this.
+    down_until: Mutex<Option<Instant>>,
     ineligible: Vec<String>,
     watermark: watch::Sender<UpstreamWatermark>,
 }
@@ -45,6 +52,7 @@ impl SimUpstream {
             clock,
             faults,
             oldest: AtomicU64::new(0),
+            down_until: Mutex::new(None),
             ineligible: Vec::new(),
             watermark,
         }
@@ -67,7 +75,7 @@ impl SimUpstream {
     }
 
     async fn play(&self, job: &PullJob, out: &EventTx) -> Result<()> {
-        let mut sent = job.start_ts;
+        let (mut sent, mut unmarked) = (job.start_ts, 0);
         let from = self
             .history
             .steps
@@ -86,7 +94,9 @@ impl SimUpstream {
             self.trouble(job).await?;
             self.send_step(job, step, out).await?;
             sent = step.commit_ts;
-            if self.faults.happens(300) {
+            unmarked += 1;
+            if unmarked >= UNMARKED_MAX || self.faults.happens(300) {
+                unmarked = 0;
                 self.send(out, Event::Resolved(sent)).await?;
             }
         }
@@ -111,8 +121,7 @@ impl SimUpstream {
                     schema: SCHEMA,
                     table: Some(table),
                 };
-                if ddl.tables.iter().any(|table| {
-                    let table = &*table.name.table;
+                if names(ddl).any(|table| {
                     job.selector.wants_table(SCHEMA, table) && job.selector.wants_ddl(&subject(table))
                 }) {
                     self.send(out, Event::Ddl(Arc::clone(ddl))).await?;
@@ -136,8 +145,45 @@ impl SimUpstream {
         }
     }
 
+    /// When it can be reached again, if it cannot be now.
+    fn down_until(&self) -> Option<Instant> {
+        let until = *self.down_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.filter(|until| *until > Instant::now())
+    }
+
+    /// Stops answering for up to `ms_max` milliseconds.
+    fn go_down(&self, ms_max: u64) {
+        let until = Instant::now() + Duration::from_millis(self.faults.below(ms_max));
+        self.faults.trace(|| "the upstream goes down".to_owned());
+        *self.down_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+
+    fn reached<T>(&self, answer: T) -> Result<T> {
+        match self.down_until() {
+            Some(_) => Err(connection_lost()),
+            None => Ok(answer),
+        }
+    }
+
     async fn trouble(&self, job: &PullJob) -> Result<()> {
         let plan = self.faults.plan();
+        if self.faults.happens(plan.outage) {
+            self.go_down(60_000);
+        }
+        let mut attempt = 0;
+        while let Some(until) = self.down_until() {
+            self.watermark
+                .send_if_modified(|mark| std::mem::replace(&mut mark.connected, false));
+            attempt += 1;
+            (job.on_trouble)(&Trouble {
+                error: connection_lost(),
+                attempt,
+                retry_in: Some(RECONNECT),
+            });
+            sleep_until(until.min(Instant::now() + RECONNECT)).await;
+        }
+        self.watermark
+            .send_if_modified(|mark| !std::mem::replace(&mut mark.connected, true));
         if self.faults.happens(plan.upstream_trouble) {
             let wait = Duration::from_millis(self.faults.below(3000));
             (job.on_trouble)(&Trouble {
@@ -170,7 +216,7 @@ fn select(txn: &TxnEvent, selector: &dyn TableSelector) -> TxnEvent {
 impl Upstream for SimUpstream {
     fn probe(&self) -> BoxFut<'_, UpstreamInfo> {
         Box::pin(async {
-            Ok(UpstreamInfo {
+            self.reached(UpstreamInfo {
                 id: 7,
                 flavour: "Simulation".to_owned(),
                 version: "1".to_owned(),
@@ -182,8 +228,8 @@ impl Upstream for SimUpstream {
     }
 
     fn now(&self) -> BoxFut<'_, Ts> {
-        let now = self.now_ts();
-        Box::pin(async move { Ok(now) })
+        let now = self.reached(self.now_ts());
+        Box::pin(async move { now })
     }
 
     fn oldest(&self) -> BoxFut<'_, Ts> {
@@ -193,6 +239,7 @@ impl Upstream for SimUpstream {
 
     fn check_start(&self, ts: Ts) -> BoxFut<'_, ()> {
         Box::pin(async move {
+            self.reached(())?;
             let oldest = Ts::from_u64(self.oldest.load(Ordering::Acquire));
             if ts < oldest {
                 return Err(CdcError::new(

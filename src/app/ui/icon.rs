@@ -26,6 +26,7 @@ pub(crate) enum Glyph {
     Database,
     Void,
     Pulse,
+    Clock,
 }
 
 impl Glyph {
@@ -43,6 +44,7 @@ impl Glyph {
             Glyph::Flow => "M2 5h9M8.5 2.5L11 5 8.5 7.5M14 11H5M7.5 8.5L5 11l2.5 2.5",
             Glyph::Server => "M2.5 3h11v4h-11zM2.5 9h11v4h-11zM5 5h.01M5 11h.01",
             Glyph::Lines => "M3 3.5h10M3 6.5h7M3 9.5h10M3 12.5h5",
+            Glyph::Clock => "M8 2.5a5.500 5.500 0 1 0 .01 0M8 5v3.200l2.200 1.300",
             Glyph::Plus => "M8 3v10M3 8h10",
             Glyph::Copy => "M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3",
             Glyph::Sun => {

@@ -16,7 +16,9 @@ use tidegate_model::{CdcError, ErrorCode, Result, ResultExt};
 use tokio::time::MissedTickBehavior;
 
 use super::server::told_to_stop;
-use crate::server::{LogControl, LogFormat, RunningServer, ServerConfig, start};
+use crate::server::{
+    AccessSettings, EncryptionKeys, LogControl, LogFormat, RunningServer, ServerConfig, start,
+};
 
 const TICK: Duration = Duration::from_millis(400);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -187,6 +189,8 @@ fn config(addr: SocketAddr, dir: &Path, upstream: &Server) -> ServerConfig {
         time_zone: TimeZone::system(),
         drain_timeout: DRAIN_TIMEOUT,
         tls: None,
+        access: AccessSettings::default(),
+        encryption: EncryptionKeys::Own,
         ui_dir: None,
     }
 }

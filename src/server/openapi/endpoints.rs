@@ -197,6 +197,12 @@ pub(super) const OTHERS: &[Endpoint] = &[
         "ErrorHelp",
     ),
     get(
+        "/api/tidegate/v1/activity",
+        "Who changed what, newest first; the next page takes next_cursor as cursor",
+        "ActivityPage",
+    )
+    .query(&["changefeed_id", "namespace", "limit", "cursor"]),
+    get(
         "/status",
         "Version and role, as the oldest clients ask",
         "ServerStatus",

@@ -3,9 +3,14 @@
 mod endpoints;
 mod schemas;
 
+use axum::http::Method;
 use serde_json::{Map, Value, json};
 
 use schemas::{reference, schemas};
+
+use super::access::{Need, Role};
+use super::routes::{RouteTable, Routes};
+use super::{extension, top, v2};
 
 /// One endpoint.
 struct Endpoint {
@@ -24,9 +29,11 @@ struct Endpoint {
 /// The document.
 pub fn openapi_document() -> Value {
     let mut paths = Map::new();
+    let routes = documented_routes();
     for endpoint in endpoints::V2.iter().chain(endpoints::OTHERS) {
         let item = paths.entry(endpoint.path).or_insert_with(|| json!({}));
-        item[endpoint.method] = operation(endpoint);
+        let method = Method::from_bytes(endpoint.method.to_uppercase().as_bytes()).unwrap_or_default();
+        item[endpoint.method] = operation(endpoint, routes.need(&method, endpoint.path));
     }
     json!({
         "openapi": "3.1.0",
@@ -38,11 +45,27 @@ pub fn openapi_document() -> Value {
         },
         "servers": [{"url": "/"}],
         "paths": paths,
-        "components": {"schemas": schemas()},
+        "components": {
+            "schemas": schemas(),
+            "securitySchemes": {
+                "password": {"type": "http", "scheme": "basic"},
+                "token": {"type": "http", "scheme": "bearer"},
+                "certificate": {"type": "mutualTLS"},
+            },
+        },
     })
 }
 
-fn operation(endpoint: &Endpoint) -> Value {
+/// What each documented route needs.
+fn documented_routes() -> RouteTable {
+    let routes = Routes::default()
+        .nest("/api/v2", v2::routes())
+        .nest("/api/tidegate/v1", extension::routes())
+        .merge(top::routes());
+    routes.finish().1
+}
+
+fn operation(endpoint: &Endpoint, need: Need) -> Value {
     let parameter = |name: &str, place: &str| json!({"name": name, "in": place, "required": place == "path", "schema": {"type": "string"}});
     let mut parameters: Vec<Value> = path_parameters(endpoint.path)
         .map(|name| parameter(name, "path"))
@@ -61,6 +84,12 @@ fn operation(endpoint: &Endpoint) -> Value {
             "default": {"description": "Refused or failed", "content": {"application/json": {"schema": reference("Error")}}},
         },
     });
+    // A server without users, tokens and certificates asks nobody.
+    operation["x-required-role"] = json!(need.map_or("none", Role::word));
+    operation["security"] = match need {
+        None => json!([]),
+        Some(_) => json!([{"password": []}, {"token": []}, {"certificate": []}]),
+    };
     if let Some((body, required)) = endpoint.body {
         operation["requestBody"] =
             json!({"required": required, "content": {"application/json": {"schema": reference(body)}}});

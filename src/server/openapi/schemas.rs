@@ -254,6 +254,34 @@ fn live_schema() -> Value {
 }
 
 /// Bodies of `/api/tidegate/v1` and of the routes without a version.
+fn activity_page() -> Value {
+    let any = || json!({});
+    let change = object(&[("path", text()), ("from", any()), ("to", any())]);
+    let feed = object(&[("namespace", text()), ("id", text())]);
+    let entry = object(&[
+        ("id", number()),
+        ("time", json!({"type": "string", "format": "date-time"})),
+        ("action", text()),
+        (
+            "actor",
+            object(&[("name", text()), ("kind", text()), ("role", text())]),
+        ),
+        ("address", text()),
+        ("method", text()),
+        ("route", text()),
+        ("changefeed", json!({"anyOf": [feed, {"type": "null"}]})),
+        ("result", json!({"enum": ["done", "failed", "refused", "begun"]})),
+        ("status", json!({"type": "integer"})),
+        ("code", text()),
+        ("message", text()),
+        ("changes", json!({"type": "array", "items": change})),
+    ]);
+    object(&[
+        ("items", json!({"type": "array", "items": entry})),
+        ("next_cursor?", number()),
+    ])
+}
+
 fn extension_schemas() -> Map<String, Value> {
     let flag = || json!({"type": "boolean"});
     let table = object(&[
@@ -283,6 +311,7 @@ fn extension_schemas() -> Map<String, Value> {
             object(&[("unix_ms", number()), ("changefeeds", list(live_schema()))]),
         ),
         ("FilterPreview", object(&[("tables", list(table))])),
+        ("ActivityPage", activity_page()),
         (
             "ErrorHelp",
             object(&[

@@ -7,44 +7,52 @@ mod processor;
 mod server;
 mod unbuilt;
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
 use tidegate_model::{CdcError, ErrorCode};
 
+use super::access::{ADMIN, OPERATOR, VIEWER};
 use super::respond::Failure;
+use super::routes::Routes;
 use super::state::App;
 
 /// Routes below `/api/v2`.
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/status", get(server::status))
-        .route("/health", get(server::health))
-        .route("/log", post(server::set_log_level))
-        .route("/tso", post(server::tso))
-        .route("/verify_table", post(server::verify_table))
-        .route("/owner/resign", post(owner::resign))
-        .route("/captures", get(capture::list))
-        .route("/captures/{capture_id}/drain", post(capture::drain))
-        .route("/processors", get(processor::list))
-        .route("/processors/{changefeed_id}/{capture_id}", get(processor::detail))
-        .route("/changefeeds", get(changefeed::list).post(changefeed::create))
-        .route(
-            "/changefeeds/{changefeed_id}",
-            get(changefeed::detail).put(changefeed::update).delete(changefeed::remove),
+pub(crate) fn routes() -> Routes {
+    Routes::default()
+        .get("/status", VIEWER, server::status)
+        .get("/health", VIEWER, server::health)
+        .post("/log", OPERATOR, server::set_log_level)
+        .post("/tso", VIEWER, server::tso)
+        .post("/verify_table", VIEWER, server::verify_table)
+        .post("/owner/resign", ADMIN, owner::resign)
+        .get("/captures", VIEWER, capture::list)
+        .post("/captures/{capture_id}/drain", ADMIN, capture::drain)
+        .get("/processors", VIEWER, processor::list)
+        .get(
+            "/processors/{changefeed_id}/{capture_id}",
+            VIEWER,
+            processor::detail,
         )
-        .route("/changefeeds/{changefeed_id}/status", get(changefeed::status))
-        .route("/changefeeds/{changefeed_id}/meta_info", get(changefeed::meta_info))
-        .route("/changefeeds/{changefeed_id}/pause", post(changefeed::pause))
-        .route("/changefeeds/{changefeed_id}/resume", post(changefeed::resume))
+        .get("/changefeeds", VIEWER, changefeed::list)
+        .post("/changefeeds", OPERATOR, changefeed::create)
+        .get("/changefeeds/{changefeed_id}", VIEWER, changefeed::detail)
+        .put("/changefeeds/{changefeed_id}", OPERATOR, changefeed::update)
+        .delete("/changefeeds/{changefeed_id}", ADMIN, changefeed::remove)
+        .get("/changefeeds/{changefeed_id}/status", VIEWER, changefeed::status)
+        .get(
+            "/changefeeds/{changefeed_id}/meta_info",
+            VIEWER,
+            changefeed::meta_info,
+        )
+        .post("/changefeeds/{changefeed_id}/pause", OPERATOR, changefeed::pause)
+        .post("/changefeeds/{changefeed_id}/resume", OPERATOR, changefeed::resume)
         // The published page spells the first one, the original serves the second.
-        .route("/changefeed/{changefeed_id}/synced", get(changefeed::synced))
-        .route("/changefeeds/{changefeed_id}/synced", get(changefeed::synced))
-        .route("/unsafe/metadata", get(unbuilt::answer))
-        .route("/unsafe/resolve_lock", post(unbuilt::answer))
-        .route("/unsafe/service_gc_safepoint", delete(unbuilt::answer))
+        .get("/changefeed/{changefeed_id}/synced", VIEWER, changefeed::synced)
+        .get("/changefeeds/{changefeed_id}/synced", VIEWER, changefeed::synced)
+        .get("/unsafe/metadata", ADMIN, unbuilt::answer)
+        .post("/unsafe/resolve_lock", ADMIN, unbuilt::answer)
+        .delete("/unsafe/service_gc_safepoint", ADMIN, unbuilt::answer)
 }
 
 /// 503 until the changefeeds are loaded.

@@ -39,7 +39,7 @@ pub(super) fn giant(runtime: &Runtime, findings: &mut Findings) -> Result<()> {
         });
         tidegate.post("/api/v2/changefeeds", &body)?;
         let insert = format!(
-            "INSERT INTO giant.t SELECT seq, REPEAT(CHAR(97 + seq % 26), {ROW_BYTES}) FROM seq_1_to_{ROWS}"
+            "USE giant; INSERT INTO t SELECT seq, REPEAT(CHAR(97 + seq % 26), {ROW_BYTES}) FROM seq_1_to_{ROWS}"
         );
         runtime.block_on(upstream.sql(&insert))?;
         let start = std::time::Instant::now();

@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 use tidegate_mariadb::{Server, User};
 use tokio::runtime::Runtime;
 
+use super::QUOTA_BYTES;
 use super::native::{self, Appliers};
 use super::options;
 use super::report::{Bound, Findings, Latency, Target, as_f64};
@@ -55,7 +56,7 @@ fn own(runtime: &Runtime, rate: u64, seconds: u64) -> Result<Latency> {
     let (upstream, target) = (start(1)?, start(3)?);
     let tidegate = Tidegate::start(&upstream.uri(User::Replication))?;
     let now = tidegate.tso()?;
-    tidegate.create("latency", &target.uri(User::Root), now)?;
+    tidegate.create("latency", &target.uri(User::Root), QUOTA_BYTES, now)?;
     tidegate.reached("latency", now)?;
     measure(&upstream, &target, rate, seconds, "tidegate")
 }

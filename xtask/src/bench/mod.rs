@@ -5,12 +5,14 @@
 //! * `replicate`: the same load into a MariaDB, beside MariaDB's own replication with one and with four appliers.
 //! * `small`: the same comparison for transactions of one row.
 //! * `latency`: from commit to visible at 200 and at 2,000 rows/s, beside MariaDB's own replication.
+//! * `files`: the load of `decode` into csv and canal-json files.
 //! * `memory`: peak resident memory while many rows are caught up.
 //! * `giant`: peak resident memory of one transaction of 1 GiB under a quota of 256 MiB, into MariaDB and into files.
 //! * `fleet`: what 1,000 idle changefeeds cost, and how long they take to move again after a restart.
 //!
 //! Ends with a table of the targets: what was measured, against which figure of the same run, and whether that suffices.
 
+mod files;
 mod fleet;
 mod giant;
 mod http;
@@ -34,15 +36,18 @@ use native::Appliers;
 use report::{Bound, Findings, Measure, Target, as_f64};
 use tidegate::Tidegate;
 
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
     "decode",
     "replicate",
     "small",
     "latency",
+    "files",
     "memory",
     "giant",
     "fleet",
 ];
+/// `memory_quota` of a changefeed that names none.
+const QUOTA_DEFAULT_BYTES: u64 = 1 << 30;
 /// `memory_quota` of the changefeeds whose memory is measured.
 const QUOTA_BYTES: u64 = 64 << 20;
 /// What the server may take beside the quota.
@@ -84,6 +89,7 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
                 replicate(&runtime, Shape::Small, rows, &mut findings)?;
             }
             "latency" => latency::bench(&runtime, &mut findings)?,
+            "files" => files::files(&runtime, options.rows.unwrap_or(1_000_000), &mut findings)?,
             "giant" => giant::giant(&runtime, &mut findings)?,
             "fleet" => fleet::fleet(&runtime, options.rows.unwrap_or(1_000))?,
             _ => memory(&runtime, options.rows.unwrap_or(3_000_000), &mut findings)?,
@@ -127,7 +133,7 @@ fn decode(runtime: &Runtime, rows: u64, findings: &mut Findings) -> Result<()> {
         .measures
         .push(load.measure("mariadb-binlog, bytes only", copy_binlog(&upstream, &load)?));
     let framing = load.measure("framing and checksums only", frame_binlog(&upstream, &load)?);
-    let took = tidegate.catch_up("decode", "blackhole://", &load)?;
+    let took = tidegate.catch_up("decode", "blackhole://", QUOTA_DEFAULT_BYTES, &load)?;
     let decoded = load.measure("tidegate to blackhole", took);
     findings.targets.push(Target {
         name: "decode to blackhole",
@@ -164,7 +170,7 @@ fn replicate(runtime: &Runtime, shape: Shape, rows: u64, findings: &mut Findings
     }
     let target = downstream(3)?;
     runtime.block_on(target.sql(load::TABLE))?;
-    let took = tidegate.catch_up("replicate", &target.uri(User::Root), &load)?;
+    let took = tidegate.catch_up("replicate", &target.uri(User::Root), QUOTA_BYTES, &load)?;
     runtime.block_on(equal(&upstream, &target)).context("tidegate")?;
     let best = best.context("no native replication")?;
     let own = Measure {
@@ -193,7 +199,7 @@ fn replicate(runtime: &Runtime, shape: Shape, rows: u64, findings: &mut Findings
 
 fn memory(runtime: &Runtime, rows: u64, findings: &mut Findings) -> Result<()> {
     let (_upstream, tidegate, load) = loaded(runtime, Shape::Bulk, rows)?;
-    let took = tidegate.catch_up("memory", "blackhole://", &load)?;
+    let took = tidegate.catch_up("memory", "blackhole://", QUOTA_BYTES, &load)?;
     let measure = Measure {
         peak_rss_bytes: Some(tidegate.peak_rss_bytes()?),
         ..load.measure("tidegate to blackhole, memory", took)

@@ -9,7 +9,6 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tidegate_mariadb::Watchdog;
 
-use super::QUOTA_BYTES;
 use super::http::{request, request_text};
 use super::load::Load;
 use crate::paths;
@@ -24,7 +23,7 @@ const POLL: Duration = Duration::from_millis(10);
 pub(super) struct Tidegate {
     watchdog: Option<Watchdog>,
     child: Child,
-    port: u16,
+    pub(super) port: u16,
     dir: PathBuf,
     upstream_uri: String,
 }
@@ -98,21 +97,27 @@ impl Tidegate {
     }
 
     /// Creates a changefeed that starts before the load, and measures until it has passed it.
-    pub(super) fn catch_up(&self, id: &str, sink_uri: &str, load: &Load) -> Result<Duration> {
+    pub(super) fn catch_up(
+        &self,
+        id: &str,
+        sink_uri: &str,
+        quota_bytes: u64,
+        load: &Load,
+    ) -> Result<Duration> {
         let start = Instant::now();
-        self.create(id, sink_uri, load.start_ts)?;
+        self.create(id, sink_uri, quota_bytes, load.start_ts)?;
         self.reached(id, load.end_ts)?;
         let took = start.elapsed();
         request(self.port, "DELETE", &path(id), None).map(|_: Value| took)
     }
 
     /// Creates a changefeed of everything in the schema `bench`.
-    pub(super) fn create(&self, id: &str, sink_uri: &str, start_ts: u64) -> Result<()> {
+    pub(super) fn create(&self, id: &str, sink_uri: &str, quota_bytes: u64, start_ts: u64) -> Result<()> {
         let body = json!({
             "changefeed_id": id,
             "sink_uri": sink_uri,
             "start_ts": start_ts,
-            "replica_config": {"memory_quota": QUOTA_BYTES, "filter": {"rules": ["bench.*"]}},
+            "replica_config": {"memory_quota": quota_bytes, "filter": {"rules": ["bench.*"]}},
         });
         request(self.port, "POST", "/api/v2/changefeeds", Some(&body)).map(drop)
     }

@@ -28,13 +28,18 @@ pub(crate) fn database() -> Result<()> {
     step("MariaDB", packages::remedy("mariadb-server"), packages::mariadb)
 }
 
-/// What builds the console's front end.
-pub(crate) fn console() -> Result<()> {
+/// What some dependencies and the fuzzing engine are compiled with.
+pub(crate) fn compiler() -> Result<()> {
     step(
-        "C compiler",
+        "C and C++ compiler",
         packages::remedy("build-essential"),
         packages::compiler,
-    )?;
+    )
+}
+
+/// What builds the console's front end.
+pub(crate) fn console() -> Result<()> {
+    compiler()?;
     step("Node.js", packages::remedy("nodejs npm"), packages::node)?;
     step(
         "front-end tools (npm)",

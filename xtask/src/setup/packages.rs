@@ -28,7 +28,7 @@ pub(super) fn mariadb() -> Result<Outcome> {
 }
 
 pub(super) fn compiler() -> Result<Outcome> {
-    install_unless(&["cc"], &["build-essential"])
+    install_unless(&["cc", "c++"], &["build-essential"])
 }
 
 pub(super) fn node() -> Result<Outcome> {

@@ -16,7 +16,7 @@ use super::run::{Run, RunEvent};
 use super::store::{Change, FeedRecord, is_conflict};
 use super::view::{Command, FeedView, Handle};
 use crate::feed::{Effect, FeedEvent, FeedState, State, step};
-use crate::processor::{Report, RunEnd, Stage};
+use crate::processor::{Report, RunEnd, RunView, Stage};
 use crate::{metrics, reason};
 
 /// Checkpoints are stored this often. All owners tick together, so that their commits share a disk flush.
@@ -241,6 +241,9 @@ impl Owner {
                 error = self.feed.error.as_ref().map(|error| error.message.as_str()), "changefeed state"
             );
         }
+        if effects.is_empty() {
+            return;
+        }
         let feed = self.feed.clone();
         if let Err(error) = self.store(&feed, &effects).await {
             self.store_failed(&error);
@@ -438,15 +441,12 @@ impl Owner {
     }
 
     async fn notice_stall(&mut self) {
-        let behind = self.feed.checkpoint < self.feed.resolved;
-        if !self.feed.state.is_running() || !behind {
+        let figures = self.run.as_ref().map(|run| run.shared.view());
+        if !self.feed.state.is_running() || !self.is_behind(figures.as_ref()) {
             self.moved_at = Instant::now();
             return;
         }
-        let executing_ddl = self
-            .run
-            .as_ref()
-            .is_some_and(|run| matches!(run.shared.view().stage, Stage::Ddl(_)));
+        let executing_ddl = figures.is_some_and(|figures| matches!(figures.stage, Stage::Ddl(_)));
         if self.moved_at.elapsed() < STALL || executing_ddl || self.feed.warning.is_some() {
             return;
         }
@@ -457,6 +457,16 @@ impl Owner {
             text,
         )))
         .await;
+    }
+
+    /// Whether there is something to do: marks or rows that are not durable, or an upstream that is far ahead. The
+    /// pipeline has no mark while a large transaction is under way, or while the upstream holds it up.
+    fn is_behind(&self, run: Option<&RunView>) -> bool {
+        let upstream = self.env.upstream.watermark().borrow().resolved_ts.physical_ms();
+        let far_ms = upstream.saturating_sub(self.feed.checkpoint.physical_ms());
+        self.feed.checkpoint < self.feed.resolved
+            || run.is_some_and(|run| run.waiting_since.is_some())
+            || Duration::from_millis(far_ms) > STALL
     }
 
     fn view(&self) -> FeedView {

@@ -161,6 +161,11 @@ impl Shared {
         self.lock().progress.checkpoint()
     }
 
+    /// The largest mark.
+    pub(crate) fn received(&self) -> Ts {
+        self.lock().progress.received()
+    }
+
     pub(crate) fn set_stage(&self, stage: Stage) {
         let mut inner = self.lock();
         if inner.stage != stage {

@@ -12,7 +12,7 @@ use tidegate_sink::EventSink;
 use tidegate_upstream::{EventTx, PullJob, PulledEvent, Quota, Share};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::batch::Batch;
@@ -24,13 +24,16 @@ use crate::metrics;
 const EVENT_QUEUE: usize = 2048;
 /// Events taken out of the queue at once.
 const EVENTS_AT_ONCE: usize = 512;
-/// Larger transactions arrive in parts of this size.
-const PART_BYTES_MAX: usize = 4 << 20;
+/// Larger transactions arrive in parts of this size. Every session of a database sink keeps buffers for the largest text it
+/// has sent, several times over; larger parts are not faster.
+const PART_BYTES_MAX: usize = 512 << 10;
 /// Under a small quota parts get smaller, so that some are under way at the same time, but not smaller than this.
 const PARTS_IN_QUOTA: u64 = 16;
 const PART_BYTES_MIN: usize = 64 << 10;
 /// How often the sink is told the checkpoint, as in the original.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
+/// Who is awake anyway tells it a little earlier: an idle changefeed needs no clock of its own beside the upstream's.
+const CHECKPOINT_EARLY: Duration = Duration::from_millis(800);
 /// How long a sink that lost a batch gets to say why.
 const LOST_GRACE: Duration = Duration::from_secs(1);
 /// How long the upstream gets to end its stream before it is dropped.
@@ -60,6 +63,7 @@ pub(super) async fn stream(job: &Job, sink: &dyn EventSink) -> Result<(), Halt> 
         mark: Ts::ZERO,
         last: Position::start(job.checkpoint),
         told: job.checkpoint,
+        told_at: Instant::now(),
     };
     let end = stream.run(&mut events, &mut pull).await;
     pull_stop.cancel();
@@ -104,6 +108,7 @@ struct Stream<'a> {
     last: Position,
     /// Checkpoint the sink was told last.
     told: Ts,
+    told_at: Instant,
 }
 
 enum Next {
@@ -121,18 +126,18 @@ impl Stream<'_> {
         events: &mut mpsc::Receiver<PulledEvent>,
         pull: &mut JoinSet<Result<()>>,
     ) -> Result<(), Halt> {
-        let mut checkpoint_tick = interval(CHECKPOINT_INTERVAL);
-        checkpoint_tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut taken = Vec::with_capacity(EVENTS_AT_ONCE);
         loop {
             let deadline = self.batch.deadline();
+            let tell_at = self.told_at + CHECKPOINT_INTERVAL;
+            let news = self.shared.received() > self.told;
             let next = tokio::select! {
                 biased;
                 () = self.job.stop.cancelled() => Next::Stopped,
                 () = self.shared.lost() => Next::Lost,
                 ended = pull.join_next() => Next::PullEnded(ended),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Next::Flush,
-                _ = checkpoint_tick.tick() => Next::Checkpoint,
+                () = sleep_until(tell_at), if news => Next::Checkpoint,
                 _ = events.recv_many(&mut taken, EVENTS_AT_ONCE) => Next::Events,
                 // Nothing more has arrived. A sink that is busy leaves time to gather; one that is not would only wait.
                 () = self.shared.drained(), if deadline.is_some() => Next::Flush,
@@ -145,12 +150,21 @@ impl Stream<'_> {
                 Next::Checkpoint => self.tell_checkpoint().await?,
                 Next::Events => {
                     let begun = Instant::now();
+                    // Time that passes on an idle upstream is no work.
+                    let with_rows = taken
+                        .iter()
+                        .any(|pulled| !matches!(pulled.event, Event::Resolved(_)));
                     for pulled in taken.drain(..) {
                         if self.take(pulled).await? {
                             return Ok(());
                         }
                     }
-                    self.round.observe(begun.elapsed().as_secs_f64());
+                    if with_rows {
+                        self.round.observe(begun.elapsed().as_secs_f64());
+                    }
+                    if self.told_at.elapsed() >= CHECKPOINT_EARLY {
+                        self.tell_checkpoint().await?;
+                    }
                 }
             }
         }
@@ -283,6 +297,8 @@ impl Stream<'_> {
 
     async fn tell_checkpoint(&mut self) -> Result<(), Halt> {
         let checkpoint = self.shared.checkpoint();
+        // Also when there is nothing to tell: the next look is an interval away.
+        self.told_at = Instant::now();
         if checkpoint > self.told {
             self.guarded(self.sink.write_checkpoint(checkpoint)).await?;
             self.told = checkpoint;

@@ -4,6 +4,19 @@ use super::read::{Fault, Parse};
 
 /// Bytes that 0 to 9 digits take.
 const DIGIT_BYTES: [u8; 10] = [0, 1, 1, 2, 2, 3, 3, 4, 4, 4];
+/// Numbers of 0 to 9 digits are below.
+const POWERS: [u64; 10] = [
+    1,
+    10,
+    100,
+    1_000,
+    10_000,
+    100_000,
+    1_000_000,
+    10_000_000,
+    100_000_000,
+    1_000_000_000,
+];
 /// DECIMAL(65,s) never takes more.
 const BYTES_MAX: usize = 32;
 /// Groups of DECIMAL(65,s): at most 7 whole ones and 2 short ones.
@@ -47,6 +60,44 @@ impl DecimalShape {
         head.into_iter().chain(whole).chain(tail)
     }
 
+    /// Reads a value with at most 17 digits on either side of the point, as nearly all have.
+    /// `None` for other shapes.
+    #[inline]
+    pub(crate) fn read_short(self, bytes: &[u8]) -> Parse<Option<ShortDecimal>> {
+        if self.int_groups > 1 || self.frac_groups > 1 {
+            return Ok(None);
+        }
+        let negative = bytes.first().is_some_and(|first| first & 0x80 == 0);
+        let mask = if negative { 0xff } else { 0 };
+        let mut flip = mask ^ 0x80;
+        let mut rest = bytes.iter();
+        // The next group of so many digits.
+        let mut group = |digits: u8| -> Parse<u64> {
+            let mut value = 0;
+            for _ in 0..DIGIT_BYTES[usize::from(digits)] {
+                let byte = rest.next().ok_or(Fault::Truncated)?;
+                value = value << 8 | u64::from(byte ^ flip);
+                flip = mask;
+            }
+            if value >= POWERS[usize::from(digits)] {
+                return Err(Fault::Invalid("a DECIMAL has digits that are none"));
+            }
+            Ok(value)
+        };
+        let mut int = group(self.int_head)?;
+        if self.int_groups == 1 {
+            int = int * POWERS[9] + group(9)?;
+        }
+        let mut frac = if self.frac_groups == 1 { group(9)? } else { 0 };
+        frac = frac * POWERS[usize::from(self.frac_tail)] + group(self.frac_tail)?;
+        Ok(Some(ShortDecimal {
+            negative,
+            int,
+            frac,
+            scale: 9 * self.frac_groups + self.frac_tail,
+        }))
+    }
+
     /// Reads the digits of a value.
     pub(crate) fn read(self, bytes: &[u8]) -> Parse<Decimal> {
         let mut plain = [0; BYTES_MAX];
@@ -77,6 +128,36 @@ impl DecimalShape {
             rest = tail;
         }
         Ok(decimal)
+    }
+}
+
+/// A value in two numbers.
+pub(crate) struct ShortDecimal {
+    negative: bool,
+    int: u64,
+    frac: u64,
+    scale: u8,
+}
+
+impl ShortDecimal {
+    /// As [`Decimal::write`].
+    #[inline]
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        if self.negative {
+            out.push(b'-');
+        }
+        out.extend_from_slice(itoa::Buffer::new().format(self.int).as_bytes());
+        if self.scale > 0 {
+            let mut text = [b'0'; 1 + 18];
+            text[0] = b'.';
+            let mut value = self.frac;
+            let end = usize::from(self.scale);
+            for place in text.iter_mut().skip(1).take(end).rev() {
+                *place = b'0' + (value % 10) as u8;
+                value /= 10;
+            }
+            out.extend_from_slice(text.get(..=end).unwrap_or_default());
+        }
     }
 }
 
@@ -132,6 +213,9 @@ fn write_digits(mut value: u32, digits: u8, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(precision: u8, scale: u8, bytes: &[u8], expect: &str) {
@@ -163,6 +247,30 @@ mod tests {
         check(9, 0, &[0x80, 0, 0, 5], "5");
         check(10, 0, &[0x80, 0, 0, 0, 5], "5");
         check(10, 0, &[0x81, 0, 0, 0, 5], "1000000005");
+    }
+
+    proptest! {
+        /// Also bytes that no server writes: both ways refuse the same ones.
+        #[test]
+        fn the_short_way_says_the_same(
+            precision in 1u8..=65,
+            scale in 0u8..=30,
+            bytes in vec(prop_oneof![3 => 0u8..4, 2 => any::<u8>(), 1 => 0x7cu8..0x84, 1 => 0xfcu8..], BYTES_MAX),
+        ) {
+            let shape = DecimalShape::new(precision, scale.min(precision));
+            let bytes = &bytes[..shape.bytes.into()];
+            let long = shape.read(bytes).map(|decimal| {
+                let mut text = Vec::new();
+                decimal.write(&mut text);
+                text
+            });
+            let short = shape.read_short(bytes).transpose().map(|short| short.map(|decimal| {
+                let mut text = Vec::new();
+                decimal.write(&mut text);
+                text
+            }));
+            prop_assert!(short.is_none_or(|short| short == long));
+        }
     }
 
     #[test]

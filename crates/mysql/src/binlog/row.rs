@@ -184,7 +184,7 @@ impl Decoder {
                 continue;
             }
             if bit(nulls, present) {
-                self.out.push(Datum::Null);
+                self.out.push_null();
             } else {
                 value(self, i, op, reader).map_err(|fault| Stop {
                     column: Some(i),
@@ -254,41 +254,79 @@ impl Decoder {
 
     #[inline]
     fn value(&mut self, op: Op, reader: &mut Reader<'_>) -> Parse<()> {
-        let datum = match op {
-            Op::I8 => Datum::Int((reader.u8()? as i8).into()),
-            Op::U8 => Datum::UInt(reader.u8()?.into()),
-            Op::I16 => Datum::Int((reader.u16()? as i16).into()),
-            Op::U16 => Datum::UInt(reader.u16()?.into()),
-            Op::I24 => Datum::Int(temporal::sign_extend_24(reader.u24()?).into()),
-            Op::U24 => Datum::UInt(reader.u24()?.into()),
-            Op::I32 => Datum::Int((reader.u32()? as i32).into()),
-            Op::U32 => Datum::UInt(reader.u32()?.into()),
-            Op::I64 => Datum::Int(reader.u64()? as i64),
-            Op::U64 => Datum::UInt(reader.u64()?),
-            Op::Float => Datum::Float(f32::from_le_bytes(reader.array()?)),
-            Op::Double => Datum::Double(f64::from_le_bytes(reader.array()?)),
+        // The builder's own methods for the common types: `push` would tell the types apart a second time.
+        match op {
+            Op::I8 => self.out.push_int((reader.u8()? as i8).into()),
+            Op::U8 => self.out.push_uint(reader.u8()?.into()),
+            Op::I16 => self.out.push_int((reader.u16()? as i16).into()),
+            Op::U16 => self.out.push_uint(reader.u16()?.into()),
+            Op::I24 => self.out.push_int(temporal::sign_extend_24(reader.u24()?).into()),
+            Op::U24 => self.out.push_uint(reader.u24()?.into()),
+            Op::I32 => self.out.push_int((reader.u32()? as i32).into()),
+            Op::U32 => self.out.push_uint(reader.u32()?.into()),
+            Op::I64 => self.out.push_int(reader.u64()? as i64),
+            Op::U64 => self.out.push_uint(reader.u64()?),
+            Op::Float => self.out.push_float(f32::from_le_bytes(reader.array()?)),
+            Op::Double => self.out.push_double(f64::from_le_bytes(reader.array()?)),
             Op::Decimal(shape) => {
-                let decimal = shape.read(reader.take(shape.bytes.into())?)?;
-                self.out.push_decimal_with(|text| decimal.write(text));
-                return Ok(());
+                let bytes = reader.take(shape.bytes.into())?;
+                if let Some(short) = shape.read_short(bytes)? {
+                    self.out.push_decimal_with(|text| short.write(text));
+                } else {
+                    let decimal = shape.read(bytes)?;
+                    self.out.push_decimal_with(|text| decimal.write(text));
+                }
             }
+            Op::Date => self.out.push_date(temporal::date(reader)?),
+            Op::DateTime2(fraction_bytes) => {
+                self.out
+                    .push_datetime(temporal::datetime2(reader, fraction_bytes)?);
+            }
+            Op::Timestamp2(fraction_bytes) => {
+                self.out
+                    .push_timestamp(temporal::timestamp2(reader, fraction_bytes)?);
+            }
+            Op::String { len_bytes, value } => return self.string(len_bytes, value, reader),
+            Op::Compressed { len_bytes, value } => return self.compressed(len_bytes, value, reader),
+            Op::JsonB(len_bytes) => return self.jsonb(len_bytes, reader),
+            other => return self.rare(other, reader),
+        }
+        Ok(())
+    }
+
+    /// The types that few columns have.
+    fn rare(&mut self, op: Op, reader: &mut Reader<'_>) -> Parse<()> {
+        let datum = match op {
             Op::Bit(bytes) => Datum::Bit(reader.uint_be(bytes.into())?),
             Op::Year => match reader.u8()? {
                 0 => Datum::Year(0),
                 since => Datum::Year(1900 + u16::from(since)),
             },
-            Op::Date => Datum::Date(temporal::date(reader)?),
             Op::Time2(fraction_bytes) => Datum::Time(temporal::time2(reader, fraction_bytes)?),
-            Op::DateTime2(fraction_bytes) => Datum::DateTime(temporal::datetime2(reader, fraction_bytes)?),
-            Op::Timestamp2(fraction_bytes) => Datum::Timestamp(temporal::timestamp2(reader, fraction_bytes)?),
             Op::OldTime => Datum::Time(temporal::old_time(reader)?),
             Op::OldDateTime => Datum::DateTime(temporal::old_datetime(reader)?),
             Op::OldTimestamp => Datum::Timestamp(temporal::old_timestamp(reader)?),
             Op::Enum(bytes) => Datum::Enum(reader.uint(bytes.into())?),
             Op::Set(bytes) => Datum::Set(reader.uint(bytes.into())?),
-            Op::String { len_bytes, value } => return self.string(len_bytes, value, reader),
-            Op::Compressed { len_bytes, value } => return self.compressed(len_bytes, value, reader),
-            Op::JsonB(len_bytes) => return self.jsonb(len_bytes, reader),
+            Op::I8
+            | Op::U8
+            | Op::I16
+            | Op::U16
+            | Op::I24
+            | Op::U24
+            | Op::I32
+            | Op::U32
+            | Op::I64
+            | Op::U64
+            | Op::Float
+            | Op::Double
+            | Op::Decimal(_)
+            | Op::Date
+            | Op::DateTime2(_)
+            | Op::Timestamp2(_)
+            | Op::JsonB(_)
+            | Op::String { .. }
+            | Op::Compressed { .. } => return Err(Fault::Invalid("not one of the rare types")),
         };
         self.out.push(datum);
         Ok(())

@@ -140,7 +140,7 @@ fn push_digits(out: &mut Vec<u8>, v: u64, width: usize) {
 }
 
 /// UTC calendar of a timestamp; the zero date for the zero timestamp.
-fn civil(v: Timestamp) -> DateTime {
+pub fn civil(v: Timestamp) -> DateTime {
     if v.is_zero() {
         return DateTime::default();
     }

@@ -8,4 +8,4 @@ mod ident;
 mod literal;
 
 pub use ident::{push_ident, push_table};
-pub use literal::{push_binary, push_literal, push_string};
+pub use literal::{civil, push_binary, push_literal, push_string};

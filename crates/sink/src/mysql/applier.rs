@@ -2,23 +2,22 @@
 
 use std::sync::Arc;
 
-use mysql_async::Conn;
-use mysql_async::prelude::Queryable;
 use tidegate_failpoint::{Point, hit};
 use tidegate_model::{Ack, CdcError, Result, Trouble};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::backoff;
+use super::bulk::{Bulk, BulkSwitch};
 use super::chunk::Chunk;
 use super::config::MysqlConfig;
 use super::dispatcher::Applied;
-use super::errors::{DmlError, DmlFault};
-use super::fence::{Fence, Slot};
+use super::downstream::{Downstream, Session};
+use super::errors::{DmlError, DmlFault, is_unsuited, server_code};
+use super::fence::Slot;
 use super::metrics::MysqlMetrics;
 use super::mysql_sink::Feed;
-use super::script::Script;
-use super::session;
+use super::script::{Script, Step};
 use crate::opener::OnTrouble;
 
 /// Failed tries of a transaction.
@@ -31,44 +30,47 @@ struct Tries {
 }
 
 /// The applier's task.
-pub(crate) struct Applier {
+pub(crate) struct Applier<D: Downstream> {
     config: MysqlConfig,
-    conn: Option<Conn>,
+    downstream: D,
+    conn: Option<D::Session>,
     /// When the session was last in use.
     used: Instant,
     /// Of the session's server.
     max_allowed_packet: usize,
-    fence: Fence,
     slot: Slot,
     on_trouble: OnTrouble,
     /// How far this writer has come.
     applied: Arc<Applied>,
     /// Builds transactions anew in the safe form.
     script: Script,
+    bulks: BulkSwitch,
     metrics: MysqlMetrics,
     /// The connection is inside a downstream transaction that an earlier chunk opened.
     inside: bool,
 }
 
-impl Applier {
+impl<D: Downstream> Applier<D> {
     /// The session is opened when the first rows are there. `number`: which writer it is, from 0 on.
     pub(crate) fn new(
         config: MysqlConfig,
+        downstream: D,
         number: usize,
         applied: Arc<Applied>,
-        (feed, fence): (&Feed, &Fence),
-        script: Script,
+        feed: &Feed,
+        (script, bulks): (Script, BulkSwitch),
     ) -> Self {
         Applier {
             config,
+            downstream,
             conn: None,
             used: Instant::now(),
             max_allowed_packet: 0,
-            fence: fence.clone(),
             slot: Slot::Writer(number),
             on_trouble: feed.on_trouble.clone(),
             applied,
             script,
+            bulks,
             metrics: MysqlMetrics::of(&feed.changefeed),
             inside: false,
         }
@@ -80,8 +82,7 @@ impl Applier {
             self.apply(chunk).await?;
         }
         if let Some(conn) = self.conn.take() {
-            // The answer to a farewell is of no interest.
-            drop(conn.disconnect().await);
+            conn.end().await;
         }
         Ok(())
     }
@@ -104,7 +105,7 @@ impl Applier {
             self.pause(&tries, error).await;
         }
         self.inside = !chunk.span.commits;
-        self.metrics.applied(chunk.rows, bytes(&chunk), started.elapsed());
+        self.metrics.applied(chunk.rows, chunk.bytes(), started.elapsed());
         // A part of a transaction that is still open settles too: the engine counts the transaction only with its last
         // part, and the memory is needed for the next one.
         hit(Point::TxnCommitted);
@@ -117,6 +118,7 @@ impl Applier {
     fn may_try_again(&self, tries: &mut Tries, error: &DmlError) -> bool {
         match error.fault() {
             DmlFault::Final => false,
+            DmlFault::Unsuited => !tries.safe,
             DmlFault::Duplicate => {
                 self.metrics.safe_retry();
                 !tries.safe
@@ -133,13 +135,13 @@ impl Applier {
     }
 
     async fn attempt(&mut self, chunk: &Chunk) -> Result<(), DmlError> {
-        if chunk.texts.is_empty() {
+        if chunk.steps.is_empty() {
             return Ok(());
         }
         let idle = match self.conn.take() {
             // An open transaction ends with its session: its next part must not go to another one.
             Some(conn) if self.inside => Some(conn),
-            Some(conn) => session::if_alive(conn, self.used).await,
+            Some(conn) => conn.if_alive(self.used).await,
             None => None,
         };
         let mut conn = match idle {
@@ -153,26 +155,52 @@ impl Applier {
         outcome
     }
 
-    async fn open(&mut self) -> Result<Conn, DmlError> {
-        let (mut conn, facts) = session::open(&self.config).await.map_err(DmlError::Open)?;
-        self.max_allowed_packet = facts.max_allowed_packet;
-        self.fence
-            .enter(&mut conn, self.slot)
-            .await
-            .map_err(DmlError::Open)?;
+    async fn open(&mut self) -> Result<D::Session, DmlError> {
+        let opened = self.downstream.open(self.slot).await;
+        let (conn, max_allowed_packet) = opened.map_err(DmlError::Open)?;
+        self.max_allowed_packet = max_allowed_packet;
         Ok(conn)
     }
 
-    async fn send(&self, conn: &mut Conn, chunk: &Chunk) -> Result<(), DmlError> {
-        for text in &chunk.texts {
-            // A command byte precedes the text. The server would close the connection without a word.
-            if text.len() >= self.max_allowed_packet {
-                return Err(DmlError::TooLarge {
-                    bytes: text.len() + 1,
-                    bytes_max: self.max_allowed_packet,
-                });
+    async fn send(&self, conn: &mut D::Session, chunk: &Chunk) -> Result<(), DmlError> {
+        for step in &chunk.steps {
+            match step {
+                Step::Text(text) => self.send_text(conn, text).await?,
+                Step::Bulk(bulk) => self.send_bulk(conn, bulk).await?,
             }
-            session::run(conn, text, self.config.statement_timeout).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_text(&self, conn: &mut D::Session, text: &[u8]) -> Result<(), DmlError> {
+        // A command byte precedes the text. The server would close the connection without a word.
+        if text.len() >= self.max_allowed_packet {
+            return Err(DmlError::TooLarge {
+                bytes: text.len() + 1,
+                bytes_max: self.max_allowed_packet,
+            });
+        }
+        conn.run(text, self.config.statement_timeout).await?;
+        Ok(())
+    }
+
+    async fn send_bulk(&self, conn: &mut D::Session, bulk: &Bulk) -> Result<(), DmlError> {
+        for packet in bulk.packets(self.max_allowed_packet / 2) {
+            let rows = packet.len() as u64;
+            let outcome = conn
+                .run_bulk(&bulk.statement, packet, self.config.statement_timeout)
+                .await;
+            // A proxy may hide that the server takes bulks; the driver then sends row by row, and the answer counts one.
+            let one_by_one = outcome.as_ref().is_ok_and(|affected| *affected < rows);
+            if (one_by_one || outcome.as_ref().is_err_and(is_unsuited)) && self.bulks.turn_off() {
+                tracing::warn!(
+                    changefeed = %self.metrics.changefeed(),
+                    code = outcome.as_ref().err().and_then(server_code),
+                    "the downstream does not take rows in bulk, from now on they go as text"
+                );
+            }
+            outcome.map_err(DmlError::Bulk)?;
+            self.metrics.sent_in_bulk(rows);
         }
         Ok(())
     }
@@ -186,15 +214,14 @@ impl Applier {
         if error.code().is_none() {
             return;
         }
-        let rolled_back = timeout(self.config.statement_timeout, conn.query_drop("ROLLBACK")).await;
-        if matches!(rolled_back, Ok(Ok(()))) {
+        if conn.roll_back(self.config.statement_timeout).await {
             self.conn = Some(conn);
         }
     }
 
     async fn pause(&self, tries: &Tries, error: DmlError) {
         let wait = match error.fault() {
-            DmlFault::Duplicate | DmlFault::Final => return,
+            DmlFault::Duplicate | DmlFault::Unsuited | DmlFault::Final => return,
             DmlFault::Deadlock => return sleep(backoff::wait_after_deadlock(tries.deadlocks)).await,
             DmlFault::Transient => backoff::wait(tries.failures),
         };
@@ -218,8 +245,4 @@ impl Applier {
         self.metrics.execution_error();
         error.into_cdc()
     }
-}
-
-fn bytes(chunk: &Chunk) -> usize {
-    chunk.texts.iter().map(Vec::len).sum()
 }

@@ -1,6 +1,5 @@
 //! Builds the statements of the next downstream transaction while the server runs those of the one before.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use tidegate_model::{Ack, CdcError, Result, Ts, TxnEvent};
@@ -46,6 +45,19 @@ struct Draft {
 impl Draft {
     fn is_empty(&self) -> bool {
         self.pieces.is_empty() && self.acks.is_empty()
+    }
+
+    /// Notes that a block is in the chunk.
+    fn note(&mut self, txn: &Arc<TxnEvent>, block: usize, ack: &Ack) {
+        let rows = txn.blocks[block].len();
+        if rows > 0 {
+            self.rows += rows;
+            self.hold(ack);
+            self.pieces.push(Piece {
+                txn: Arc::clone(txn),
+                block,
+            });
+        }
     }
 
     /// Makes the batch wait for this chunk too.
@@ -170,31 +182,16 @@ impl Builder {
     }
 
     fn push_all(&mut self, txn: &Arc<TxnEvent>, form: Form, ack: &Ack) -> Result<(), Stop> {
-        for block in 0..txn.blocks.len() {
-            self.push(txn, block, 0..txn.blocks[block].len(), form, ack)?;
+        let mut next = 0;
+        while let Some(block) = txn.blocks.get(next) {
+            let in_bulk = self.script.push_bulk(txn, next, form);
+            if in_bulk == 0 {
+                self.script.push(block, 0..block.len(), form)?;
+            }
+            let end = next + in_bulk.max(1);
+            (next..end).for_each(|block| self.draft.note(txn, block, ack));
+            next = end;
         }
-        Ok(())
-    }
-
-    fn push(
-        &mut self,
-        txn: &Arc<TxnEvent>,
-        block: usize,
-        rows: Range<usize>,
-        form: Form,
-        ack: &Ack,
-    ) -> Result<(), Stop> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        self.script.push(&txn.blocks[block], rows.clone(), form)?;
-        self.draft.rows += rows.len();
-        self.draft.hold(ack);
-        self.draft.pieces.push(Piece {
-            txn: Arc::clone(txn),
-            block,
-            rows,
-        });
         Ok(())
     }
 
@@ -206,7 +203,7 @@ impl Builder {
     fn finish(&mut self, span: Span) -> Chunk {
         let draft = std::mem::take(&mut self.draft);
         Chunk {
-            texts: self.script.take(span.first(), span.last()),
+            steps: self.script.take(span.first(), span.last()),
             span,
             seq: self.seq,
             pieces: draft.pieces,
@@ -219,6 +216,7 @@ impl Builder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mysql::bulk::BulkSwitch;
     use crate::mysql::testing::{Heard, SCRIPT, batch, inserted, pairs, part};
 
     fn builder(out: mpsc::Sender<Chunk>) -> Builder {
@@ -229,7 +227,7 @@ mod tests {
             safe_mode: false,
             replicate_ts: Ts::ZERO,
         };
-        Builder::new(limits, Script::new(SCRIPT), out)
+        Builder::new(limits, Script::new(SCRIPT, BulkSwitch::new(false)), out)
     }
 
     fn unit(heard: &Arc<Heard>, seq: u64, txn: TxnEvent) -> Unit {

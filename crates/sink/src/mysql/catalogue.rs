@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Row};
@@ -13,21 +14,22 @@ use tidegate_mysql::sql::{push_string, push_table};
 use tokio::time::{Instant, sleep};
 
 use super::backoff;
-use super::config::MysqlConfig;
-use super::errors::{query_error, server_code};
+use super::downstream::{Downstream, Session};
+use super::errors::server_code;
 use super::keys::{IndexColumn, TableKeys};
-use super::session::{self, column};
+use super::session::column;
 use crate::opener::OnTrouble;
 
 /// Tables that are remembered; beyond that all are forgotten and asked for again.
 const TABLES_MAX: usize = 20_000;
 
 /// Unique keys by table, asked for when rows of the table first arrive.
-pub(crate) struct Catalogue {
-    config: MysqlConfig,
+pub(crate) struct Catalogue<D: Downstream> {
+    downstream: D,
+    statement_timeout: Duration,
     on_trouble: OnTrouble,
     /// With the time of its latest use.
-    conn: Option<(Conn, Instant)>,
+    conn: Option<(D::Session, Instant)>,
     tables: HashMap<TableName, Known>,
 }
 
@@ -37,10 +39,11 @@ struct Known {
     keys: Arc<TableKeys>,
 }
 
-impl Catalogue {
-    pub(crate) fn new(config: MysqlConfig, on_trouble: OnTrouble) -> Self {
+impl<D: Downstream> Catalogue<D> {
+    pub(crate) fn new(downstream: D, statement_timeout: Duration, on_trouble: OnTrouble) -> Self {
         Catalogue {
-            config,
+            downstream,
+            statement_timeout,
             on_trouble,
             conn: None,
             tables: HashMap::new(),
@@ -111,22 +114,21 @@ impl Catalogue {
 
     async fn attempt(&mut self, name: &TableName) -> Result<Vec<IndexColumn>> {
         let idle = match self.conn.take() {
-            Some((conn, used)) => session::if_alive(conn, used).await,
+            Some((conn, used)) => conn.if_alive(used).await,
             None => None,
         };
         let mut conn = match idle {
             Some(conn) => conn,
-            None => session::open(&self.config).await?.0,
+            None => self.downstream.look().await?,
         };
-        let found = session::within(self.config.statement_timeout, load(&mut conn, name)).await;
-        let found = found.map_err(|error| query_error("read the unique keys of a table", error))?;
+        let found = conn.unique_columns(name, self.statement_timeout).await?;
         self.conn = Some((conn, Instant::now()));
         Ok(found)
     }
 }
 
 /// Columns of all unique indexes, each index in one run. Empty for a table without, or that does not exist.
-async fn load(conn: &mut Conn, name: &TableName) -> Result<Vec<IndexColumn>, Error> {
+pub(crate) async fn load(conn: &mut Conn, name: &TableName) -> Result<Vec<IndexColumn>, Error> {
     if overlaps(conn, name).await? {
         return Ok(vec![IndexColumn {
             index: "WITHOUT OVERLAPS".to_owned(),

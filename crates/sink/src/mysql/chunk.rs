@@ -1,16 +1,14 @@
 //! One downstream transaction on its way from a writer's builder to its applier.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use tidegate_model::{Ack, Result, TxnEvent};
 
-use super::script::{Form, Script};
+use super::script::{Form, Script, Step};
 
 /// Statements to run, and what is needed to build them anew in the safe form.
 pub(crate) struct Chunk {
-    /// One round trip each.
-    pub(crate) texts: Vec<Vec<u8>>,
+    pub(crate) steps: Vec<Step>,
     pub(crate) span: Span,
     pub(crate) pieces: Vec<Piece>,
     /// Settled once the chunk is applied.
@@ -42,22 +40,30 @@ impl Span {
     }
 }
 
-/// Rows of one block.
+/// One block.
 pub(crate) struct Piece {
     pub(crate) txn: Arc<TxnEvent>,
     pub(crate) block: usize,
-    pub(crate) rows: Range<usize>,
 }
 
 impl Chunk {
-    /// The texts for another try: right whatever part of the chunk was already applied.
+    /// The steps for another try, nothing in bulk: right whatever part of the chunk was already applied.
     pub(crate) fn rebuild_safe(&mut self, script: &mut Script) -> Result<()> {
         for piece in &self.pieces {
             if let Some(block) = piece.txn.blocks.get(piece.block) {
-                script.push(block, piece.rows.clone(), Form::Safe)?;
+                script.push(block, 0..block.len(), Form::Safe)?;
             }
         }
-        self.texts = script.take(self.span.first(), self.span.last());
+        self.steps = script.take(self.span.first(), self.span.last());
         Ok(())
+    }
+
+    /// Bytes that are sent, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let bytes = self.steps.iter().map(|step| match step {
+            Step::Text(text) => text.len(),
+            Step::Bulk(bulk) => bulk.bytes(),
+        });
+        bytes.sum()
     }
 }

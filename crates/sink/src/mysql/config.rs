@@ -26,6 +26,8 @@ pub(crate) struct MysqlConfig {
     pub(crate) batch_dml: bool,
     /// Several statements in one round trip.
     pub(crate) multi_stmt: bool,
+    /// Statements may be prepared and kept in a session.
+    pub(crate) cache_statements: bool,
     /// Whether upstream transactions stay whole whatever their size.
     pub(crate) atomicity: Atomicity,
     /// Time allowed for one statement of rows.

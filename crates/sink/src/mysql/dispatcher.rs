@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::catalogue::Catalogue;
 use super::config::Atomicity;
 use super::conflicts::{Conflicts, Owner};
+use super::downstream::Downstream;
 use super::keys::Touched;
 
 /// A wait that is worth a line in the log, as in the original.
@@ -86,7 +87,7 @@ impl From<CdcError> for Stop {
 }
 
 /// The dispatcher's task.
-pub(crate) struct Dispatcher {
+pub(crate) struct Dispatcher<D: Downstream> {
     lanes: Vec<Lane>,
     /// By writer: the latest [`Unit::seq`].
     given: Vec<u64>,
@@ -99,20 +100,20 @@ pub(crate) struct Dispatcher {
     last: usize,
     conflicts: Conflicts,
     touched: Touched,
-    catalogue: Catalogue,
+    catalogue: Catalogue<D>,
     progress: Arc<Notify>,
     /// A transaction in parts that must stay whole is under way.
     inside: bool,
 }
 
-impl Dispatcher {
+impl<D: Downstream> Dispatcher<D> {
     /// `progress` is what the lanes' writers wake.
     pub(crate) fn new(
         lanes: Vec<Lane>,
         progress: Arc<Notify>,
         atomicity: Atomicity,
         lot_rows: usize,
-        catalogue: Catalogue,
+        catalogue: Catalogue<D>,
     ) -> Self {
         Dispatcher {
             given: vec![0; lanes.len()],

@@ -1,6 +1,6 @@
 //! What errors of the downstream server mean.
 
-use mysql_async::Error;
+use mysql_async::{DriverError, Error};
 use tidegate_model::{CdcError, ErrorCode};
 
 /// What to do about a failed transaction of rows.
@@ -10,6 +10,8 @@ pub(crate) enum DmlFault {
     Duplicate,
     /// Table or database are missing, or a row is too large: no use to try again.
     Final,
+    /// Rows were sent in a form that the server does not take: as text they may go.
+    Unsuited,
     /// The server took the transaction back in favour of another one: the same once more, soon.
     Deadlock,
     /// Lost connections, time-outs, full disks: try again.
@@ -42,6 +44,8 @@ pub(crate) enum DmlError {
     Open(CdcError),
     /// What the server or the connection said.
     Sql(Error),
+    /// The same, of rows in bulk.
+    Bulk(Error),
     /// One row makes a statement that the server does not take.
     TooLarge { bytes: usize, bytes_max: usize },
 }
@@ -56,7 +60,7 @@ impl DmlError {
     /// The server's error number; `None` when it is not the server that refused.
     pub(crate) fn code(&self) -> Option<u16> {
         match self {
-            DmlError::Sql(error) => server_code(error),
+            DmlError::Sql(error) | DmlError::Bulk(error) => server_code(error),
             DmlError::Open(_) | DmlError::TooLarge { .. } => None,
         }
     }
@@ -64,6 +68,7 @@ impl DmlError {
     /// What to do about it (the original's lists).
     pub(crate) fn fault(&self) -> DmlFault {
         match (self, self.code()) {
+            (DmlError::Bulk(error), _) if is_unsuited(error) => DmlFault::Unsuited,
             (_, Some(1062)) => DmlFault::Duplicate,
             (_, Some(1213)) => DmlFault::Deadlock,
             // No such table, no such database.
@@ -77,7 +82,7 @@ impl DmlError {
         let (error, fault) = match (self.fault(), self) {
             (_, DmlError::Open(error)) => return error,
             (_, DmlError::TooLarge { bytes, bytes_max }) => return too_large(bytes, bytes_max),
-            (fault, DmlError::Sql(error)) => (error, fault),
+            (fault, DmlError::Sql(error) | DmlError::Bulk(error)) => (error, fault),
         };
         let (code, message) = match fault {
             DmlFault::Duplicate => (
@@ -91,11 +96,27 @@ impl DmlError {
             DmlFault::Transient if server_code(&error).is_none() => {
                 (ErrorCode::MySQLTxnError, "lost the connection to the downstream")
             }
-            DmlFault::Transient | DmlFault::Deadlock => {
+            DmlFault::Transient | DmlFault::Deadlock | DmlFault::Unsuited => {
                 (ErrorCode::MySQLTxnError, "the downstream refused a transaction")
             }
         };
         CdcError::new(code, message).with_source(error)
+    }
+}
+
+/// Whether it is the form of a bulk that was refused, by server, proxy or driver, and not its rows.
+pub(crate) fn is_unsuited(error: &Error) -> bool {
+    match error {
+        // Unknown command, not preparable, wrong number or kind of parameters, too many prepared statements, statement
+        // unknown, prepared anew in vain, not a packet.
+        Error::Server(server) => {
+            matches!(server.code, 1047 | 1295 | 1210 | 1461 | 1243 | 1615 | 1835)
+        }
+        Error::Driver(error) => !matches!(
+            error,
+            DriverError::ConnectionClosed | DriverError::PoolDisconnected
+        ),
+        _ => false,
     }
 }
 

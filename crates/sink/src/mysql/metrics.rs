@@ -48,6 +48,11 @@ static SAFE_RETRIES: LazyLock<IntCounterVec> = LazyLock::new(|| {
     register_int_counter_vec!("ticdc_sink_mysql_safe_retry_count", help, PLAIN)
         .expect("the name is registered once")
 });
+static BULK_ROWS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    let help = "Rows sent as parameters of a prepared statement, many at a time";
+    register_int_counter_vec!("tidegate_sink_mysql_bulk_rows_total", help, PLAIN)
+        .expect("the name is registered once")
+});
 
 /// The series of one changefeed.
 #[derive(Clone)]
@@ -60,6 +65,7 @@ pub(crate) struct MysqlMetrics {
     ddl_count: IntCounter,
     ddl_seconds: Histogram,
     safe_retries: IntCounter,
+    bulk_rows: IntCounter,
 }
 
 impl MysqlMetrics {
@@ -75,6 +81,7 @@ impl MysqlMetrics {
             ddl_count: DDL_COUNT.with_label_values(typed),
             ddl_seconds: DDL_SECONDS.with_label_values(typed),
             safe_retries: SAFE_RETRIES.with_label_values(plain),
+            bulk_rows: BULK_ROWS.with_label_values(plain),
         }
     }
 
@@ -95,6 +102,15 @@ impl MysqlMetrics {
 
     pub(crate) fn safe_retry(&self) {
         self.safe_retries.inc();
+    }
+
+    pub(crate) fn sent_in_bulk(&self, rows: u64) {
+        self.bulk_rows.inc_by(rows);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn bulk_rows(&self) -> u64 {
+        self.bulk_rows.get()
     }
 
     #[cfg(test)]
@@ -121,4 +137,5 @@ pub(crate) fn forget(changefeed: &ChangefeedId) {
     }
     drop(FLUSH_SECONDS.remove_label_values(plain));
     drop(SAFE_RETRIES.remove_label_values(plain));
+    drop(BULK_ROWS.remove_label_values(plain));
 }

@@ -10,12 +10,14 @@ mod applier;
 mod backoff;
 mod bookkeeping;
 mod builder;
+mod bulk;
 mod catalogue;
 mod chunk;
 mod config;
 mod conflicts;
 mod ddl;
 mod dispatcher;
+mod downstream;
 mod errors;
 mod fence;
 mod fingerprint;
@@ -28,7 +30,10 @@ mod plan;
 mod script;
 mod session;
 mod settings;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod update;
+mod writers;
 
 use tidegate_model::{Result, Ts};
 
@@ -55,6 +60,8 @@ pub(crate) async fn check(spec: &SinkSpec) -> Result<String> {
     identity::read(&config).await
 }
 
+#[cfg(test)]
+mod bulk_tests;
 #[cfg(test)]
 mod ddl_tests;
 #[cfg(test)]

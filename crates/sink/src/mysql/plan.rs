@@ -6,6 +6,8 @@ use tidegate_model::{CdcError, ColumnType, Datum, ErrorCode, Generated, Image, R
 use tidegate_mysql::Flavour;
 use tidegate_mysql::sql::{push_binary, push_ident, push_literal, push_table};
 
+use super::bulk::BulkPlan;
+
 /// Fixed parts of the statements of a table.
 pub(crate) struct TablePlan {
     table: Arc<TableInfo>,
@@ -24,6 +26,8 @@ pub(crate) struct TablePlan {
     /// By column: whether one statement may set it for several rows.
     joins: Vec<bool>,
     key_joins: bool,
+    /// `None`: rows of this table go as text only.
+    bulk: Option<BulkPlan>,
 }
 
 impl TablePlan {
@@ -59,6 +63,7 @@ impl TablePlan {
             key: handle.map_or_else(|| written.clone(), |index| index.columns.clone()),
             keyed: handle.is_some(),
             names,
+            bulk: BulkPlan::new(table, &written),
             written,
         }
     }
@@ -66,6 +71,11 @@ impl TablePlan {
     /// Whether this plan is for rows of `table`.
     pub(crate) fn fits(&self, table: &Arc<TableInfo>) -> bool {
         Arc::ptr_eq(&self.table, table) || *self.table == **table
+    }
+
+    /// How rows go in bulk, if they may.
+    pub(crate) fn bulk(&self) -> Option<&BulkPlan> {
+        self.bulk.as_ref()
     }
 
     /// Whether a key identifies the rows.

@@ -2,15 +2,16 @@
 //!
 //! Rows of one table keep their order; consecutive rows with the same operation share a statement. Rows of different
 //! tables are collected apart, because a script runs in one transaction with foreign key checks off: nobody sees
-//! the order between tables.
+//! the order between tables. A long run of inserts goes in [bulk](super::bulk) where the server can take that.
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use tidegate_model::{Image, Result, Row, RowBlock, TableInfo, TableName};
+use tidegate_model::{Image, Result, Row, RowBlock, TableInfo, TableName, TxnEvent};
 use tidegate_mysql::Flavour;
 
+use super::bulk::{self, Bulk, BulkSwitch};
 use super::plan::TablePlan;
 use super::update::{UpdateLimits, Updates};
 
@@ -50,6 +51,14 @@ pub(crate) struct ScriptOptions {
     pub(crate) update_row_bytes_max: usize,
 }
 
+/// One round trip.
+pub(crate) enum Step {
+    /// Statements, separated by semicolons.
+    Text(Vec<u8>),
+    /// At least one round trip: it may take several packets.
+    Bulk(Bulk),
+}
+
 /// Statements of one downstream transaction under construction. Keeps its table plans and buffers for the next one.
 pub(crate) struct Script {
     options: ScriptOptions,
@@ -58,16 +67,24 @@ pub(crate) struct Script {
     /// Tables of this transaction in the order they were first touched.
     touched: Vec<usize>,
     bytes: usize,
+    /// Whether long runs may go in bulk.
+    bulks: BulkSwitch,
 }
 
 struct TableScript {
     plan: TablePlan,
     text: Vec<u8>,
-    /// Ends of the finished statements in `text`.
-    ends: Vec<usize>,
+    /// In order.
+    finished: Vec<Finished>,
     open: Option<Open>,
     /// Rows of an open UPDATE: its text is made when it is complete.
     updates: Updates,
+}
+
+enum Finished {
+    /// Its text ends here.
+    Text(usize),
+    Bulk(Bulk),
 }
 
 /// The statement that may still take rows.
@@ -87,9 +104,11 @@ enum Kind {
 }
 
 impl Script {
-    pub(crate) fn new(options: ScriptOptions) -> Self {
+    /// Whatever the options say, nothing goes in bulk while `bulks` is off.
+    pub(crate) fn new(options: ScriptOptions, bulks: BulkSwitch) -> Self {
         Script {
             options,
+            bulks,
             tables: Vec::new(),
             by_name: HashMap::new(),
             touched: Vec::new(),
@@ -110,37 +129,66 @@ impl Script {
         let index = self.table(block.table());
         let merge = Merge::new(self.options);
         let script = &mut self.tables[index];
+        let was_empty = script.is_empty();
         let before = script.bytes();
         for row in rows {
             script.push(block.row(row), form, merge)?;
         }
         // Closing an UPDATE may turn out shorter than it was estimated.
         self.bytes += script.bytes().saturating_sub(before);
-        if before == 0 && script.bytes() > 0 {
+        if was_empty && !script.is_empty() {
             self.touched.push(index);
         }
         Ok(())
     }
 
-    /// Empties the script: statements joined to texts of one round trip each, `first` before them and `last` after
-    /// them when not empty.
-    pub(crate) fn take(&mut self, first: &str, last: &str) -> Vec<Vec<u8>> {
-        let mut texts = Texts {
+    /// Appends blocks of a transaction from `first` on as one bulk, if they are a long run of inserts that may go so.
+    /// Returns how many it has taken; the caller pushes others one by one.
+    pub(crate) fn push_bulk(&mut self, txn: &Arc<TxnEvent>, first: usize, form: Form) -> usize {
+        if !(self.options.merge_rows && self.bulks.is_on()) {
+            return 0;
+        }
+        let count = bulk::run_of(&txn.blocks, first);
+        if count == 0 {
+            return 0;
+        }
+        let index = self.table(txn.blocks[first].table());
+        let script = &mut self.tables[index];
+        let Some(plan) = script.plan.bulk() else {
+            return 0;
+        };
+        let bulk = Bulk::new(plan, txn, first..first + count, form);
+        if script.is_empty() {
+            self.touched.push(index);
+        }
+        self.bytes += bulk.bytes();
+        script.close();
+        script.finished.push(Finished::Bulk(bulk));
+        count
+    }
+
+    /// Empties the script: statements joined to round trips, `first` before them and `last` after them when not empty.
+    pub(crate) fn take(&mut self, first: &str, last: &str) -> Vec<Step> {
+        let mut steps = Steps {
             options: self.options,
             done: Vec::new(),
             current: Vec::new(),
         };
-        texts.push(first.as_bytes());
+        steps.push(first.as_bytes());
         for index in self.touched.drain(..) {
             let script = &mut self.tables[index];
             script.close();
             script.updates.reset();
             let mut start = 0;
-            for &end in &script.ends {
-                texts.push(&script.text[start..end]);
-                start = end;
+            for finished in script.finished.drain(..) {
+                match finished {
+                    Finished::Text(end) => {
+                        steps.push(&script.text[start..end]);
+                        start = end;
+                    }
+                    Finished::Bulk(bulk) => steps.push_bulk(bulk),
+                }
             }
-            script.ends.clear();
             script.text.clear();
             script.text.shrink_to(STATEMENT_BYTES_MAX);
         }
@@ -148,9 +196,9 @@ impl Script {
             self.tables.clear();
             self.by_name.clear();
         }
-        texts.push(last.as_bytes());
+        steps.push(last.as_bytes());
         self.bytes = 0;
-        texts.finish()
+        steps.finish()
     }
 
     /// Position of the table's part, made or renewed where needed.
@@ -167,7 +215,7 @@ impl Script {
         self.tables.push(TableScript {
             plan: TablePlan::new(table, self.options.flavour),
             text: Vec::new(),
-            ends: Vec::new(),
+            finished: Vec::new(),
             open: None,
             updates: Updates::default(),
         });
@@ -277,7 +325,7 @@ impl TableScript {
         self.text.extend_from_slice(b" WHERE ");
         self.plan.push_condition(&mut self.text, before)?;
         self.text.extend_from_slice(b" LIMIT 1");
-        self.ends.push(self.text.len());
+        self.finished.push(Finished::Text(self.text.len()));
         Ok(())
     }
 
@@ -297,6 +345,10 @@ impl TableScript {
             self.updates.add(&self.plan, after, merge.updates)?;
         }
         Ok(())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.finished.is_empty() && self.open.is_none()
     }
 
     /// Bytes of text, with what an open UPDATE will need.
@@ -337,19 +389,19 @@ impl TableScript {
                 Kind::Update => self.updates.finish(&self.plan, &mut self.text),
                 Kind::Insert | Kind::Replace => {}
             }
-            self.ends.push(self.text.len());
+            self.finished.push(Finished::Text(self.text.len()));
         }
     }
 }
 
 /// Packs statements into round trips.
-struct Texts {
+struct Steps {
     options: ScriptOptions,
-    done: Vec<Vec<u8>>,
+    done: Vec<Step>,
     current: Vec<u8>,
 }
 
-impl Texts {
+impl Steps {
     fn push(&mut self, statement: &[u8]) {
         if statement.is_empty() {
             return;
@@ -357,7 +409,7 @@ impl Texts {
         let fits = self.current.len() + statement.len() < self.options.text_bytes_max;
         let joins = self.current.is_empty() || (fits && self.options.merge_statements);
         if !joins {
-            self.done.push(std::mem::take(&mut self.current));
+            self.flush();
         }
         if !self.current.is_empty() {
             self.current.push(b';');
@@ -365,10 +417,19 @@ impl Texts {
         self.current.extend_from_slice(statement);
     }
 
-    fn finish(mut self) -> Vec<Vec<u8>> {
+    fn push_bulk(&mut self, bulk: Bulk) {
+        self.flush();
+        self.done.push(Step::Bulk(bulk));
+    }
+
+    fn flush(&mut self) {
         if !self.current.is_empty() {
-            self.done.push(self.current);
+            self.done.push(Step::Text(std::mem::take(&mut self.current)));
         }
+    }
+
+    fn finish(mut self) -> Vec<Step> {
+        self.flush();
         self.done
     }
 }

@@ -6,18 +6,22 @@ use tidegate_model::{
     ColumnType, Datum, ErrorCode, Generated, IndexInfo, RowBlock, RowOp, TableInfo, Timestamp,
 };
 
-use super::script::{Form, Script, ScriptOptions};
+use super::bulk::BulkSwitch;
+use super::script::{Form, Script, ScriptOptions, Step};
 use super::testing::{SCRIPT, block, column, deleted, inserted, pairs, table, text, updated};
 
 fn texts(options: ScriptOptions, form: Form, blocks: &[RowBlock]) -> Vec<String> {
-    let mut script = Script::new(options);
+    let mut script = Script::new(options, BulkSwitch::new(false));
     for block in blocks {
         script.push(block, 0..block.len(), form).unwrap();
     }
     script
         .take("BEGIN", "COMMIT")
         .into_iter()
-        .map(|text| String::from_utf8(text).unwrap())
+        .map(|step| match step {
+            Step::Text(text) => String::from_utf8(text).unwrap(),
+            Step::Bulk(bulk) => panic!("a bulk: {}", bulk.statement),
+        })
         .collect()
 }
 
@@ -296,7 +300,7 @@ fn generated_columns_are_not_written() {
 #[test]
 fn a_missing_value_is_an_error() {
     let t = pairs("s", "t");
-    let mut script = Script::new(SCRIPT);
+    let mut script = Script::new(SCRIPT, BulkSwitch::new(false));
     let partial = block(&t, RowOp::Insert, &[&[Datum::Int(1), Datum::Absent]]);
     let error = script.push(&partial, 0..1, Form::Plain).unwrap_err();
     assert_eq!(error.code(), ErrorCode::PartialRowImage);

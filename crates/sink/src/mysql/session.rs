@@ -30,6 +30,8 @@ pub(crate) struct Facts {
     pub(crate) version: String,
     pub(crate) is_tidb: bool,
     pub(crate) max_allowed_packet: usize,
+    /// Whether one prepared statement may be run for many rows at once.
+    pub(crate) takes_bulks: bool,
 }
 
 /// Logs in and prepares a session for writing.
@@ -102,7 +104,8 @@ async fn prepare(conn: &mut Conn, config: &MysqlConfig) -> Result<Facts, Error> 
     let max_allowed_packet = column(row.as_ref(), 1).unwrap_or_default();
     let comment: String = column(row.as_ref(), 2).unwrap_or_default();
     let is_tidb = version.contains("TiDB");
-    let facts = Facts {
+    let mut facts = Facts {
+        takes_bulks: false,
         flavour: if version.contains("MariaDB") || comment.contains("MariaDB") {
             Flavour::MariaDb
         } else {
@@ -117,10 +120,19 @@ async fn prepare(conn: &mut Conn, config: &MysqlConfig) -> Result<Facts, Error> 
          autocommit = 1; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
     ))
     .await?;
+    facts.takes_bulks = facts.flavour == Flavour::MariaDb && logs_rows(conn).await?;
     if is_tidb {
         prepare_tidb(conn, config.tidb_txn_mode).await?;
     }
     Ok(facts)
+}
+
+/// Whether the server's own log, if it keeps one, gets rows: a bulk is no statement that could be logged.
+async fn logs_rows(conn: &mut Conn) -> Result<bool, Error> {
+    let row: Option<Row> = conn.query_first("SELECT @@log_bin, @@binlog_format").await?;
+    let logs: Option<u8> = column(row.as_ref(), 0);
+    let format: Option<String> = column(row.as_ref(), 1);
+    Ok(logs == Some(0) || format.is_some_and(|format| format.eq_ignore_ascii_case("ROW")))
 }
 
 /// A session that was last in use at `used`, if it can be used again; it is asked only after a while.

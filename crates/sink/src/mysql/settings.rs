@@ -40,8 +40,7 @@ const PARAMETERS: [&str; 18] = [
 
 /// Reads and checks the settings.
 ///
-/// Accepted without an effect on what is written: `cache-prep-stmts` (statements are sent as text, none is prepared) and
-/// `time-zone` for rows (they are sent as instants).
+/// Accepted without an effect on what is written: `time-zone` for rows (they are sent as instants).
 ///
 /// # Errors
 /// `MySQLInvalidConfig` naming the setting; `NotSupported` for `has-vector-type=true`.
@@ -54,7 +53,8 @@ pub(crate) fn read(spec: &SinkSpec) -> Result<MysqlConfig> {
     let absent = Members::default();
     let members = spec.config.sink.mysql_config.as_ref().unwrap_or(&absent);
     settings.only(&PARAMETERS)?;
-    settings.switch("cache-prep-stmts", members.enable_cache_prepared_statement, true)?;
+    let cache_statements =
+        settings.switch("cache-prep-stmts", members.enable_cache_prepared_statement, true)?;
     if settings.switch("has-vector-type", None, false)? {
         return Err(not_supported(
             "has-vector-type=true is not supported: vector columns are written as they are",
@@ -83,6 +83,7 @@ pub(crate) fn read(spec: &SinkSpec) -> Result<MysqlConfig> {
         safe_mode: settings.switch("safe-mode", spec.config.sink.safe_mode, false)?,
         max_txn_row: settings.number("max-txn-row", members.max_txn_row, 256, 1..=2048)?,
         batch_dml: settings.switch("batch-dml-enable", members.enable_batch_dml, true)?,
+        cache_statements,
         multi_stmt: settings.switch("multi-stmt-enable", members.enable_multi_statement, true)?,
         atomicity: atomicity(settings.text(
             "transaction-atomicity",
@@ -214,7 +215,7 @@ mod tests {
             (config.max_multi_update_row, config.max_multi_update_row_size),
             (40, 1024)
         );
-        assert!(config.batch_dml && config.multi_stmt && !config.safe_mode);
+        assert!(config.batch_dml && config.multi_stmt && config.cache_statements && !config.safe_mode);
         assert_eq!(config.statement_timeout, Duration::from_secs(120));
         assert_eq!(config.ddl_zone.as_deref(), Some("UTC"));
         assert_eq!(config.atomicity, Atomicity::None);

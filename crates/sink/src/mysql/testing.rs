@@ -176,6 +176,7 @@ pub(crate) fn config(server: &Server) -> MysqlConfig {
         max_multi_update_row_size: 1024,
         batch_dml: true,
         multi_stmt: true,
+        cache_statements: true,
         atomicity: Atomicity::None,
         statement_timeout: Duration::from_secs(60),
         tidb_txn_mode: TidbTxnMode::Optimistic,

@@ -18,12 +18,12 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Half of what rows may take of the quota (three eighths of it: see ADR 0006): the other half is for rows on their way
+    /// Half of what rows may take of the quota (a quarter of it: see ADR 0006): the other half is for rows on their way
     /// here and for those being written.
     pub(crate) fn new(memory_quota: usize) -> Arc<Self> {
         Arc::new(Budget {
             waiting_bytes: AtomicUsize::new(0),
-            bytes_max: memory_quota / 16 * 3,
+            bytes_max: memory_quota / 8,
             full: Notify::new(),
         })
     }

@@ -3,6 +3,7 @@
 //! A table's rows are cut into pieces, which are encoded side by side and used in their order.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tidegate_codec::Encoder;
@@ -26,6 +27,8 @@ pub(crate) struct Encoders {
     piece_bytes: usize,
     clock: Arc<dyn Clock>,
     idle: Mutex<Vec<Box<dyn Encoder>>>,
+    /// Encoded bytes of the piece before for each KiB of its rows in memory: so buffers are made large enough at once.
+    bytes_per_kib: AtomicUsize,
     /// One for each thread that may encode.
     threads: Arc<Semaphore>,
 }
@@ -59,6 +62,7 @@ impl Encoders {
             piece_bytes: PIECE_BYTES.min(config.file_size),
             clock,
             idle: Mutex::default(),
+            bytes_per_kib: AtomicUsize::new(2 << 10),
             threads: Arc::new(Semaphore::new(threads)),
         })
     }
@@ -91,7 +95,9 @@ impl Encoders {
     }
 
     fn encode(&self, piece: Piece) -> Result<Encoded> {
-        let mut bytes = Vec::with_capacity(piece.source_bytes * 2);
+        let kib = piece.source_bytes / 1024 + 1;
+        let expected = kib * self.bytes_per_kib.load(Ordering::Relaxed);
+        let mut bytes = Vec::with_capacity(expected + expected / 8);
         let mut rows = 0;
         self.with_encoder(|encoder| {
             piece.rows.iter().try_for_each(|(commit_ts, block)| {
@@ -99,6 +105,7 @@ impl Encoders {
                 self.encode_block(encoder, block, *commit_ts, &mut bytes)
             })
         })?;
+        self.bytes_per_kib.store(bytes.len() / kib + 1, Ordering::Relaxed);
         Ok(Encoded {
             bytes,
             rows,

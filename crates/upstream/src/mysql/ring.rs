@@ -108,7 +108,7 @@ impl Ring {
         self.bump();
     }
 
-    /// Groups with `end_ts > after`, at most about `bytes_max` bytes of them.
+    /// Groups with `end_ts > after`, at most about `bytes_max` bytes of them, but one if there is one.
     pub(crate) fn fetch(&self, after: Ts, bytes_max: usize) -> Fetched {
         let state = self.lock();
         let behind = !state.open || after < state.floor;
@@ -124,7 +124,7 @@ impl Ring {
         let mut bytes = 0;
         let mut groups = Vec::new();
         for group in state.groups.range(from..) {
-            if bytes >= bytes_max {
+            if bytes >= bytes_max && !groups.is_empty() {
                 break;
             }
             bytes += cost(group);
@@ -166,4 +166,79 @@ impl Ring {
 
 fn cost(group: &Group) -> usize {
     group.memory_bytes() + GROUP_OVERHEAD_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_mysql::binlog::Framer;
+    use tidegate_mysql::{Flavour, GroupId};
+
+    use super::*;
+    use crate::mysql::group::Events;
+
+    fn group(n: u64) -> Arc<Group> {
+        Arc::new(Group {
+            id: GroupId::MariaDb {
+                domain: 0,
+                server: 1,
+                seq: n,
+            },
+            commit_ts: Ts::from_u64(n * 10),
+            raw_ms: 0,
+            file: "b.1".into(),
+            offset: n,
+            ddl: None,
+            obstacle: None,
+            events: Events::Memory(vec![vec![0; 100].into()]),
+            bytes: 100,
+            framer: Framer::new(Flavour::MariaDb),
+            prepared_open: false,
+        })
+    }
+
+    fn fetched(ring: &Ring, after: u64, bytes_max: usize) -> Option<(Vec<u64>, u64)> {
+        match ring.fetch(Ts::from_u64(after), bytes_max) {
+            Fetched::Groups(groups, resolved) => {
+                let seen = groups.iter().map(|group| group.commit_ts.as_u64()).collect();
+                Some((seen, resolved.as_u64()))
+            }
+            Fetched::Behind | Fetched::Failed(_) => None,
+        }
+    }
+
+    /// With no room at all, groups were left out and called resolved.
+    #[test]
+    fn whatever_the_room_nothing_is_resolved_that_was_not_handed_out() {
+        let ring = Ring::new(1 << 20, 0);
+        ring.open(Ts::ZERO, Ts::ZERO);
+        ring.push(&mut (1..=3).map(group).collect(), Ts::from_u64(99));
+        assert_eq!(fetched(&ring, 0, 0), Some((vec![10], 10)));
+        assert_eq!(fetched(&ring, 10, 400), Some((vec![20, 30], 99)));
+        assert_eq!(fetched(&ring, 30, 0), Some((vec![], 99)));
+    }
+
+    /// A changefeed that was a little behind the place where reading went on after a restart read privately for nothing.
+    #[test]
+    fn a_ring_serves_every_place_after_the_group_before_it() {
+        let ring = Ring::new(1 << 20, 0);
+        assert_eq!(fetched(&ring, 0, 400), None, "not open yet");
+        ring.open(Ts::from_u64(5), Ts::from_u64(8));
+        assert_eq!(fetched(&ring, 5, 400), Some((vec![], 8)));
+        assert_eq!(fetched(&ring, 4, 400), None);
+    }
+
+    /// Each heartbeat of the server woke every changefeed.
+    #[test]
+    fn nobody_is_woken_without_news() {
+        let ring = Ring::new(1 << 20, 0);
+        ring.open(Ts::ZERO, Ts::from_u64(5));
+        let mut changes = ring.subscribe();
+        ring.push(&mut Vec::new(), Ts::from_u64(5));
+        assert!(!changes.has_changed().unwrap());
+        ring.push(&mut Vec::new(), Ts::from_u64(6));
+        assert!(changes.has_changed().unwrap());
+        changes.mark_unchanged();
+        ring.push(&mut vec![group(1)], Ts::from_u64(6));
+        assert!(changes.has_changed().unwrap());
+    }
 }

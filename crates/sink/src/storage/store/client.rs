@@ -96,7 +96,10 @@ fn s3(address: &BucketAddress) -> AmazonS3Builder {
         }
         _ => AmazonS3Builder::from_env(),
     };
-    builder = builder.with_bucket_name(&address.bucket);
+    // Some stores want a checksum with the request for many, and files go one by one anyway.
+    builder = builder
+        .with_bucket_name(&address.bucket)
+        .with_disable_bulk_delete(true);
     if let Some(region) = address.parameter("region") {
         builder = builder.with_region(region);
     }

@@ -74,7 +74,10 @@ impl Faults {
         // The innermost cause that is no mere wrapping: it is what names the reason.
         let whole = error.to_string();
         let mut text = match (tag(&whole, "Code"), tag(&whole, "Message")) {
-            (Some(code), Some(message)) => format!("{code}: {}", message.trim()),
+            (Some(code), Some(message)) => {
+                // Azure adds a request id and the time on lines of their own.
+                format!("{code}: {}", message.trim().lines().next().unwrap_or_default())
+            }
             (Some(code), None) => code.to_owned(),
             _ => {
                 let mut reasons = vec![whole.clone()];

@@ -1,0 +1,27 @@
+//! Any text as a sink URI; another one as an update of it. Passwords are never shown.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tidegate_api::SinkUri;
+
+/// Too short, and it may stand elsewhere by chance.
+const SECRET_BYTES_MIN: usize = 6;
+
+fuzz_target!(|text: &str| {
+    let (text, update) = text.split_once('\n').unwrap_or((text, ""));
+    let Ok(uri) = SinkUri::parse(text) else {
+        return;
+    };
+    let masked = uri.masked();
+    assert_eq!(uri.as_str(), text.trim());
+    if let Some(password) = uri.password().filter(|password| password.len() >= SECRET_BYTES_MIN) {
+        let elsewhere = text.replacen(password, "", 1).contains(password);
+        assert!(elsewhere || !masked.contains(password), "{masked}");
+    }
+    let again = SinkUri::parse(&masked).expect("a masked URI is still one");
+    assert_eq!(again.host(), uri.host());
+    if let Ok(updated) = SinkUri::parse_update(update, &uri) {
+        assert!(!updated.has_mask(), "a mask is not stored");
+    }
+    drop(uri.params().count());
+});

@@ -1,0 +1,312 @@
+//! Notes every change that a route makes: before, and when it is over.
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request, State};
+use axum::http::request::Parts;
+use axum::http::{Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tidegate_api::{ActivityChange, ActivityEntry, ActivityTarget, ReplicaConfig};
+use tidegate_model::{CdcError, ChangefeedId, ErrorCode};
+use url::form_urlencoded;
+
+use super::actor;
+use super::diff::diff;
+use super::file::BEGUN;
+use crate::server::access::guard::address_of;
+use crate::server::access::{OPERATOR, Principal};
+use crate::server::extract::{self, Namespace};
+use crate::server::respond::Failure;
+use crate::server::routes::RouteTable;
+use crate::server::state::App;
+
+/// Answers to changes are small; a longer one is passed on unread.
+const ANSWER_BYTES_MAX: usize = 8 << 20;
+/// Members of a description that a change is told by.
+const MEMBERS: [&str; 5] = ["state", "sink_uri", "start_ts", "target_ts", "config"];
+
+/// What the recorder knows.
+#[derive(Clone)]
+pub(crate) struct Recorder {
+    pub(crate) app: App,
+    pub(crate) routes: RouteTable,
+}
+
+/// The rule around every route: a change that cannot be noted is not made.
+pub(crate) async fn note(State(recorder): State<Recorder>, request: Request, next: Next) -> Response {
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(|path| path.as_str().to_owned());
+    let principal = request.extensions().get::<Principal>().cloned();
+    let (Some(route), Some(principal)) = (route, principal) else {
+        return next.run(request).await;
+    };
+    let method = request.method().clone();
+    let is_change = !matches!(method, Method::GET | Method::HEAD | Method::OPTIONS)
+        && recorder.routes.need(&method, &route) >= OPERATOR;
+    if !is_change {
+        return next.run(request).await;
+    }
+    let address = address_of(&request);
+    let (mut parts, body) = match whole(request).await {
+        Ok(whole) => whole,
+        Err(failure) => return failure.into_response(),
+    };
+    let asked = Asked::of(&mut parts, &route, &body).await;
+    let request = Request::from_parts(parts, Body::from(body));
+    if asked.is_preview {
+        return next.run(request).await;
+    }
+    let app = &recorder.app;
+    let before = asked.facts(app).await;
+    let entry = ActivityEntry {
+        action: action(&method, &route),
+        actor: actor(&principal),
+        address: address.to_string(),
+        method: method.to_string(),
+        route,
+        changefeed: asked.about.as_ref().map(target),
+        result: BEGUN.to_owned(),
+        ..ActivityEntry::default()
+    };
+    let begun = match app.audit.write(entry).await {
+        Ok(begun) => begun,
+        Err(error) => return unwritten(error).into_response(),
+    };
+    // A client that goes away drops this future: the entry then says "begun", which is the truth.
+    let (response, answer) = read(next.run(request).await).await;
+    let outcome = Outcome::of(&response, &answer);
+    end(app, begun, asked, before, outcome).await;
+    response
+}
+
+fn unwritten(error: CdcError) -> Failure {
+    let text = "the change was not made, because it cannot be noted in the activity";
+    Failure(CdcError::new(ErrorCode::MetaStore, text).with_source(error))
+}
+
+async fn end(app: &App, mut entry: ActivityEntry, mut asked: Asked, before: Value, outcome: Outcome) {
+    if let (None, Some(created)) = (&asked.about, &outcome.created) {
+        entry.changefeed = Some(target(created));
+        asked.about = Some(created.clone());
+    }
+    let after = asked.facts(app).await;
+    entry.changes = diff(&before, &after);
+    if outcome.created.is_some() {
+        // Members that the sink has no use for are not shown, and no change.
+        entry.changes.retain(|change| !change.to.is_null());
+    }
+    if outcome.is_done {
+        entry.changes.extend(asked.overwritten);
+    }
+    entry.result = if outcome.is_done { "done" } else { "failed" }.to_owned();
+    entry.status = outcome.status;
+    entry.code = outcome.code;
+    entry.message = outcome.message;
+    app.audit.write_after(entry).await;
+}
+
+/// What a request asks for.
+struct Asked {
+    /// The changefeed it names.
+    about: Option<ChangefeedId>,
+    is_creation: bool,
+    /// A form that only wants to see what it would select.
+    is_preview: bool,
+    /// The checkpoint that a resume sets.
+    overwritten: Option<ActivityChange>,
+}
+
+impl Asked {
+    async fn of(parts: &mut Parts, route: &str, body: &[u8]) -> Asked {
+        let is_creation = matches!(route, "/api/v2/changefeeds" | "/ui/fn/create");
+        let mut asked = Asked {
+            about: None,
+            is_creation,
+            is_preview: false,
+            overwritten: None,
+        };
+        if route.starts_with("/ui/fn/") {
+            let field = |name: &str| {
+                let mut pairs = form_urlencoded::parse(body);
+                pairs
+                    .find(|(key, _)| key == name)
+                    .map(|(_, value)| value.into_owned())
+            };
+            asked.is_preview = field("form[intent]").is_some_and(|intent| intent == "preview");
+            let named = field("namespace").zip(field("id"));
+            asked.about = named.map(|(namespace, id)| ChangefeedId::new(&namespace, &id));
+            return asked;
+        }
+        let params = RawPathParams::from_request_parts(parts, &()).await;
+        let id = params.iter().flatten().find(|(name, _)| *name == "changefeed_id");
+        if let Some((_, id)) = id {
+            let Ok(namespace) = Namespace::from_request_parts(parts, &()).await;
+            asked.about = Some(ChangefeedId::new(&namespace.0, id));
+        }
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let overwrite = body["overwrite_checkpoint_ts"].as_u64().filter(|ts| *ts != 0);
+        asked.overwritten = overwrite.map(|ts| ActivityChange {
+            path: "/checkpoint_ts".to_owned(),
+            from: Value::Null,
+            to: json!(ts),
+        });
+        asked
+    }
+
+    /// What a change may change, secrets masked.
+    async fn facts(&self, app: &App) -> Value {
+        let mut facts = json!({"log_level": app.log.level()});
+        let Some(id) = &self.about else {
+            if self.is_creation {
+                facts["config"] = serde_json::to_value(ReplicaConfig::default().masked()).unwrap_or_default();
+            }
+            return facts;
+        };
+        let Ok(detail) = app.service.get_changefeed(id).await else {
+            return facts;
+        };
+        let detail = serde_json::to_value(&detail).unwrap_or_default();
+        for name in MEMBERS {
+            facts[name] = detail[name].clone();
+        }
+        facts
+    }
+}
+
+/// How a request ended.
+#[derive(Debug, Default)]
+struct Outcome {
+    is_done: bool,
+    status: u16,
+    code: String,
+    message: String,
+    /// The changefeed that an answer describes or leads to.
+    created: Option<ChangefeedId>,
+}
+
+impl Outcome {
+    fn of(response: &Response, answer: &[u8]) -> Outcome {
+        let body: Value = serde_json::from_slice(answer).unwrap_or_default();
+        let text = |names: [&str; 2]| {
+            let found = names.iter().find_map(|name| body[*name].as_str());
+            found.unwrap_or_default().to_owned()
+        };
+        let location = response.headers().get(header::LOCATION);
+        let location = location
+            .and_then(|location| location.to_str().ok())
+            .unwrap_or_default();
+        // A form without scripts is led back to its page with the fault, or with a draft of what was typed.
+        let is_led_back = location.contains("__err=") || location.contains("draft=");
+        let is_done =
+            !response.status().is_client_error() && !response.status().is_server_error() && !is_led_back;
+        if !is_done {
+            return Outcome {
+                status: response.status().as_u16(),
+                code: text(["error_code", "code"]),
+                message: text(["error_msg", "message"]),
+                ..Outcome::default()
+            };
+        }
+        let described = body["namespace"].as_str().zip(body["id"].as_str());
+        let path = location.strip_prefix("/ui/changefeeds/");
+        let led_to = path.and_then(|path| path.split_once('/'));
+        Outcome {
+            is_done,
+            status: response.status().as_u16(),
+            created: described
+                .or(led_to)
+                .map(|(namespace, id)| ChangefeedId::new(namespace, id)),
+            ..Outcome::default()
+        }
+    }
+}
+
+/// The word for what a route does.
+pub(super) fn action(method: &Method, route: &str) -> String {
+    let last = route.rsplit('/').next().unwrap_or_default();
+    let word = match (method.as_str(), last) {
+        ("POST", "changefeeds" | "create") => "create",
+        ("PUT", "{changefeed_id}") => "update",
+        ("DELETE", "{changefeed_id}") => "remove",
+        ("POST", "log" | "set_log_level") => "log_level",
+        ("POST", word @ ("pause" | "resume" | "remove" | "resign" | "drain" | "update")) => word,
+        _ => return format!("{method} {route}"),
+    };
+    word.to_owned()
+}
+
+fn target(id: &ChangefeedId) -> ActivityTarget {
+    ActivityTarget {
+        namespace: id.namespace.to_string(),
+        id: id.id.to_string(),
+    }
+}
+
+async fn whole(request: Request) -> Result<(Parts, Bytes), Failure> {
+    let (parts, body) = request.into_parts();
+    let body = extract::Body::from_request(Request::new(body), &()).await?;
+    Ok((parts, body.0))
+}
+
+/// The answer with its body read, if it is one of known length.
+async fn read(response: Response) -> (Response, Bytes) {
+    let (parts, body) = response.into_parts();
+    match to_bytes(body, ANSWER_BYTES_MAX).await {
+        Ok(bytes) => (Response::from_parts(parts, Body::from(bytes.clone())), bytes),
+        Err(_) => {
+            let text = "the answer of a change is too long";
+            let failure = Failure(CdcError::new(ErrorCode::InternalServerError, text));
+            (failure.into_response(), Bytes::new())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_have_words() {
+        for (method, route, word) in [
+            (Method::POST, "/api/v2/changefeeds", "create"),
+            (Method::PUT, "/api/v2/changefeeds/{changefeed_id}", "update"),
+            (Method::DELETE, "/api/v2/changefeeds/{changefeed_id}", "remove"),
+            (Method::POST, "/api/v2/changefeeds/{changefeed_id}/pause", "pause"),
+            (Method::POST, "/ui/fn/create", "create"),
+            (Method::POST, "/ui/fn/set_log_level", "log_level"),
+            (Method::POST, "/admin/log", "log_level"),
+            (
+                Method::DELETE,
+                "/api/v2/unsafe/service_gc_safepoint",
+                "DELETE /api/v2/unsafe/service_gc_safepoint",
+            ),
+        ] {
+            assert_eq!(action(&method, route), word);
+        }
+    }
+
+    #[test]
+    fn an_outcome_is_read_from_the_answer() {
+        let answer = |status: u16, location: &str, body: &str| {
+            let response = Response::builder().status(status).header("location", location);
+            Outcome::of(&response.body(Body::empty()).unwrap(), body.as_bytes())
+        };
+        let failed = answer(400, "", r#"{"error_msg":"[CDC:ErrX]no","error_code":"CDC:ErrX"}"#);
+        assert_eq!(
+            (failed.is_done, failed.code.as_str(), failed.message.as_str()),
+            (false, "CDC:ErrX", "[CDC:ErrX]no")
+        );
+        let created = answer(200, "", r#"{"namespace":"ns","id":"a"}"#);
+        assert_eq!(created.created, Some(ChangefeedId::new("ns", "a")));
+        let by_form = answer(302, "/ui/changefeeds/ns/a", "");
+        assert_eq!(
+            (by_form.is_done, by_form.created),
+            (true, Some(ChangefeedId::new("ns", "a")))
+        );
+        assert!(!answer(302, "/ui/changefeeds/ns/a?__err=abc", "").is_done);
+        assert!(!answer(302, "/ui/changefeeds/new?draft=1", "").is_done);
+    }
+}

@@ -1,0 +1,391 @@
+//! Every route with every role, from the router's own table.
+
+use axum::body::Body;
+use axum::http::{Method, Request, Response, header};
+use serde_json::Value;
+use tidegate_api::ActivityEntry;
+
+use super::*;
+use crate::server::access::{AccessSettings, Known, Role, hash_password, new_token};
+use crate::server::openapi::openapi_document;
+use crate::server::testing::{self, send, text};
+
+const PASSWORD: &str = "correct horse";
+
+/// A token for each role, and a user `alice` who is an operator.
+fn settings() -> (AccessSettings, Vec<(Role, String)>) {
+    let mut access = AccessSettings {
+        requests_per_second: 0,
+        users: vec![Known {
+            name: "alice".to_owned(),
+            role: Role::Operator,
+            hash: hash_password(PASSWORD).unwrap(),
+        }],
+        ..AccessSettings::default()
+    };
+    let mut tokens = Vec::new();
+    for role in Role::ALL {
+        let (token, hash) = new_token().unwrap();
+        access.tokens.push(Known {
+            name: format!("the-{role}"),
+            role,
+            hash,
+        });
+        tokens.push((role, token));
+    }
+    (access, tokens)
+}
+
+fn filled(path: &str) -> String {
+    path.split('/')
+        .map(|part| match part {
+            "{namespace}" => "default",
+            "{changefeed_id}" | "{id}" => "no-such-feed",
+            "{capture_id}" => "c2",
+            part if part.starts_with('{') => "none",
+            part => part,
+        })
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+fn request(method: &Method, path: &str, token: Option<&str>) -> Request<Body> {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::HOST, "127.0.0.1:8300");
+    if let Some(token) = token {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    request.body(Body::empty()).unwrap()
+}
+
+async fn whole() -> (Router, RouteTable, Vec<(Role, String)>, App, tempfile::TempDir) {
+    let (access, tokens) = settings();
+    let (app, dir) = testing::app(access).await;
+    let (routes, table) = all(&app).finish();
+    (
+        finish(app.clone(), routes, table.clone()),
+        table,
+        tokens,
+        app,
+        dir,
+    )
+}
+
+async fn json(response: Response<Body>) -> Value {
+    serde_json::from_str(&text(response).await).unwrap()
+}
+
+#[tokio::test]
+async fn each_route_lets_in_whom_it_names_and_nobody_else() {
+    let (router, table, tokens, _app, _dir) = whole().await;
+    let routes = table.all();
+    assert!(routes.len() > 50, "{}", routes.len());
+    for route in routes {
+        // It answers 401 itself: its tests are in `login`.
+        if route.path == "/ui/login" && route.method == Method::POST {
+            continue;
+        }
+        let path = filled(&route.path);
+        let open = send(&router, request(&route.method, &path, None)).await;
+        assert_eq!(
+            open.status() == 401,
+            route.need.is_some(),
+            "{route:?}: {}",
+            open.status()
+        );
+        for (role, token) in &tokens {
+            let answer = send(&router, request(&route.method, &path, Some(token))).await;
+            let is_let_in = route.need.is_none_or(|need| *role >= need);
+            assert_ne!(answer.status(), 401, "{route:?} {role}");
+            assert_eq!(
+                answer.status() != 403,
+                is_let_in,
+                "{route:?} {role}: {}",
+                answer.status()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn roles_are_those_of_the_design() {
+    let (_, table, ..) = whole().await;
+    for (method, path, need) in [
+        (Method::GET, "/metrics", Some(Role::Metrics)),
+        (Method::GET, "/api/v2/changefeeds", VIEWER),
+        (Method::GET, "/debug/info", VIEWER),
+        (Method::GET, "/ui/live", VIEWER),
+        (
+            Method::POST,
+            "/api/v2/changefeeds/{changefeed_id}/pause",
+            OPERATOR,
+        ),
+        (Method::POST, "/ui/fn/pause", OPERATOR),
+        (Method::GET, "/ui/changefeeds/new", OPERATOR),
+        (Method::GET, "/api/tidegate/v1/activity", OPERATOR),
+        (Method::GET, "/ui/activity", OPERATOR),
+        (Method::DELETE, "/api/v2/changefeeds/{changefeed_id}", ADMIN),
+        (Method::POST, "/ui/fn/remove", ADMIN),
+        (Method::POST, "/api/v2/owner/resign", ADMIN),
+        (Method::GET, "/health", PUBLIC),
+        (Method::PATCH, "/not/listed", ADMIN),
+    ] {
+        assert_eq!(table.need(&method, path), need, "{method} {path}");
+    }
+    assert_eq!(
+        table.need(&Method::HEAD, "/metrics"),
+        table.need(&Method::GET, "/metrics")
+    );
+}
+
+#[tokio::test]
+async fn the_openapi_document_names_routes_that_exist_and_their_role() {
+    let (_, table, ..) = whole().await;
+    let document = openapi_document();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let method: Method = method.to_uppercase().parse().unwrap();
+            let listed = table
+                .all()
+                .into_iter()
+                .find(|route| (&route.method, &route.path) == (&method, path));
+            let listed = listed.unwrap_or_else(|| panic!("{method} {path} does not exist"));
+            let role = listed.need.map_or("none", Role::word);
+            assert_eq!(operation["x-required-role"], role, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn refusals_have_the_form_that_the_reader_understands() {
+    let (router, _, tokens, ..) = whole().await;
+    let api = send(&router, request(&Method::GET, "/api/v2/changefeeds", None)).await;
+    assert!(!api.headers().contains_key(header::WWW_AUTHENTICATE));
+    let body = text(api).await;
+    assert_eq!(
+        body,
+        "{\n    \"error_msg\": \"[CDC:ErrCredentialNotFound]credential not found: please specify the user and \
+         password\",\n    \"error_code\": \"CDC:ErrCredentialNotFound\"\n}"
+    );
+    let function = send(&router, request(&Method::GET, "/ui/fn/overview", None)).await;
+    assert_eq!(function.status(), 401);
+    assert_eq!(json(function).await["code"], "CDC:ErrCredentialNotFound");
+    let mut page = request(&Method::GET, "/ui/changefeeds?state=failed", None);
+    page.headers_mut()
+        .insert(header::ACCEPT, "text/html".parse().unwrap());
+    let page = send(&router, page).await;
+    assert_eq!(
+        (
+            page.status().as_u16(),
+            page.headers()[header::LOCATION].to_str().unwrap()
+        ),
+        (303, "/ui/login?next=%2Fui%2Fchangefeeds%3Fstate%3Dfailed")
+    );
+    let (_, viewer) = &tokens[1];
+    let pause = "/api/v2/changefeeds/a/pause";
+    let forbidden = send(&router, request(&Method::POST, pause, Some(viewer))).await;
+    assert_eq!(forbidden.status(), 403);
+    assert_eq!(
+        json(forbidden).await["error_msg"],
+        "[CDC:ErrUnauthorized]user the-viewer unauthorized, error: the role operator is needed, the-viewer is viewer"
+    );
+    let mut page = request(&Method::GET, "/ui/changefeeds/new", Some(viewer));
+    page.headers_mut()
+        .insert(header::ACCEPT, "text/html".parse().unwrap());
+    let page = send(&router, page).await;
+    assert_eq!(page.status(), 403);
+    assert!(text(page).await.contains("the role operator is needed"));
+}
+
+#[tokio::test]
+async fn a_session_begins_with_the_password_and_ends_with_logout() {
+    let (router, _, _, app, _dir) = whole().await;
+    let log_in = |password: &str| {
+        let mut login = request(&Method::POST, "/ui/login", None);
+        *login.body_mut() = format!(
+            "user=alice&password={}&next=%2Fui%2Fcaptures",
+            password.replace(' ', "+")
+        )
+        .into();
+        login
+    };
+    let wrong = send(&router, log_in("wrong")).await;
+    assert_eq!(wrong.status(), 401);
+    assert!(!wrong.headers().contains_key(header::SET_COOKIE));
+    let right = send(&router, log_in(PASSWORD)).await;
+    assert_eq!(
+        (
+            right.status().as_u16(),
+            right.headers()[header::LOCATION].to_str().unwrap()
+        ),
+        (303, "/ui/captures")
+    );
+    let cookie = right.headers()[header::SET_COOKIE].to_str().unwrap().to_owned();
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"),
+        "{cookie}"
+    );
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let with_cookie = |method: Method, path: &str| {
+        let mut request = request(&method, path, None);
+        request
+            .headers_mut()
+            .insert(header::COOKIE, cookie.parse().unwrap());
+        request
+    };
+    let me = send(&router, with_cookie(Method::GET, "/ui/fn/me")).await;
+    assert_eq!(
+        text(me).await,
+        r#"{"name":"alice","role":"operator","session":true}"#
+    );
+    let mut foreign = with_cookie(Method::POST, "/api/v2/changefeeds/a/pause");
+    foreign
+        .headers_mut()
+        .insert(header::ORIGIN, "http://evil.example".parse().unwrap());
+    assert_eq!(
+        send(&router, foreign).await.status(),
+        403,
+        "another page cannot use the session"
+    );
+    assert_eq!(
+        send(&router, with_cookie(Method::POST, "/ui/logout"))
+            .await
+            .status(),
+        303
+    );
+    assert_eq!(
+        send(&router, with_cookie(Method::GET, "/ui/fn/me"))
+            .await
+            .status(),
+        401
+    );
+
+    let page = app.audit.read(u64::MAX, 10, None).await.unwrap();
+    let told: Vec<_> = page
+        .items
+        .iter()
+        .map(|entry| (entry.actor.name.as_str(), entry.result.as_str()))
+        .collect();
+    assert_eq!(told, [("alice", "done"), ("alice", "refused")]);
+}
+
+#[tokio::test]
+async fn too_many_requests_are_told_when_to_come_back() {
+    let (mut access, tokens) = settings();
+    access.requests_per_second = 1;
+    let (app, _dir) = testing::app(access).await;
+    let router = router(app);
+    let (_, viewer) = &tokens[1];
+    let mut last = send(&router, request(&Method::GET, "/api/v2/captures", Some(viewer))).await;
+    for _ in 0..6 {
+        last = send(&router, request(&Method::GET, "/api/v2/captures", Some(viewer))).await;
+    }
+    assert_eq!(last.status(), 429);
+    assert_eq!(last.headers()[header::RETRY_AFTER], "1");
+    assert!(text(last).await.contains("CDC:ErrTooManyRequests"));
+    let (_, operator) = &tokens[2];
+    let other = send(&router, request(&Method::GET, "/api/v2/captures", Some(operator))).await;
+    assert_eq!(other.status(), 200, "each has a share of their own");
+}
+
+/// Action, changefeed, actor, result and status.
+fn in_short(entry: &ActivityEntry) -> (&str, &str, &str, &str, u16) {
+    let about = entry.changefeed.as_ref().map_or("", |feed| feed.id.as_str());
+    let (action, actor) = (entry.action.as_str(), entry.actor.name.as_str());
+    (action, about, actor, entry.result.as_str(), entry.status)
+}
+
+#[tokio::test]
+async fn a_change_is_told_with_who_and_what_and_a_read_is_not() {
+    let (router, _, tokens, app, _dir) = whole().await;
+    let (_, admin) = &tokens[3];
+    let mut create = request(&Method::POST, "/api/v2/changefeeds", Some(admin));
+    *create.body_mut() = r#"{"changefeed_id":"a","sink_uri":"blackhole://","replica_config":{"filter":{"rules":["*.*"]},"force_replicate":true}}"#.into();
+    let created = send(&router, create).await;
+    assert_eq!(created.status(), 200, "{}", text(created).await);
+    send(
+        &router,
+        request(&Method::GET, "/api/v2/changefeeds/a", Some(admin)),
+    )
+    .await;
+    send(
+        &router,
+        request(&Method::POST, "/api/v2/changefeeds/a/pause", Some(admin)),
+    )
+    .await;
+    send(
+        &router,
+        request(&Method::DELETE, "/api/v2/changefeeds/a", Some(&tokens[2].1)),
+    )
+    .await;
+    send(
+        &router,
+        request(&Method::POST, "/api/v2/changefeeds/b/pause", Some(admin)),
+    )
+    .await;
+    let page = app.audit.read(u64::MAX, 10, None).await.unwrap();
+    let told: Vec<_> = page.items.iter().map(in_short).collect();
+    assert_eq!(
+        told,
+        [
+            ("pause", "b", "the-admin", "failed", 400),
+            ("remove", "", "the-operator", "refused", 403),
+            ("pause", "a", "the-admin", "done", 200),
+            ("create", "a", "the-admin", "done", 200),
+        ]
+    );
+    let paths: Vec<_> = page.items[2]
+        .changes
+        .iter()
+        .map(|change| change.path.as_str())
+        .collect();
+    assert_eq!(paths, ["/state"]);
+    let created = &page.items[3].changes;
+    assert!(
+        created
+            .iter()
+            .any(|change| change.path == "/config/force_replicate"),
+        "{created:?}"
+    );
+    assert!(
+        created.iter().all(|change| change.path != "/config/memory_quota"),
+        "{created:?}"
+    );
+    assert_eq!(page.items[0].code, "CDC:ErrChangeFeedNotExists");
+    let one = app
+        .audit
+        .read(u64::MAX, 10, Some(("default".to_owned(), "a".to_owned())))
+        .await
+        .unwrap();
+    assert_eq!(one.items.len(), 2);
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_noted_is_not_made_and_a_login_still_works() {
+    let (router, _, tokens, app, _dir) = whole().await;
+    let (_, admin) = &tokens[3];
+    let mut create = request(&Method::POST, "/api/v2/changefeeds", Some(admin));
+    *create.body_mut() =
+        r#"{"changefeed_id":"a","sink_uri":"blackhole://","replica_config":{"force_replicate":true}}"#.into();
+    assert_eq!(send(&router, create).await.status(), 200);
+    app.audit.fill_disk();
+    let pause = request(&Method::POST, "/api/v2/changefeeds/a/pause", Some(admin));
+    let refused = send(&router, pause).await;
+    assert_eq!(refused.status(), 500);
+    let text = json(refused).await["error_msg"].to_string();
+    assert!(
+        text.contains("[CDC:ErrMetaStore]the change was not made"),
+        "{text}"
+    );
+    let detail = send(
+        &router,
+        request(&Method::GET, "/api/v2/changefeeds/a", Some(admin)),
+    )
+    .await;
+    assert_eq!(json(detail).await["state"], "normal");
+    let mut login = request(&Method::POST, "/ui/login", None);
+    *login.body_mut() = format!("user=alice&password={}", PASSWORD.replace(' ', "+")).into();
+    assert_eq!(send(&router, login).await.status(), 303);
+}

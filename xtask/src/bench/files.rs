@@ -1,0 +1,121 @@
+//! `files`: the load into a directory, as csv and as canal-json.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use super::http::request;
+use super::load::{Load, Shape};
+use super::loaded;
+use super::report::{Bound, Findings, Measure, Target};
+
+const LIMIT: Duration = Duration::from_secs(3600);
+const POLL: Duration = Duration::from_millis(10);
+/// Of the table of 20 columns.
+const ROWS_PER_SECOND_WANTED: f64 = 300_000.0;
+/// Formats, and what the measurement is called.
+const FORMATS: [(&str, &str); 2] = [
+    ("csv", "tidegate to csv files"),
+    ("canal-json", "tidegate to canal-json files"),
+];
+
+/// Lets the load be caught up into files, and checks that each row is in one.
+pub(super) fn files(runtime: &Runtime, rows: u64, findings: &mut Findings) -> Result<()> {
+    for (protocol, name) in FORMATS {
+        // A server of its own for each format, so that the peak of memory is that of the format.
+        let (_upstream, tidegate, load) = loaded(runtime, Shape::Bulk, rows)?;
+        let dir = tempfile::tempdir()?;
+        let uri = format!("file://{}?protocol={protocol}", dir.path().display());
+        let took = until_finished(tidegate.port, &uri, &load)?;
+        let written = written(dir.path())?;
+        if written.lines != load.rows {
+            bail!(
+                "{protocol}: {} rows in the files, {} in the load",
+                written.lines,
+                load.rows
+            );
+        }
+        println!(
+            "{protocol}: {} files of {} MB together",
+            written.files,
+            written.bytes / 1_000_000
+        );
+        let measure = Measure {
+            peak_rss_bytes: Some(tidegate.peak_rss_bytes()?),
+            ..load.measure(name, took)
+        };
+        findings.targets.push(Target {
+            name: protocol,
+            unit: "rows/s",
+            measured: measure.rows_per_second(),
+            against: "into files".to_owned(),
+            reference: ROWS_PER_SECOND_WANTED,
+            bound: Bound::AtLeast,
+            ratio: 1.0,
+        });
+        findings.measures.push(measure);
+    }
+    Ok(())
+}
+
+/// Creates a changefeed that ends with the load, and measures until it has: the last rows then do not wait for the flush
+/// interval, which would measure the setting.
+fn until_finished(port: u16, sink_uri: &str, load: &Load) -> Result<Duration> {
+    let body = json!({
+        "changefeed_id": "files",
+        "sink_uri": sink_uri,
+        "start_ts": load.start_ts,
+        "target_ts": load.end_ts,
+        "replica_config": {"filter": {"rules": ["bench.*"]}},
+    });
+    let start = Instant::now();
+    request(port, "POST", "/api/v2/changefeeds", Some(&body))?;
+    loop {
+        let detail = request(port, "GET", "/api/v2/changefeeds/files", None)?;
+        match detail["state"].as_str() {
+            Some("finished") => return Ok(start.elapsed()),
+            Some("normal") if start.elapsed() < LIMIT => std::thread::sleep(POLL),
+            _ => bail!("the changefeed did not finish: {detail}"),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Written {
+    files: u64,
+    lines: u64,
+    bytes: u64,
+}
+
+/// What the data files below `dir` hold.
+fn written(dir: &Path) -> Result<Written> {
+    let mut sum = Written::default();
+    for entry in fs::read_dir(dir).with_context(|| dir.display().to_string())? {
+        let path = entry?.path();
+        let part = if path.is_dir() {
+            written(&path)?
+        } else if is_data_file(&path) {
+            let content = fs::read(&path)?;
+            Written {
+                files: 1,
+                lines: content.iter().filter(|byte| **byte == b'\n').count() as u64,
+                bytes: content.len() as u64,
+            }
+        } else {
+            Written::default()
+        };
+        sum.files += part.files;
+        sum.lines += part.lines;
+        sum.bytes += part.bytes;
+    }
+    Ok(sum)
+}
+
+fn is_data_file(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with("CDC0"))
+}
