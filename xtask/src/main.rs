@@ -28,9 +28,9 @@ Usage: cargo xtask <command>
   setup                            install what is missing, nothing else
   front                            build the console's front end into target/site
   sim [--seed N] [--iters M]       simulation of the engine with faults
+  fuzz [--seconds N] [TARGET ...]  arbitrary bytes into decoders and parsers; a minute for each target
   chaos [--kills N] [--upstream-restarts N] [--downstream-restarts N] [--failovers 0|1] [--transactions N] [--pause-ms N]
         [--seed S]                 crashes, restarts and a failover under load, at full size unless told otherwise
-  fuzz [--seconds N] [TARGET ...]  arbitrary bytes into decoders and parsers; a minute for each target
   bench [NAME ...] [--rows N] [--no-build]
                                    end-to-end measurements against real MariaDB servers
   openapi                          write docs/openapi.json again
@@ -67,8 +67,8 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
             .and_then(|()| front::build())
             .map(done),
         "sim" => test::simulate(rest).map(done),
-        "chaos" => test::chaos(rest).map(done),
         "fuzz" => setup::compiler().and_then(|()| fuzz::command(rest)).map(done),
+        "chaos" => test::chaos(rest).map(done),
         "bench" => bench::bench(rest).map(done),
         "openapi" => takes_none(rest).and_then(|()| test::write_openapi()).map(done),
         "help" | "--help" | "-h" => {
