@@ -14,7 +14,7 @@ pub(super) fn config(schema: &str) -> Value {
     })
 }
 
-/// Values of a row as SQL literals; the first `key` ones name it.
+/// Values of a row as SQL literals.
 #[derive(Debug, Clone)]
 struct Row {
     values: Vec<String>,
@@ -103,6 +103,7 @@ fn rows(target: &str, version: &Version, sql: &mut String) {
         parts.join(" AND ")
     };
     // All old rows go before the first new one comes: unique values may have changed places.
+    sql.push_str("BEGIN;\n");
     for key in last.keys() {
         writeln!(sql, "DELETE FROM {target} WHERE {};", named(key)).unwrap();
     }
@@ -115,6 +116,7 @@ fn rows(target: &str, version: &Version, sql: &mut String) {
         )
         .unwrap();
     }
+    sql.push_str("COMMIT;\n");
 }
 
 /// Fields of a line as SQL literals. The workload writes no quotes and no line ends.
