@@ -32,9 +32,10 @@ pub(crate) struct Print {
 /// A hash over the definitions of everything that `ddl` touches, under old and new names, as they are now. A schema
 /// change that has an effect changes it; one that has none may be repeated.
 ///
-/// For renames it holds the times of creation too, because tables of the same shape may swap names. Where those are the
-/// same, and for partitions that are exchanged, [`Depth::Content`] adds the checksum of the rows: the server reads all
-/// of the table for it.
+/// Where tables swap names it holds the times of creation too, because they may have the same shape. Not for other
+/// renames: a server that crashes in the middle of one takes it back when it starts, and shows other times then. Where
+/// the times are the same, and for partitions that are exchanged, [`Depth::Content`] adds the checksum of the rows: the
+/// server reads all of the table for it.
 pub(crate) async fn fingerprint(conn: &mut Conn, ddl: &DdlEvent, depth: Depth) -> Result<Print, Error> {
     let mut hash = Hash::new();
     if let Some(schema) = &ddl.target_schema {
@@ -49,7 +50,7 @@ pub(crate) async fn fingerprint(conn: &mut Conn, ddl: &DdlEvent, depth: Depth) -
             push_table(&mut query, name);
             let definition = definition(conn, query).await?;
             hash.add(&without_counter(&definition));
-            if ddl.kind == DdlKind::RenameTable {
+            if ddl.kind == DdlKind::RenameTable && swaps(ddl) {
                 let time = creation_time(conn, name).await?;
                 hash.add(&time);
                 if !definition.is_empty() && !times.iter().any(|(known, _)| *known == name) {
