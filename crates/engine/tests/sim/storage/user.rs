@@ -31,7 +31,7 @@ pub(crate) async fn use_service(life: &Life<'_>) {
     let deadline = Instant::now() + PATIENCE;
     let waiting_from = Instant::now() + BUSY;
     while Instant::now() < deadline {
-        if visit(life, Instant::now() < waiting_from).await {
+        if Box::pin(visit(life, Instant::now() < waiting_from)).await {
             life.service.shutdown(Duration::from_secs(20)).await;
             return;
         }
