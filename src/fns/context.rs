@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use leptos::prelude::*;
-use tidegate_api::{FilterPreviewRequest, ResumeChangefeed};
-use tidegate_engine::ReplicationService;
+use tidegate_api::{FilterPreviewRequest, ResumeChangefeed, Severity};
+use tidegate_engine::{Reach, ReplicationService};
 use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, SystemClock};
 
-use crate::fns::create::{CreateForm, Draft};
+use crate::fns::create::{CheckedForm, CreateForm, Draft};
 use crate::fns::data::{CaptureRow, Captures, FeedDetail, FeedPage, Overview, RulePreview};
 use crate::fns::drafts::Drafts;
 use crate::fns::error::{ConsoleError, FieldError};
@@ -177,21 +177,94 @@ impl Console {
         self.drafts.read(key)
     }
 
-    /// Creates the changefeed of a form, or looks at its tables; the answer is the address to go to. A plain form
-    /// that is refused leads back to itself.
+    /// Creates the changefeed of a form, or does what else its button says; the answer is the address to go to. A plain
+    /// form that is not done leads back to itself.
     pub async fn submit(&self, mut form: CreateForm, plain: bool) -> Result<String, ConsoleError> {
         self.drafts.unmask(&mut form);
-        if form.intent == "preview" {
-            return Ok(match self.preview(&form.rules, form.case_sensitive).await {
-                Ok(preview) => self.keep(form, None, Some(preview)) + "#preview",
-                Err(error) => self.keep(form, Some(error), None),
-            });
+        let mut draft = Draft::default();
+        let place = match form.intent.split_once(' ').unwrap_or((&form.intent, "")) {
+            ("preview", _) => {
+                match self.preview(&form.rules, form.case_sensitive).await {
+                    Ok(preview) => draft.preview = Some(preview),
+                    Err(error) => draft.error = Some(error),
+                }
+                "#preview"
+            }
+            ("check", _) => {
+                draft.checked = Some(self.check(form.clone(), true).await?);
+                "#review"
+            }
+            ("text", _) => {
+                match form::read(&form.text, &form) {
+                    Ok(read) => form = read,
+                    Err(error) => draft.error = Some(error),
+                }
+                ""
+            }
+            ("add", list) => {
+                form::add_item(&mut form.set, list);
+                "#events"
+            }
+            _ => match self.create(&form).await {
+                Ok(address) => return Ok(address),
+                Err(error) if !plain => return Err(error),
+                Err(error) => {
+                    draft.error = Some(error);
+                    ""
+                }
+            },
+        };
+        draft.form = form;
+        Ok(self.keep(draft) + place)
+    }
+
+    /// What is to be said about a form. `reach`: the destination is asked too.
+    ///
+    /// # Errors
+    /// Those of the upstream.
+    pub async fn check(&self, mut form: CreateForm, reach: bool) -> Result<CheckedForm, ConsoleError> {
+        self.drafts.unmask(&mut form);
+        let mut checked = CheckedForm {
+            text: form::write(&form),
+            reached: reach,
+            ..CheckedForm::default()
+        };
+        match form::request(&form) {
+            Err(error) => checked.faults = error.fields,
+            Ok(request) => {
+                let reach = if reach { Reach::Destination } else { Reach::Nothing };
+                let findings = self.service.validate_changefeed(request, reach).await?;
+                checked.faults = form::found(&findings, Severity::Error, &form);
+                checked.warnings = form::found(&findings, Severity::Warning, &form);
+            }
         }
-        match self.create(&form).await {
-            Ok(address) => Ok(address),
-            Err(error) if plain => Ok(self.keep(form, Some(error), None)),
-            Err(error) => Err(error),
+        Ok(checked)
+    }
+
+    /// The form that its text means.
+    ///
+    /// # Errors
+    /// Where the text cannot be read.
+    pub fn read_text(&self, mut form: CreateForm) -> Result<CreateForm, ConsoleError> {
+        let sent = form.sink_uri.clone();
+        self.drafts.unmask(&mut form);
+        let mut read = form::read(&form.text, &form)?;
+        // The page gets back what it sent, and nothing that it has not got.
+        read.sink_password.clear();
+        if read.sink_uri == form.sink_uri {
+            read.sink_uri = sent;
         }
+        Ok(read)
+    }
+
+    /// A form that creates a changefeed like another one, from now on. Its secrets have to be typed again.
+    ///
+    /// # Errors
+    /// `ChangeFeedNotExists`.
+    pub async fn form_like(&self, namespace: &str, id: &str) -> Result<CreateForm, ConsoleError> {
+        let id = ChangefeedId::new(namespace, id);
+        let detail = self.service.get_changefeed(&id).await?;
+        Ok(form::like(&detail))
     }
 
     /// What rules, one a line, select among the upstream's tables.
@@ -202,21 +275,28 @@ impl Console {
             rules,
             case_sensitive,
         };
-        let refused = |error| form::refusal(error, &CreateForm::default());
+        let refused = |error| form::refusal(error, "rules");
         let preview = self.service.preview_filter(request).await.map_err(refused)?;
         Ok(view::preview(preview, count))
     }
 
     async fn create(&self, form: &CreateForm) -> Result<String, ConsoleError> {
-        let created = self.service.create_changefeed(form::request(form)?).await;
-        let created = created.map_err(|error| form::refusal(error, form))?;
-        Ok(format!("/ui/changefeeds/{}/{}", created.namespace, created.id))
+        let request = form::request(form)?;
+        let refused = match self.service.create_changefeed(request.clone()).await {
+            Ok(created) => return Ok(format!("/ui/changefeeds/{}/{}", created.namespace, created.id)),
+            Err(error) => error,
+        };
+        // All faults at once, each at its field: the engine tells the first one only.
+        let mut error = ConsoleError::from(refused);
+        let findings = self.service.validate_changefeed(request, Reach::Destination).await?;
+        error.fields = form::found(&findings, Severity::Error, form);
+        Err(error)
     }
 
-    fn keep(&self, form: CreateForm, error: Option<ConsoleError>, preview: Option<RulePreview>) -> String {
+    fn keep(&self, draft: Draft) -> String {
         let key = uuid::Uuid::new_v4().to_string();
         let address = format!("/ui/changefeeds/new?draft={key}");
-        self.drafts.keep(key, Draft { form, error, preview });
+        self.drafts.keep(key, draft);
         address
     }
 }

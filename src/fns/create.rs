@@ -5,10 +5,11 @@
 #[cfg(feature = "ssr")]
 use crate::fns::context;
 use crate::fns::data::RulePreview;
-use crate::fns::error::ConsoleError;
+use crate::fns::error::{ConsoleError, FieldError};
 use leptos::prelude::*;
 use leptos::server_fn::codec::{GetUrl, PostUrl};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Everything a user can type into the form, as text. An empty text means "not set".
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -16,7 +17,8 @@ use serde::{Deserialize, Serialize};
 pub struct CreateForm {
     /// Key of the draft the form was made from. Gives back the secrets that the page does not show.
     pub draft: String,
-    /// `create`, or `preview` to look at the tables only.
+    /// `create`; `preview` to look at the tables only, `check` to check everything; `text` to take over the text, and
+    /// `add`, with the place of a list behind it, for another item of the list.
     pub intent: String,
     /// Namespace.
     pub namespace: String,
@@ -46,28 +48,12 @@ pub struct CreateForm {
     pub force_replicate: bool,
     /// Whether tables without a usable key are left out.
     pub ignore_ineligible_table: bool,
-    /// `csv`, `canal-json` or empty.
-    pub protocol: String,
-    /// `none`, `year`, `month`, `day` or empty.
-    pub date_separator: String,
-    /// CSV delimiter.
-    pub csv_delimiter: String,
-    /// CSV quote.
-    pub csv_quote: String,
-    /// Text for NULL.
-    pub csv_null: String,
-    /// `base64`, `hex` or empty.
-    pub csv_binary_encoding: String,
-    /// Whether each line carries its commit-ts.
-    pub csv_include_commit_ts: bool,
-    /// Whether files start with the names of the columns.
-    pub csv_header: bool,
-    /// Whether the old row of an update is written too.
-    pub csv_old_value: bool,
-    /// Whether messages use exactly the layout of canal.
-    pub content_compatible: bool,
-    /// Whether deletes carry only the key.
-    pub delete_only_key: bool,
+    /// All other settings that were touched, by path.
+    pub set: BTreeMap<String, String>,
+    /// Members of a text that the form does not know, for showing.
+    pub unknown: String,
+    /// Text to take over into the form.
+    pub text: String,
 }
 
 impl Default for CreateForm {
@@ -91,23 +77,15 @@ impl Default for CreateForm {
             case_sensitive: false,
             force_replicate: false,
             ignore_ineligible_table: false,
-            protocol: String::new(),
-            date_separator: String::new(),
-            csv_delimiter: String::new(),
-            csv_quote: String::new(),
-            csv_null: String::new(),
-            csv_binary_encoding: String::new(),
-            csv_include_commit_ts: false,
-            csv_header: false,
-            csv_old_value: false,
-            content_compatible: false,
-            delete_only_key: false,
+            set: BTreeMap::new(),
+            unknown: String::new(),
+            text: String::new(),
         }
     }
 }
 
 /// A form that was sent without JavaScript, kept so that nothing typed is lost.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Draft {
     /// What was typed, the sink URI masked and its password left out.
     pub form: CreateForm,
@@ -115,6 +93,30 @@ pub struct Draft {
     pub error: Option<ConsoleError>,
     /// What its rules select.
     pub preview: Option<RulePreview>,
+    /// What a check found.
+    pub checked: Option<CheckedForm>,
+}
+
+/// The form as text, without its secrets.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct FormText {
+    /// Body of the API's request.
+    pub json: String,
+    /// Config file of the command line.
+    pub toml: String,
+}
+
+/// What is to be said about a form.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct CheckedForm {
+    /// What keeps the changefeed from being created.
+    pub faults: Vec<FieldError>,
+    /// What is probably not as intended.
+    pub warnings: Vec<FieldError>,
+    /// The form as text.
+    pub text: FormText,
+    /// Whether the destination was asked too.
+    pub reached: bool,
 }
 
 /// Creates the changefeed, or only looks at what the rules select. With JavaScript a refusal comes back as an error
@@ -138,4 +140,22 @@ pub async fn get_draft(key: String) -> Result<Option<Draft>, ConsoleError> {
 pub async fn preview_rules(rules: String, case_sensitive: bool) -> Result<RulePreview, ConsoleError> {
     let console = context::console()?;
     context::answer(console.preview(&rules, case_sensitive).await)
+}
+
+/// Checks the form without creating anything. `reach`: the destination is asked too.
+#[server(name = CheckForm, endpoint = "check", input = PostUrl)]
+pub async fn check_form(form: CreateForm, reach: bool) -> Result<CheckedForm, ConsoleError> {
+    context::answer(context::console()?.check(form, reach).await)
+}
+
+/// The form that its `text` means.
+#[server(name = ReadText, endpoint = "text", input = PostUrl)]
+pub async fn read_text(form: CreateForm) -> Result<CreateForm, ConsoleError> {
+    context::answer(context::console()?.read_text(form))
+}
+
+/// A form that creates a changefeed like another one.
+#[server(name = CloneForm, endpoint = "clone", input = GetUrl)]
+pub async fn clone_form(namespace: String, id: String) -> Result<CreateForm, ConsoleError> {
+    context::answer(context::console()?.form_like(&namespace, &id).await)
 }

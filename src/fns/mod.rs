@@ -20,6 +20,7 @@ mod list;
 pub mod live;
 pub mod log;
 pub mod me;
+pub mod settings;
 pub mod theme;
 #[cfg(feature = "ssr")]
 mod view;

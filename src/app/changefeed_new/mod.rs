@@ -1,53 +1,48 @@
 //! The form for a new changefeed: one page, so that it works without JavaScript. The server alone judges what was
 //! typed; what it refuses comes back at the field, and nothing typed is lost.
 
+mod check;
 mod preview;
+mod rail;
+mod review;
 mod sections;
+mod settings;
 
-use crate::app::changefeed_new::sections::{FilesSection, IdentitySection, SinkSection, TablesSection};
+use crate::app::changefeed_new::check::{Checks, checks};
+use crate::app::changefeed_new::rail::{Rail, title_of};
+use crate::app::changefeed_new::review::Review;
+use crate::app::changefeed_new::sections::{IdentitySection, Section, SinkSection, TablesSection};
+use crate::app::changefeed_new::settings::Groups;
 use crate::app::layout::{ErrorNote, PageError, PageHead, loading};
 use crate::app::ui::field::Faults;
-use crate::fns::create::{CreateForm, Draft, SubmitChangefeed, get_draft};
+use crate::fns::create::{CreateForm, Draft, ReadText, SubmitChangefeed, clone_form, get_draft};
 use crate::fns::error::{ConsoleError, FieldError};
-use leptos::form::ActionForm;
+use crate::fns::settings::{SettingGroup, SinkKind, Step, get_settings};
+use leptos::form::{ActionForm, FromFormData};
 use leptos::html;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
+use leptos::web_sys::FormData;
 use leptos_router::hooks::use_query_map;
 
-/// Fields of the form and how their faults are introduced in the summary.
-const LABELS: [(&str, &str); 16] = [
-    ("id", "Changefeed id"),
-    ("namespace", "Namespace"),
-    ("sink_uri", "Sink URI"),
-    ("sink_password", "Password"),
-    ("start_time", "Start time"),
-    ("start_tso", "Start TSO"),
-    ("target_time", "Target time"),
-    ("target_tso", "Target TSO"),
-    ("rules", "Table rules"),
-    ("protocol", "Protocol"),
-    ("date_separator", "Date separator"),
-    ("csv_delimiter", "CSV delimiter"),
-    ("csv_quote", "CSV quote"),
-    ("csv_null", "CSV text for NULL"),
-    ("csv_binary_encoding", "CSV binary encoding"),
-    ("start", "Start"),
-];
+/// What the form begins with: a draft that was sent without JavaScript, another changefeed, rules of the playground.
+type Begin = (String, String, String);
 
 /// The page.
 #[component]
 pub(crate) fn ChangefeedNew() -> impl IntoView {
     let query = use_query_map();
-    let key = Memo::new(move |_| query.with(|query| query.get_str("draft").unwrap_or_default().to_owned()));
-    let draft = Resource::new_blocking(
-        move || key.get(),
-        |key| async move {
-            if key.is_empty() {
-                Ok(None)
-            } else {
-                get_draft(key).await
-            }
+    let begin = Memo::new(move |_| {
+        query.with(|query| {
+            let word = |name| query.get_str(name).unwrap_or_default().to_owned();
+            (word("draft"), word("from"), word("rules"))
+        })
+    });
+    let data = Resource::new_blocking(
+        move || begin.get(),
+        |begin| async move {
+            let draft = first(begin).await?;
+            Ok::<_, ConsoleError>((draft, get_settings().await?))
         },
     );
     let crumbs = vec![("Changefeeds".to_owned(), "/ui/changefeeds".to_owned())];
@@ -55,8 +50,8 @@ pub(crate) fn ChangefeedNew() -> impl IntoView {
         <PageHead title="New changefeed" crumbs/>
         <Suspense fallback=loading>
             {move || Suspend::new(async move {
-                match draft.await {
-                    Ok(draft) => view! { <FormPage draft/> }.into_any(),
+                match data.await {
+                    Ok((draft, groups)) => view! { <Page draft groups/> }.into_any(),
                     Err(error) => view! { <PageError error/> }.into_any(),
                 }
             })}
@@ -65,43 +60,148 @@ pub(crate) fn ChangefeedNew() -> impl IntoView {
     .into_any()
 }
 
+async fn first((draft, from, rules): Begin) -> Result<Draft, ConsoleError> {
+    if !draft.is_empty()
+        && let Some(draft) = get_draft(draft).await?
+    {
+        return Ok(draft);
+    }
+    let mut form = CreateForm::default();
+    if let Some((namespace, id)) = from.split_once('/') {
+        form = clone_form(namespace.to_owned(), id.to_owned()).await?;
+    }
+    if !rules.is_empty() {
+        form.rules = rules;
+    }
+    Ok(Draft {
+        form,
+        ..Draft::default()
+    })
+}
+
+/// The form, begun anew whenever a text is taken over into it.
 #[component]
-fn FormPage(draft: Option<Draft>) -> impl IntoView {
+fn Page(draft: Draft, groups: Vec<SettingGroup>) -> impl IntoView {
+    let begin = RwSignal::new((0_u32, draft));
+    let groups = StoredValue::new(groups);
+    view! {
+        <For each=move || [begin.get()] key=|(turn, _)| *turn let:begun>
+            <FormPage draft=begun.1 groups=groups.get_value() begin/>
+        </For>
+    }
+    .into_any()
+}
+
+#[component]
+fn FormPage(draft: Draft, groups: Vec<SettingGroup>, begin: RwSignal<(u32, Draft)>) -> impl IntoView {
     let submit = ServerAction::<SubmitChangefeed>::new();
-    let Draft { form, error, preview } = draft.unwrap_or_else(|| Draft {
-        form: CreateForm::default(),
-        error: None,
-        preview: None,
-    });
+    let Draft {
+        form,
+        error,
+        preview,
+        checked,
+    } = draft;
     let value = submit.value();
     // An answer of this visit, otherwise what came with the draft.
-    let faults: Faults = Signal::derive(move || match value.get() {
+    let refused: Faults = Signal::derive(move || match value.get() {
         Some(answer) => answer.err(),
         None => error.clone(),
     });
+    let node = NodeRef::<html::Form>::new();
+    let typed = move || {
+        let form = node.get_untracked()?;
+        let data = FormData::new_with_form(&form).ok()?;
+        SubmitChangefeed::from_form_data(&data).ok().map(|typed| typed.form)
+    };
+    let read = ServerAction::<ReadText>::new();
+    take_over(read, begin);
+    let Checks {
+        faults,
+        checked,
+        checking,
+        on_input,
+        check,
+    } = checks(typed, refused, checked, read);
     let pending = submit.pending();
+    let sink = RwSignal::new(SinkKind::of(&form.sink_uri));
+    let on_uri = Callback::new(move |uri: String| sink.set(SinkKind::of(&uri)));
+    let texts = StoredValue::new(form.set.clone());
+    let of_step = |step: Step| -> Vec<SettingGroup> {
+        groups.iter().filter(|group| group.step == step).cloned().collect()
+    };
+    let (events, delivery, advanced) = (
+        of_step(Step::Events),
+        of_step(Step::Delivery),
+        of_step(Step::Advanced),
+    );
+    let read_text = Callback::new(move |()| {
+        if let Some(form) = typed() {
+            read.dispatch(ReadText { form });
+        }
+    });
     view! {
-        <div class="max-w-4xl">
-            <FaultSummary faults/>
-            <ActionForm action=submit>
-                <input type="hidden" name="form[draft]" value=form.draft.clone()/>
-                <IdentitySection form=form.clone() faults/>
-                <SinkSection form=form.clone() faults/>
-                <TablesSection form=form.clone() faults preview/>
-                <FilesSection form faults/>
-                <div class="sticky bottom-0 -mx-4 flex flex-wrap items-center gap-3 border-t border-line bg-bg px-4 py-3 md:mx-0 md:px-0">
-                    <button class="btn btn-primary" type="submit" name="form[intent]" value="create">
-                        {move || if pending.get() { "Creating" } else { "Create changefeed" }}
-                    </button>
-                    <a class="btn" href="/ui/changefeeds">
-                        "Cancel"
-                    </a>
-                    <span class="text-xs text-ink-3">"The destination is checked before anything is created."</span>
-                </div>
-            </ActionForm>
+        <div class="lg:grid lg:grid-cols-[11rem_minmax(0,56rem)] lg:gap-6">
+            <Rail faults/>
+            <div class="min-w-0" on:input=move |ev| on_input.run(event_target_name(&ev))>
+                <FaultSummary faults=refused/>
+                <ActionForm action=submit node_ref=node>
+                    <input type="hidden" name="form[draft]" value=form.draft.clone()/>
+                    <IdentitySection form=form.clone() faults/>
+                    <SinkSection form=form.clone() faults on_uri/>
+                    <TablesSection form=form.clone() faults preview/>
+                    <Section id="events" title="Events and columns" help="What is left out of the tables that are copied.">
+                        <Groups groups=events texts sink faults/>
+                    </Section>
+                    <Section id="delivery" title="Delivery" help="How changes are written. What is not touched follows the defaults.">
+                        <Groups groups=delivery texts sink faults/>
+                    </Section>
+                    <Section id="advanced" title="Advanced" help="Memory, retries, and what only some upstreams have.">
+                        <Groups groups=advanced texts sink faults/>
+                    </Section>
+                    <Review
+                        checked
+                        checking
+                        check
+                        take_over=read_text
+                        text=form.text.clone()
+                        unknown=form.unknown.clone()
+                        faults
+                    />
+                    <div class="sticky bottom-0 -mx-4 flex flex-wrap items-center gap-3 border-t border-line bg-bg px-4 py-3 md:mx-0 md:px-0">
+                        <button class="btn btn-primary" type="submit" name="form[intent]" value="create">
+                            {move || if pending.get() { "Creating" } else { "Create changefeed" }}
+                        </button>
+                        <a class="btn" href="/ui/changefeeds">
+                            "Cancel"
+                        </a>
+                        <span class="text-xs text-ink-3">"The destination is checked before anything is created."</span>
+                    </div>
+                </ActionForm>
+            </div>
         </div>
     }
     .into_any()
+}
+
+/// Begins the form anew with what a text meant.
+fn take_over(read: ServerAction<ReadText>, begin: RwSignal<(u32, Draft)>) {
+    let value = read.value();
+    Effect::new(move |_| {
+        if let Some(Ok(form)) = value.get() {
+            let turn = begin.with_untracked(|(turn, _)| turn + 1);
+            let draft = Draft {
+                form,
+                ..Draft::default()
+            };
+            begin.set((turn, draft));
+        }
+    });
+}
+
+/// Name of the field that an event comes from, without the brackets of the form.
+fn event_target_name(ev: &leptos::ev::Event) -> String {
+    let element = ev.target().and_then(|target| target.dyn_into::<leptos::web_sys::Element>().ok());
+    element.map_or_else(String::new, |element| element.id())
 }
 
 /// All faults at the top, each a link to its field. Takes the focus when it appears.
@@ -117,32 +217,18 @@ fn FaultSummary(faults: Faults) -> impl IntoView {
     });
     let note = move || {
         faults.get().map(|error| {
-            let links = fault_links(&error);
-            if links.is_empty() {
+            if error.fields.is_empty() {
                 return view! { <ErrorNote error/> }.into_any();
             }
             view! {
                 <div class="rounded-card border border-failed bg-failed-fill p-4 text-sm">
                     <h2 class="mb-2 font-semibold text-failed">"The changefeed was not created"</h2>
                     <ul class="grid gap-1">
-                        {links
+                        {error
+                            .fields
                             .into_iter()
-                            .map(|(field, label, message)| {
-                                let href = format!("#{field}");
-                                view! {
-                                    <li class="wrap-anywhere">
-                                        <a
-                                            class="font-medium text-failed underline underline-offset-3"
-                                            href=href
-                                            rel="external"
-                                            on:click=move |_| focus(&field)
-                                        >
-                                            {label}
-                                        </a>
-                                        ": "
-                                        {message}
-                                    </li>
-                                }
+                            .map(|FieldError { field, message }| {
+                                view! { <li class="wrap-anywhere">{link_to(&field)} {message}</li> }
                             })
                             .collect_view()}
                     </ul>
@@ -162,23 +248,36 @@ fn FaultSummary(faults: Faults) -> impl IntoView {
     .into_any()
 }
 
-/// Puts the cursor into a field. The link has already shown it.
+/// A link that leads to a field, and the colon behind it; nothing for what belongs to no field.
+fn link_to(field: &str) -> Option<AnyView> {
+    if field.is_empty() {
+        return None;
+    }
+    let (href, label, field) = (format!("#{field}"), title_of(field), field.to_owned());
+    let link = view! {
+        <a
+            class="font-medium text-failed underline underline-offset-3"
+            href=href
+            rel="external"
+            on:click=move |_| focus(&field)
+        >
+            {label}
+        </a>
+        ": "
+    };
+    Some(link.into_any())
+}
+
+/// Unfolds what hides a field and puts the cursor into it. The link itself has shown it.
 fn focus(field: &str) {
     let element = document().get_element_by_id(field);
+    let mut above = element.clone();
+    while let Some(details) = above.and_then(|element| element.closest("details").ok().flatten()) {
+        let _unfolded = details.set_attribute("open", "");
+        above = details.parent_element();
+    }
     if let Some(element) = element.and_then(|element| element.dyn_into::<leptos::web_sys::HtmlElement>().ok())
     {
         let _not_focusable = element.focus();
     }
-}
-
-/// Field, label and message of each fault.
-fn fault_links(error: &ConsoleError) -> Vec<(String, String, String)> {
-    let link = |FieldError { field, message }: &FieldError| {
-        let label = LABELS
-            .iter()
-            .find(|(name, _)| name == field)
-            .map_or(field.as_str(), |(_, label)| label);
-        (field.clone(), label.to_owned(), message.clone())
-    };
-    error.fields.iter().map(link).collect()
 }
