@@ -222,7 +222,7 @@ pub(crate) fn chaos(arguments: &[String]) -> Result<()> {
         let value: u64 = value.parse().with_context(|| format!("{name} {value}"))?;
         settings.push_str(&format!(",{setting}={value}"));
     }
-    let mut cargo = cargo(&["test", "-p", "tidegate", "--locked", "--test", "e2e"]);
+    let mut cargo = cargo(&["test", "-p", "tidegate", "--release", "--locked", "--test", "e2e"]);
     cargo.args(SERVER).args(["whatever_dies", "--", "--nocapture"]);
     run(cargo.env("TIDEGATE_CHAOS", settings))
 }

@@ -36,6 +36,20 @@ pub struct FaultPlan {
 }
 
 impl FaultPlan {
+    /// Nothing goes wrong, and nothing takes time.
+    const CALM: FaultPlan = FaultPlan {
+        upstream_trouble: 0,
+        upstream_error: 0,
+        sink_error: 0,
+        open_error: 0,
+        ddl_error: 0,
+        answer_lost: 0,
+        outage: 0,
+        sink_hang: 0,
+        meta_error: 0,
+        delay_ms_max: 0,
+    };
+
     /// A little of everything that a changefeed has to survive.
     pub fn rough() -> Self {
         FaultPlan {
@@ -57,6 +71,7 @@ impl FaultPlan {
 #[derive(Debug)]
 pub struct Faults {
     plan: FaultPlan,
+    calm: AtomicBool,
     rng: Mutex<SmallRng>,
     effects_left: AtomicI64,
     crashed: AtomicBool,
@@ -91,6 +106,7 @@ impl Faults {
         Arc::new(Faults {
             trace,
             plan,
+            calm: AtomicBool::new(false),
             rng: Mutex::new(SmallRng::seed_from_u64(seed)),
             effects_left: AtomicI64::new(crash_after.map_or(i64::MAX, i64::from)),
             crashed: AtomicBool::new(false),
@@ -98,9 +114,18 @@ impl Faults {
         })
     }
 
-    /// The rates.
+    /// The rates of now.
     pub fn plan(&self) -> &FaultPlan {
-        &self.plan
+        if self.calm.load(Ordering::Relaxed) {
+            &FaultPlan::CALM
+        } else {
+            &self.plan
+        }
+    }
+
+    /// From now on nothing goes wrong by itself. The process still dies when it was to.
+    pub fn calm_down(&self) {
+        self.calm.store(true, Ordering::Relaxed);
     }
 
     /// Writes a line, if anybody wants to read it.
@@ -123,7 +148,7 @@ impl Faults {
 
     /// Stands before everything that outlives the process: waits a little, and never returns once it is dead.
     pub async fn effect(&self) {
-        let pause_ms = self.below(self.plan.delay_ms_max + 1);
+        let pause_ms = self.below(self.plan().delay_ms_max + 1);
         if pause_ms > 0 {
             sleep(Duration::from_millis(pause_ms)).await;
         }

@@ -25,9 +25,6 @@ const HEARTBEAT: Duration = Duration::from_millis(500);
 
 /// Pause between two tries to connect.
 const RECONNECT: Duration = Duration::from_secs(5);
-/// Steps without a resolved-ts behind them.
-const UNMARKED_MAX: u32 = 4;
-
 /// Plays a [`History`] on a [`SimClock`], with the faults of the process that reads it.
 pub struct SimUpstream {
     history: Arc<History>,
@@ -75,7 +72,7 @@ impl SimUpstream {
     }
 
     async fn play(&self, job: &PullJob, out: &EventTx) -> Result<()> {
-        let (mut sent, mut unmarked) = (job.start_ts, 0);
+        let mut sent = job.start_ts;
         let from = self
             .history
             .steps
@@ -94,9 +91,7 @@ impl SimUpstream {
             self.trouble(job).await?;
             self.send_step(job, step, out).await?;
             sent = step.commit_ts;
-            unmarked += 1;
-            if unmarked >= UNMARKED_MAX || self.faults.happens(300) {
-                unmarked = 0;
+            if self.faults.happens(300) {
                 self.send(out, Event::Resolved(sent)).await?;
             }
         }

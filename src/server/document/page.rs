@@ -107,13 +107,20 @@ fn article(html: &mut String, operation: &Operation<'_>) {
         html,
         format_args!("<p class=\"quiet\">Role: {}</p>", escape(role)),
     );
-    let parameters = operation.value["parameters"].as_array();
-    if let Some(parameters) = parameters.filter(|parameters| !parameters.is_empty()) {
+    parameters(html, operation);
+    body(html, operation);
+    answers(html, operation);
+    html.push_str("</article>");
+}
+
+fn parameters(html: &mut String, operation: &Operation<'_>) {
+    let list = operation.value["parameters"].as_array();
+    if let Some(list) = list.filter(|list| !list.is_empty()) {
         html.push_str(
             "<table><thead><tr><th scope=\"col\">Parameter</th><th scope=\"col\">In</th><th scope=\"col\">Needed</th></tr>\
              </thead><tbody>",
         );
-        for parameter in parameters {
+        for parameter in list {
             push(
                 html,
                 format_args!(
@@ -130,6 +137,9 @@ fn article(html: &mut String, operation: &Operation<'_>) {
         }
         html.push_str("</tbody></table>");
     }
+}
+
+fn body(html: &mut String, operation: &Operation<'_>) {
     let body = &operation.value["requestBody"];
     for (kind, content) in members(&body["content"]) {
         let needed = if body["required"] == true {
@@ -146,6 +156,9 @@ fn article(html: &mut String, operation: &Operation<'_>) {
             ),
         );
     }
+}
+
+fn answers(html: &mut String, operation: &Operation<'_>) {
     for (status, answer) in members(&operation.value["responses"]) {
         let content = members(&answer["content"]).next();
         let shape = content.map_or_else(
@@ -167,7 +180,6 @@ fn article(html: &mut String, operation: &Operation<'_>) {
             ),
         );
     }
-    html.push_str("</article>");
 }
 
 fn schema_link(schema: &Value) -> String {

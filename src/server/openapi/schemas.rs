@@ -99,43 +99,75 @@ fn with_pd(members: &[(&'static str, Value)]) -> Value {
     request(&all)
 }
 
-fn request_schemas() -> Map<String, Value> {
-    let config = || {
-        (
-            "replica_config?",
-            json!({"oneOf": [reference("ReplicaConfig"), {"type": "null"}]}),
-        )
-    };
-    let sink_uri = || json!({"type": "string", "minLength": 1, "examples": ["blackhole://", "mysql://user:password@host:3306/"]});
-    let id = || json!({"type": "string", "maxLength": 128, "pattern": "^([a-zA-Z0-9]+(-[a-zA-Z0-9]+)*)?$"});
+/// A table of schemas by name.
+fn named<const N: usize>(schemas: [(&str, Value); N]) -> Map<String, Value> {
+    let pairs = schemas.into_iter();
+    pairs.map(|(name, schema)| (name.to_owned(), schema)).collect()
+}
+
+fn config_member() -> (&'static str, Value) {
+    let schema = json!({"oneOf": [reference("ReplicaConfig"), {"type": "null"}]});
+    ("replica_config?", schema)
+}
+
+/// An id that may be left empty.
+fn id() -> Value {
+    json!({"type": "string", "maxLength": 128, "pattern": "^([a-zA-Z0-9]+(-[a-zA-Z0-9]+)*)?$"})
+}
+
+/// Bodies about changefeeds.
+fn changefeed_requests() -> Map<String, Value> {
+    let sink_uri = json!({"type": "string", "minLength": 1, "examples": ["blackhole://", "mysql://user:password@host:3306/"]});
     let synced = json!({"type": ["object", "null"], "properties": {"synced_status": {"type": ["object", "null"], "properties": {
         "synced_check_interval": {"type": ["integer", "null"], "format": "int64"},
         "checkpoint_interval": {"type": ["integer", "null"], "format": "int64"},
     }}}});
-    let levels = json!([
-        "", "debug", "info", "warn", "error", "dpanic", "panic", "fatal", null
-    ]);
-    [
+    named([
         (
             "CreateChangefeed",
             with_pd(&[
                 ("changefeed_id?", id()),
                 ("namespace?", id()),
-                ("sink_uri", sink_uri()),
+                ("sink_uri", sink_uri),
                 ("start_ts?", number()),
                 ("target_ts?", number()),
-                config(),
+                config_member(),
+            ]),
+        ),
+        // What a creation would refuse is a finding here.
+        (
+            "ValidateChangefeed",
+            with_pd(&[
+                ("changefeed_id?", text()),
+                ("namespace?", text()),
+                ("sink_uri?", text()),
+                ("start_ts?", number()),
+                ("target_ts?", number()),
+                config_member(),
             ]),
         ),
         (
             "UpdateChangefeed",
-            with_pd(&[("sink_uri?", text()), ("target_ts?", number()), config()]),
+            with_pd(&[("sink_uri?", text()), ("target_ts?", number()), config_member()]),
         ),
         ("SyncedRequest", with_pd(&[("replica_config?", synced)])),
         (
             "ResumeChangefeed",
             with_pd(&[("overwrite_checkpoint_ts?", number())]),
         ),
+        (
+            "VerifyTable",
+            with_pd(&[("sink_uri?", text()), ("start_ts?", number()), config_member()]),
+        ),
+    ])
+}
+
+fn request_schemas() -> Map<String, Value> {
+    let levels = json!([
+        "", "debug", "info", "warn", "error", "dpanic", "panic", "fatal", null
+    ]);
+    let mut all = changefeed_requests();
+    all.extend(named([
         ("LogLevel", request(&[("log_level?", json!({"enum": levels}))])),
         ("TsoRequest", with_pd(&[("id?", number())])),
         (
@@ -143,10 +175,6 @@ fn request_schemas() -> Map<String, Value> {
             with_pd(&[("region_id", at_least_one()), ("ts", at_least_one())]),
         ),
         ("DrainCapture", request(&[("capture_id", id())])),
-        (
-            "VerifyTable",
-            with_pd(&[("sink_uri?", text()), ("start_ts?", number()), config()]),
-        ),
         (
             "FilterPreviewRequest",
             request(&[
@@ -158,10 +186,8 @@ fn request_schemas() -> Map<String, Value> {
             "OwnerForm",
             json!({"type": "object", "additionalProperties": text()}),
         ),
-    ]
-    .into_iter()
-    .map(|(name, schema)| (name.to_owned(), schema))
-    .collect()
+    ]));
+    all
 }
 
 fn at_least_one() -> Value {
@@ -205,7 +231,7 @@ fn answer_schemas() -> Map<String, Value> {
         ("changefeed_id", text()),
         ("capture_id", text()),
     ]);
-    [
+    named([
         ("Empty", json!({"type": "object", "maxProperties": 0})),
         ("Text", text()),
         ("Error", object(&[("error_msg", text()), ("error_code", text())])),
@@ -300,10 +326,7 @@ fn answer_schemas() -> Map<String, Value> {
                 ("eligible_tables?", tables),
             ]),
         ),
-    ]
-    .into_iter()
-    .map(|(name, schema)| (name.to_owned(), schema))
-    .collect()
+    ])
 }
 
 /// A list of items.
@@ -359,7 +382,6 @@ fn live_schema() -> Value {
     ])
 }
 
-/// Bodies of `/api/tidegate/v1` and of the routes without a version.
 fn activity_page() -> Value {
     let any = || json!({});
     let change = object(&[("path", text()), ("from", any()), ("to", any())]);
@@ -388,6 +410,7 @@ fn activity_page() -> Value {
     ])
 }
 
+/// Bodies of `/api/tidegate/v1` and of the routes without a version.
 fn extension_schemas() -> Map<String, Value> {
     let flag = || json!({"type": "boolean"});
     let table = object(&[
@@ -398,7 +421,7 @@ fn extension_schemas() -> Map<String, Value> {
         ("eligible", flag()),
         ("unsupported", or_null(text())),
     ]);
-    let schemas = [
+    named([
         (
             "ServerInfo",
             object(&[
@@ -442,9 +465,5 @@ fn extension_schemas() -> Map<String, Value> {
             "LogLevelWord",
             json!({"enum": ["", "debug", "info", "warn", "error", "dpanic", "panic", "fatal"]}),
         ),
-    ];
-    schemas
-        .into_iter()
-        .map(|(name, schema)| (name.to_owned(), schema))
-        .collect()
+    ])
 }

@@ -14,7 +14,7 @@ pub(super) fn config(schema: &str) -> Value {
     })
 }
 
-/// Values of a row as SQL literals; the first `key` ones name it.
+/// Values of a row as SQL literals.
 #[derive(Debug, Clone)]
 struct Row {
     values: Vec<String>,
@@ -48,18 +48,54 @@ pub(super) fn statements(root: &Path, schema: &str) -> String {
             _ => {}
         }
     }
+    let mut at_once: BTreeMap<u64, Vec<(String, Version)>> = BTreeMap::new();
+    for ((number, table), version) in versions {
+        at_once.entry(number).or_default().push((table, version));
+    }
     let mut sql = String::new();
-    for ((_, table), version) in versions {
-        if table.is_empty() {
-            writeln!(sql, "{};", version.statement).unwrap();
-            continue;
+    for tables in at_once.into_values() {
+        let tables = in_order(tables);
+        for (table, version) in &tables {
+            if table.is_empty() {
+                writeln!(sql, "{};", version.statement).unwrap();
+            } else if !version.statement.is_empty() {
+                writeln!(sql, "USE {schema}; {};", version.statement).unwrap();
+            }
         }
-        if !version.statement.is_empty() {
-            writeln!(sql, "USE {schema}; {};", version.statement).unwrap();
+        for (table, version) in tables.iter().filter(|(table, _)| !table.is_empty()) {
+            rows(&format!("{schema}.{table}"), version, &mut sql);
         }
-        rows(&format!("{schema}.{table}"), &version, &mut sql);
     }
     sql
+}
+
+/// The tables of one version. Where one statement renamed several, a name without columns was on the way only: it is
+/// taken first, and the next rename is always that which takes the name that has become free.
+fn in_order(mut tables: Vec<(String, Version)>) -> Vec<(String, Version)> {
+    let mut ordered = Vec::new();
+    let mut free: Option<String> = None;
+    while !tables.is_empty() {
+        let on_the_way =
+            |(_, version): &(String, Version)| old_name(version).is_some() && version.columns.is_empty();
+        let next = tables
+            .iter()
+            .position(|(name, _)| free.as_ref() == Some(name))
+            .or_else(|| tables.iter().position(on_the_way))
+            .unwrap_or(0);
+        let table = tables.remove(next);
+        free = old_name(&table.1);
+        ordered.push(table);
+    }
+    ordered
+}
+
+/// The table that the version was called before, without its schema.
+fn old_name(version: &Version) -> Option<String> {
+    let (old, _) = version
+        .statement
+        .strip_prefix("RENAME TABLE ")?
+        .split_once(" TO ")?;
+    Some(old.rsplit('.').next()?.trim_matches('`').to_owned())
 }
 
 fn read_schema(path: &Path, file: &str, table: &str, versions: &mut BTreeMap<(u64, String), Version>) {
@@ -103,6 +139,7 @@ fn rows(target: &str, version: &Version, sql: &mut String) {
         parts.join(" AND ")
     };
     // All old rows go before the first new one comes: unique values may have changed places.
+    sql.push_str("BEGIN;\n");
     for key in last.keys() {
         writeln!(sql, "DELETE FROM {target} WHERE {};", named(key)).unwrap();
     }
@@ -115,6 +152,7 @@ fn rows(target: &str, version: &Version, sql: &mut String) {
         )
         .unwrap();
     }
+    sql.push_str("COMMIT;\n");
 }
 
 /// Fields of a line as SQL literals. The workload writes no quotes and no line ends.

@@ -19,6 +19,8 @@ CREATE TABLE large (id BIGINT PRIMARY KEY, body MEDIUMTEXT NOT NULL);
 CREATE TABLE wide (id BIGINT PRIMARY KEY, v INT NOT NULL);
 CREATE TABLE scratch (id BIGINT PRIMARY KEY, v INT);
 CREATE TABLE here (id BIGINT PRIMARY KEY, v INT);
+CREATE TABLE day (id BIGINT PRIMARY KEY, v INT);
+CREATE TABLE night LIKE day;
 ";
 
 /// The rows of a writer, or the schema changes when `writer` is [`WRITERS`].
@@ -78,7 +80,7 @@ fn rows(rng: &mut SmallRng, base: u64) -> String {
 
 /// Each round leaves the tables as it found them, but for the rows.
 fn schema_changes(rng: &mut SmallRng, number: u64, sql: &mut String) {
-    let statements = match rng.random_range(0..6) {
+    let statements = match rng.random_range(0..7) {
         0 => format!(
             "ALTER TABLE wide ADD COLUMN IF NOT EXISTS c{n} INT NOT NULL DEFAULT {number};
              INSERT IGNORE INTO wide (id, v, c{n}) VALUES ({number}, 1, 2); UPDATE wide SET c{n} = c{n} + 1 WHERE id > {number} - 9;",
@@ -95,7 +97,12 @@ fn schema_changes(rng: &mut SmallRng, number: u64, sql: &mut String) {
             "INSERT IGNORE INTO here VALUES ({number}, 1); RENAME TABLE here TO there; INSERT IGNORE INTO there VALUES ({number} + 1000000, 2);
              UPDATE there SET v = v + 1; RENAME TABLE there TO here; DELETE FROM here WHERE id < {number} - 50;"
         ),
+        // Nothing but their rows tells these two apart.
         4 => format!(
+            "INSERT IGNORE INTO day VALUES ({number}, 1); RENAME TABLE day TO dusk, night TO day, dusk TO night;
+             INSERT IGNORE INTO day VALUES ({number}, 2); UPDATE night SET v = v + 1; DELETE FROM day WHERE id < {number} - 50;"
+        ),
+        5 => format!(
             "INSERT IGNORE INTO scratch SELECT id, balance FROM account; TRUNCATE TABLE scratch; INSERT INTO scratch VALUES ({number}, 1);"
         ),
         _ => format!(

@@ -69,6 +69,7 @@ fn sink(members: Value) -> Value {
 type Row = (&'static str, Value, ErrorCode, &'static str, &'static str);
 
 #[rustfmt::skip]
+#[allow(clippy::too_many_lines, reason = "one table")]
 fn rows() -> Vec<Row> {
     let across = |name: &str| json!({"scheduler": {"enable_table_across_nodes": true, name: -1}});
     let point = |name: &str, value: &str| json!({"enable_sync_point": true, name: value});

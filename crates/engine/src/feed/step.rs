@@ -168,8 +168,12 @@ fn failure(feed: &mut FeedState, error: &CdcError, now: Now) -> Vec<Effect> {
     }
 }
 
-/// Whether an error leaves nothing to wait for. One that wraps such an error is as final as that.
+/// Whether an error leaves nothing to wait for. One that wraps such an error is as final as that, unless it is about
+/// the connection to the upstream: that one doubts what it wraps.
 fn fails_at_once(error: &CdcError) -> bool {
+    if error.code() == ErrorCode::UpstreamConnection {
+        return false;
+    }
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
         let code = error.downcast_ref::<CdcError>().map(CdcError::code);

@@ -292,6 +292,10 @@ fn an_error_that_wraps_a_final_one_is_final() {
     let mut feed = feed(State::Normal);
     step(&mut feed, FeedEvent::Error(wrapped), at(1));
     assert_eq!(feed.state, State::Failed);
+    let doubted = CdcError::new(ErrorCode::UpstreamConnection, "asked again").with_source(fatal());
+    let mut feed = self::feed(State::Normal);
+    step(&mut feed, FeedEvent::Error(doubted), at(1));
+    assert_eq!(feed.state, State::Pending);
 }
 
 #[test]

@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use tidegate_meta::keys;
-use tidegate_model::{ChangefeedId, Ts};
+use tidegate_model::{ChangefeedId, ErrorCode, RetryClass, Ts};
 use tidegate_testkit::{Downstream, History, Leftovers, Trace, Watcher};
 
 use crate::scenario::{Feed, SECRET};
 
+/// Simulated time after which a changefeed that fails again and again without getting further is given up.
+const STUCK_MS: u64 = 30 * 60_000;
 /// Simulated time for which a checkpoint may stand still without a word.
-const SILENCE_MS: u64 = 300_000;
+const SILENCE_MS: u64 = 120_000;
 
 /// The destination of a changefeed; another one when the changefeed was removed.
 #[derive(Clone)]
@@ -37,6 +39,8 @@ struct Track {
     /// The checkpoint that was shown last, and since when.
     shown: u64,
     moved_at_ms: u64,
+    /// When it got further last, or was told to go on.
+    advanced_at_ms: u64,
 }
 
 /// Watches all changefeeds of a run, over all lives of the process.
@@ -53,6 +57,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) state: &'a str,
     pub(crate) checkpoint: u64,
     pub(crate) resolved: u64,
+    /// The code of its error; empty when there is none.
+    pub(crate) code: &'a str,
     pub(crate) has_reason: bool,
     /// Everything it shows.
     pub(crate) text: &'a str,
@@ -137,10 +143,14 @@ impl Checks {
             .extend(complaints);
     }
 
-    /// The process was started again: only what is stored is known.
+    /// The process was started again: only what is stored is known. An end that the engine found by itself is shown at
+    /// once, even when the store cannot take it; then it is found again. What people ordered was stored before the answer.
     pub(crate) fn restarted(&self) {
         for track in self.lock().values_mut() {
             track.resolved = 0;
+            if matches!(track.state.as_str(), "finished" | "failed") {
+                track.state = track.stored_state().unwrap_or_default();
+            }
         }
     }
 
@@ -176,6 +186,13 @@ impl Checks {
                     "shows checkpoint {}, which is not stored: {}",
                     shown.checkpoint, track.checkpoint
                 ));
+            }
+            if shown.checkpoint != track.shown || track.state == "stopped" {
+                track.advanced_at_ms = now_ms;
+            }
+            let given_up = now_ms.saturating_sub(track.advanced_at_ms) >= STUCK_MS && is_passing(shown.code);
+            if shown.state == "failed" && track.state != "failed" && !given_up {
+                complain(format!("failed although every fault was passing: {}", shown.text));
             }
             let running = matches!(shown.state, "normal" | "warning");
             if !running || shown.checkpoint != track.shown {
@@ -245,7 +262,13 @@ impl Track {
             resolved: 0,
             shown: 0,
             moved_at_ms: 0,
+            advanced_at_ms: 0,
         }
+    }
+
+    fn stored_state(&self) -> Option<String> {
+        let info: Value = serde_json::from_slice(self.info.as_ref()?).expect("a JSON document");
+        Some(info["state"].as_str().expect("a state").to_owned())
     }
 
     fn set_shown(&mut self, shown: &Shown<'_>) {
@@ -256,6 +279,12 @@ impl Track {
         self.state = shown.state.to_owned();
         self.resolved = self.resolved.max(shown.resolved);
     }
+}
+
+/// Whether an error of this code is one that passes, or says that it did not for too long.
+fn is_passing(code: &str) -> bool {
+    let mut known = ErrorCode::ALL.iter().filter(|known| known.as_str() == code);
+    known.any(|code| *code == ErrorCode::ChangefeedUnretryable || code.retry_class() == RetryClass::Retry)
 }
 
 /// Whether a changefeed may be seen in one state and then in another. Between two looks, several things may happen.

@@ -61,6 +61,13 @@ pub(crate) fn judge(record: &Record, kind: DdlKind, now: Print) -> Known {
     }
     let same = record.fingerprint.is_none_or(|then| then == now.hash);
     match (record.finished, same) {
+        (false, false)
+            if now
+                .undone
+                .is_some_and(|undone| record.fingerprint != Some(undone)) =>
+        {
+            Known::Unsure
+        }
         (true, true) | (false, false) => Known::Done,
         (true, false) => Known::New,
         (false, true) if now.decisive => Known::New,
@@ -156,19 +163,26 @@ mod tests {
 
     #[test]
     fn a_repeated_change_is_recognised() {
-        let check = |finished, fingerprint, decisive, expect| {
+        let check_undone = |finished, fingerprint, (undone, decisive), expect| {
             let record = Record {
                 ddl_ts: Ts::from_u64(10),
                 finished,
                 fingerprint,
             };
-            let now = Print { hash: 7, decisive };
+            let now = Print {
+                hash: 7,
+                undone,
+                decisive,
+            };
             assert_eq!(
                 judge(&record, DdlKind::CreateIndex, now),
                 expect,
                 "{record:?} {now:?}"
             );
             assert_eq!(judge(&record, DdlKind::TruncateTable, now), Known::New);
+        };
+        let check = |finished, fingerprint, decisive, expect| {
+            check_undone(finished, fingerprint, (None, decisive), expect);
         };
         check(false, Some(7), true, Known::New);
         check(false, Some(7), false, Known::Unsure);
@@ -177,5 +191,9 @@ mod tests {
         check(true, Some(7), true, Known::Done);
         check(true, Some(6), true, Known::New);
         check(true, None, false, Known::Done);
+        check_undone(false, Some(6), (Some(6), true), Known::Done);
+        check_undone(false, Some(7), (Some(6), true), Known::New);
+        // Neither as before nor as after.
+        check_undone(false, Some(5), (Some(6), true), Known::Unsure);
     }
 }

@@ -183,6 +183,7 @@ async fn tables_that_swap_names_swap_once() {
         &["a>c", "b>a", "c>b"],
         query,
     );
+    let before = print_of(server, &swap).await;
     for _ in 0..2 {
         open(server, "ddl-swap")
             .await
@@ -191,7 +192,7 @@ async fn tables_that_swap_names_swap_once() {
             .unwrap();
         assert_eq!(server.sql("SELECT id FROM ddl_swap.a").await.unwrap(), "2\n");
     }
-    pretend_unfinished(server, "ddl-swap").await;
+    pretend_interrupted(server, "ddl-swap", &before).await;
     open(server, "ddl-swap").await.write_ddl(swap).await.unwrap();
     assert_eq!(server.sql("SELECT id FROM ddl_swap.a").await.unwrap(), "2\n");
 }
@@ -257,6 +258,32 @@ async fn twins_that_swap_names_swap_once() {
         assert_eq!(server.sql("SELECT id FROM ddl_twins.a").await.unwrap(), "2\n");
         pretend_interrupted(server, "ddl-twins", &before).await;
     }
+}
+
+/// A table that is neither where it was nor where the change takes it: taken for the change, its rows would mix.
+#[tokio::test]
+async fn a_swap_of_tables_that_somebody_touched_is_left_to_a_person() {
+    let tables = "CREATE TABLE a (id INT PRIMARY KEY); CREATE TABLE b LIKE a; INSERT INTO a VALUES (1)";
+    let server = schema("ddl_touched", tables).await;
+    let query = "RENAME TABLE a TO c, b TO a, c TO b";
+    let swap = ddl(
+        10,
+        DdlKind::RenameTable,
+        "ddl_touched",
+        &["a>c", "b>a", "c>b"],
+        query,
+    );
+    let before = print_of(server, &swap).await;
+    let sink = open(server, "ddl-touched").await;
+    sink.write_ddl(Arc::clone(&swap)).await.unwrap();
+    pretend_interrupted(server, "ddl-touched", &before).await;
+    server.sql("ALTER TABLE ddl_touched.a FORCE").await.unwrap();
+    let error = sink.write_ddl(swap).await.unwrap_err();
+    assert!(
+        error.to_string().contains("does not show whether it took place"),
+        "{error}"
+    );
+    assert_eq!(server.sql("SELECT id FROM ddl_touched.b").await.unwrap(), "1\n");
 }
 
 /// The record of a refused change was once left unfinished: the first change of the table by somebody else then looked

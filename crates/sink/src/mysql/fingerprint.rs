@@ -1,5 +1,7 @@
 //! Tells whether a schema change has taken place, whatever it was.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Row};
 use tidegate_model::{DdlEvent, DdlKind, TableName};
@@ -25,6 +27,9 @@ pub(crate) enum Depth {
 pub(crate) struct Print {
     /// Stored, so its making must never change.
     pub(crate) hash: u64,
+    /// What the hash was before the change, if the change is in place now. Known only where names swap: there something
+    /// else than the change could have given another hash, and taking it for the change would mix up the rows.
+    pub(crate) undone: Option<u64>,
     /// Whether the schema change would certainly give another one. `false` only where the server does not sum up rows.
     pub(crate) decisive: bool,
 }
@@ -32,52 +37,92 @@ pub(crate) struct Print {
 /// A hash over the definitions of everything that `ddl` touches, under old and new names, as they are now. A schema
 /// change that has an effect changes it; one that has none may be repeated.
 ///
-/// For renames it holds the times of creation too, because tables of the same shape may swap names. Where those are the
-/// same, and for partitions that are exchanged, [`Depth::Content`] adds the checksum of the rows: the server reads all
-/// of the table for it.
+/// Tables that swap names may have the same shape: see [`swap_print`]. For partitions that are exchanged,
+/// [`Depth::Content`] adds the checksum of the rows: the server reads all of the table for it.
 pub(crate) async fn fingerprint(conn: &mut Conn, ddl: &DdlEvent, depth: Depth) -> Result<Print, Error> {
+    if ddl.kind == DdlKind::RenameTable && swaps(ddl) {
+        return swap_print(conn, ddl, depth).await;
+    }
     let mut hash = Hash::new();
     if let Some(schema) = &ddl.target_schema {
         let mut query = b"SHOW CREATE DATABASE ".to_vec();
         push_ident(&mut query, schema);
         hash.add(&definition(conn, query).await?);
     }
-    let mut times = Vec::new();
     for table in &ddl.tables {
         for name in table.old_name.iter().chain([&table.name]) {
             let mut query = b"SHOW CREATE TABLE ".to_vec();
             push_table(&mut query, name);
-            let definition = definition(conn, query).await?;
-            hash.add(&without_counter(&definition));
-            if ddl.kind == DdlKind::RenameTable {
-                let time = creation_time(conn, name).await?;
-                hash.add(&time);
-                if !definition.is_empty() && !times.iter().any(|(known, _)| *known == name) {
-                    times.push((name, time));
-                }
-            }
+            hash.add(&without_counter(&definition(conn, query).await?));
         }
     }
-    let contents = match (depth, ddl.kind) {
-        (Depth::Shape, _) => Vec::new(),
-        // The plain table, named last: the partition gets what it holds, and the other way round.
-        (_, DdlKind::ExchangePartition) => ddl.tables.last().iter().map(|table| &table.name).collect(),
-        (_, DdlKind::RenameTable) if swaps(ddl) && !all_differ(&times) => {
-            times.iter().map(|(name, _)| *name).collect()
-        }
-        _ => Vec::new(),
-    };
     let mut decisive = true;
-    for name in contents {
-        match checksum(conn, name).await? {
+    // The plain table, named last: the partition gets what it holds, and the other way round.
+    let exchanged = ddl
+        .tables
+        .last()
+        .filter(|_| ddl.kind == DdlKind::ExchangePartition);
+    if let (Depth::Content, Some(table)) = (depth, exchanged) {
+        match checksum(conn, &table.name).await? {
             Some(sum) => hash.add(&sum),
             None => decisive = false,
         }
     }
     Ok(Print {
         hash: hash.0,
+        undone: None,
         decisive,
     })
+}
+
+/// Which table each name of a swap stands for.
+///
+/// A table is known by its number in the storage engine, which stays when its name changes. Where that is not to be
+/// seen (it takes the PROCESS privilege), it is known by the time of its creation; and where those are the same, by the
+/// checksum of its rows. The time may change when a server crashes in the middle of a rename and takes it back.
+async fn swap_print(conn: &mut Conn, ddl: &DdlEvent, depth: Depth) -> Result<Print, Error> {
+    let mut tables = BTreeMap::new();
+    for table in &ddl.tables {
+        for name in table.old_name.iter().chain([&table.name]) {
+            if !tables.contains_key(name) && exists(conn, name).await? {
+                let known_by = match number(conn, name).await? {
+                    Some(number) => format!("number {number}"),
+                    None => creation_time(conn, name).await?,
+                };
+                tables.insert(name, known_by);
+            }
+        }
+    }
+    let mut decisive = true;
+    if depth == Depth::Content && !all_differ(&tables) {
+        for (name, known_by) in &mut tables {
+            match checksum(conn, name).await? {
+                Some(sum) => known_by.push_str(&sum),
+                None => decisive = false,
+            }
+        }
+    }
+    let hash = hash_of(&tables);
+    for table in ddl.tables.iter().rev() {
+        if let (Some(old), Some(known_by)) = (&table.old_name, tables.remove(&table.name)) {
+            tables.insert(old, known_by);
+        }
+    }
+    Ok(Print {
+        hash,
+        undone: Some(hash_of(&tables)),
+        decisive,
+    })
+}
+
+fn hash_of(tables: &BTreeMap<&TableName, String>) -> u64 {
+    let mut hash = Hash::new();
+    for (name, known_by) in tables {
+        for text in [&*name.schema, &*name.table, known_by.as_str()] {
+            hash.add(text);
+        }
+    }
+    hash.0
 }
 
 /// Whether the names are the same before and after a rename.
@@ -88,10 +133,32 @@ fn swaps(ddl: &DdlEvent) -> bool {
         .all(|table| table.old_name.as_ref().is_some_and(is_new))
 }
 
-fn all_differ(times: &[(&TableName, String)]) -> bool {
-    let same =
-        |(i, (_, time)): (usize, &(&TableName, String))| times[..i].iter().any(|(_, other)| other == time);
-    !times.iter().enumerate().any(same)
+fn all_differ(tables: &BTreeMap<&TableName, String>) -> bool {
+    tables.values().collect::<BTreeSet<_>>().len() == tables.len()
+}
+
+/// The number of a table in InnoDB, of a partitioned one that of its first partition. `None` where the account may not
+/// see it, and for other engines.
+async fn number(conn: &mut Conn, name: &TableName) -> Result<Option<u64>, Error> {
+    let mut file = b"CONCAT(HEX(CONVERT(".to_vec();
+    push_string(&mut file, &name.schema);
+    file.extend_from_slice(b" USING filename)), '2F', HEX(CONVERT(");
+    push_string(&mut file, &name.table);
+    file.extend_from_slice(b" USING filename)))");
+    // As MariaDB and MySQL call it.
+    for view in ["INNODB_SYS_TABLES", "INNODB_TABLES"] {
+        let mut query = format!("SELECT MIN(TABLE_ID) FROM information_schema.{view}, (SELECT ").into_bytes();
+        query.extend_from_slice(&file);
+        query.extend_from_slice(
+            b" AS file) AS wanted WHERE HEX(NAME) = file OR HEX(NAME) LIKE CONCAT(file, '23%')",
+        );
+        match conn.query_first::<Row, _>(query).await {
+            Ok(row) => return Ok(column(row.as_ref(), 0)),
+            Err(error) if server_code(&error).is_some() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 /// The sum over the rows of a table; `None` where the server does not tell.

@@ -27,29 +27,41 @@ pub(crate) async fn prune(shared: &Shared, questions: &Questions) -> Result<()> 
     shared.anchors.remove(&dropped).await
 }
 
+/// Why tidying up ended early.
+pub(crate) enum Untidy {
+    /// The upstream's address leads to another server now than to that which is read.
+    Elsewhere(CdcError),
+    /// The next time may go better.
+    Failed(CdcError),
+}
+
+impl From<CdcError> for Untidy {
+    fn from(error: CdcError) -> Self {
+        Untidy::Failed(error)
+    }
+}
+
 /// Asks on a new connection which server answers at the upstream's address now. A server that has lost its place in a
 /// failover, and is still running, goes on sending heartbeats.
-///
-/// # Errors
-/// `UpstreamConnection` when it is another one than that which is read; those of asking.
-async fn confirm_server(shared: &Shared) -> Result<()> {
+async fn confirm_server(shared: &Shared) -> Result<(), Untidy> {
     shared.own_questions.renew();
     let (facts, end) = shared.own_questions.server().await?;
-    shared.servers.found(facts.identity(), end);
-    if shared.servers.is_other() {
-        return Err(CdcError::new(
-            ErrorCode::UpstreamConnection,
-            "the upstream's address leads to another server now",
-        ));
+    // Not the server that was adopted: one that is read since a moment ago may not have said anything yet.
+    if facts.identity() == shared.facts().identity() {
+        return Ok(());
     }
-    Ok(())
+    shared.servers.found(facts.identity(), end);
+    Err(Untidy::Elsewhere(CdcError::new(
+        ErrorCode::UpstreamConnection,
+        "the upstream's address leads to another server now",
+    )))
 }
 
 /// Drops anchors whose part of the log the server has purged, thins old ones, and measures what is left.
 ///
 /// # Errors
-/// `UpstreamConnection` when the address leads to another server now; those of asking the upstream, and the store's.
-pub(crate) async fn tidy(shared: &Shared) -> Result<()> {
+/// [`Untidy::Elsewhere`] when reading has to begin anew; else those of asking the upstream, and the store's.
+pub(crate) async fn tidy(shared: &Shared) -> Result<(), Untidy> {
     confirm_server(shared).await?;
     prune(shared, &shared.own_questions).await?;
     let dropped = {

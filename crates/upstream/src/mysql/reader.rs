@@ -20,7 +20,7 @@ use super::control::Probe;
 use super::doubt::Doubt;
 use super::finish::Finisher;
 use super::group::Group;
-use super::maintenance;
+use super::maintenance::{self, Untidy};
 use super::metrics;
 use super::recovery::{Next, Recovery};
 use super::shared::Shared;
@@ -91,6 +91,8 @@ pub(crate) async fn run(
     }
 }
 
+type Tidying<'a> = futures::future::BoxFuture<'a, Result<(), Untidy>>;
+
 struct Session<'a> {
     shared: &'a Arc<Shared>,
     tail: &'a mut Tail,
@@ -112,13 +114,15 @@ impl Session<'_> {
             opened = shared.open_shared_dump(self.assembler.position(), server_id) => opened?,
         };
         tracing::info!(position = %self.assembler.position(), server_id, "reading the binlog");
+        // First of all the ring forgets the failure of before: whoever sees the connection finds no old error there.
+        self.publish(stop).await;
         self.show(true);
         let mut packets = Vec::new();
         let mut heard = Instant::now();
         // Beside reading: the control connection may be slow when the log is not. Nobody here may wait for that
         // connection otherwise, since these would not go on meanwhile.
         let mut asking: Fuse<BoxFut<'_, Probe>> = Fuse::terminated();
-        let mut tidying: Fuse<BoxFut<'_, ()>> = Fuse::terminated();
+        let mut tidying: Fuse<Tidying<'_>> = Fuse::terminated();
         let mut ask_again = false;
         let mut tick = interval(shared.options.probe_interval);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -163,14 +167,13 @@ impl Session<'_> {
                     }
                 }
                 _ = maintain.tick(), if tidying.is_terminated() => tidying = tidy(shared),
-                outcome = &mut tidying => {
-                    if let Err(error) = outcome {
-                        if shared.servers.is_other() {
-                            return Err(error);
-                        }
+                outcome = &mut tidying => match outcome {
+                    Ok(()) => {}
+                    Err(Untidy::Elsewhere(error)) => return Err(error),
+                    Err(Untidy::Failed(error)) => {
                         tracing::warn!(error = %error.wire_message(), "cannot tidy up the timeline");
                     }
-                }
+                },
             }
         }
     }
@@ -273,8 +276,8 @@ fn ask(shared: &Arc<Shared>) -> Fuse<BoxFut<'_, Probe>> {
 }
 
 /// Forgets what the server has forgotten.
-fn tidy(shared: &Arc<Shared>) -> Fuse<BoxFut<'_, ()>> {
-    let work: BoxFut<'_, ()> = Box::pin(maintenance::tidy(shared));
+fn tidy(shared: &Arc<Shared>) -> Fuse<Tidying<'_>> {
+    let work: Tidying<'_> = Box::pin(maintenance::tidy(shared));
     work.fuse()
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidegate_mariadb::{Gateway, Server, ServerOptions, User};
-use tidegate_model::ErrorCode;
+use tidegate_model::{Clock, ErrorCode, SystemClock, Ts};
 use tidegate_mysql::ConnectOptions;
 use tidegate_upstream::Upstream;
 use tidegate_upstream::mysql::MysqlOptions;
@@ -106,6 +106,32 @@ async fn a_promoted_replica_goes_on_where_the_primary_ended() {
     insert(&cluster.replica, 40, "end").await;
     restarted.until_row("40,end").await;
     assert_eq!(restarted.stamped()[..30], stamped[10..]);
+}
+
+/// Whoever tidies up before the new server's first word must not take it for a second failover: nothing is written
+/// there, so that word is a heartbeat.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_replica_is_not_left_again() {
+    let mut cluster = Cluster::start().await;
+    cluster.primary.sql(ITEMS).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = cluster.options(folder.path());
+    options.maintenance_interval = Duration::from_millis(100);
+    let source = start(options, store(folder.path())).await.unwrap();
+    let mut stream = Stream::open(&source, source.now().await);
+    insert(&cluster.primary, 1, "primary").await;
+    stream.until_row("1,primary").await;
+    cluster.replicated().await;
+    cluster.primary.kill().await.unwrap();
+    cluster.replica.promote().await.unwrap();
+    cluster.fail_over();
+    let after = Ts::from_physical_ms(SystemClock.unix_ms());
+    stream.until_resolved(after).await;
+    let troubles = stream.troubles.lock().unwrap();
+    let left_again = troubles
+        .iter()
+        .any(|trouble| trouble.message().contains("leads to another server"));
+    assert!(!left_again, "{troubles:?}");
 }
 
 /// Fails over to a replica that has only the first of two transactions, and `writes` of its own. Answers how that is
