@@ -1,12 +1,14 @@
 //! `/api/tidegate/v1`: what the original has no endpoint for.
 
 use axum::extract::{RawPathParams, State};
-use tidegate_api::{ErrorHelp, FilterPreviewRequest, ServerInfo, UpstreamFacts, read_json};
+use tidegate_api::{
+    CreateChangefeed, ErrorHelp, FilterPreviewRequest, List, ServerInfo, UpstreamFacts, read_json,
+};
 use tidegate_model::{CdcError, ErrorCode, RetryClass};
 
 use super::access::{OPERATOR, VIEWER};
 use super::activity;
-use super::extract::Body;
+use super::extract::{Body, own_upstream};
 use super::respond::{Answer, compact};
 use super::routes::Routes;
 use super::state::{App, VERSION_FOR_CLIENTS};
@@ -17,6 +19,8 @@ pub(crate) fn routes() -> Routes {
         .get("/server", VIEWER, server)
         .get("/live", VIEWER, live)
         .post("/filter/preview", VIEWER, preview)
+        // It connects to whatever address it is given.
+        .post("/changefeeds/validate", OPERATOR, validate)
         .get("/errors/{code}", VIEWER, error_help)
         .get("/activity", OPERATOR, activity::list)
 }
@@ -57,6 +61,13 @@ async fn live(State(app): State<App>) -> Answer {
 async fn preview(State(app): State<App>, body: Body) -> Answer {
     let request: FilterPreviewRequest = read_json(&body.0)?;
     compact(&app.service.preview_filter(request).await?)
+}
+
+/// Takes the body of a creation, answers everything that is wrong or odd with it, and creates nothing.
+async fn validate(State(app): State<App>, body: Body) -> Answer {
+    let request: CreateChangefeed = read_json(&body.0)?;
+    own_upstream(&request.pd)?;
+    compact(&List::new(app.service.validate_changefeed(request).await?))
 }
 
 /// The code may be written with or without `CDC:`.

@@ -19,6 +19,7 @@ mod live;
 mod log;
 mod middleware;
 mod openapi;
+mod owner;
 mod respond;
 mod router;
 mod routes;
@@ -30,6 +31,7 @@ mod state;
 mod testing;
 mod tls;
 mod top;
+mod v1;
 mod v2;
 
 pub use access::{AccessSettings, Known, Role, hash_password, new_token};

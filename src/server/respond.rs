@@ -68,6 +68,21 @@ pub(crate) fn one_space(value: &impl Serialize) -> Answer {
     ))
 }
 
+/// A failure as the oldest routes answer it: its status and its message as plain text.
+pub(crate) fn plain(error: &CdcError) -> Response {
+    let status =
+        StatusCode::from_u16(error.code().http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+    bytes_response(status, error.wire_message().into_bytes(), kind)
+}
+
+/// A status without a body, as `/api/v1` answers to commands.
+pub(crate) fn bodiless(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
 /// `404 page not found`, for unknown paths and wrong methods alike.
 pub(crate) async fn not_found() -> Response {
     let kind = HeaderValue::from_static("text/plain; charset=utf-8");

@@ -15,7 +15,7 @@ use super::audit::{self, Recorder};
 use super::host::{self, Hosts};
 use super::routes::{RouteTable, Routes};
 use super::state::App;
-use super::{assets, document, extension, live, middleware, respond, top, v2};
+use super::{assets, document, extension, live, middleware, owner, respond, top, v1, v2};
 use crate::app;
 use crate::fns::context::Console;
 
@@ -29,11 +29,13 @@ pub(crate) fn router(app: App) -> Router {
 fn all(app: &App) -> Routes {
     let ready = from_fn_with_state(app.clone(), v2::only_when_ready);
     Routes::default()
+        .nest("/api/v1", v1::routes())
         .nest("/api/v2", v2::routes())
         .nest("/api/tidegate/v1", extension::routes())
         .map(|api| api.layer(ready))
         .get("/", PUBLIC, || async { Redirect::temporary("/ui") })
         .merge(top::routes())
+        .nest("/capture/owner", owner::routes())
         .merge(document::routes())
         .merge(console(app))
         .map(|router| router.layer(from_fn(middleware::in_time)))

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use prometheus::{Encoder, TextEncoder};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use tidegate_model::{CdcError, ErrorCode};
 
 use super::access::{METRICS, OPERATOR, PUBLIC, VIEWER};
 use super::extract::Body;
-use super::respond::{Answer, Failure, one_space};
+use super::respond::{Answer, Failure, compact, one_space, plain};
 use super::routes::Routes;
 use super::state::App;
 
@@ -81,7 +81,10 @@ async fn debug_info(State(app): State<App>) -> Result<String, Failure> {
             ),
         );
     }
-    text.push_str("\n*** etcd info ***\n\nmetadata is kept in the data directory\n");
+    text.push_str("\n*** etcd info ***\n\n");
+    for entry in app.service.metadata().await? {
+        line(&mut text, format_args!("{}: {}", entry.key, entry.value));
+    }
     let watermark = app.upstream.watermark().borrow().clone();
     line(
         &mut text,
@@ -109,7 +112,7 @@ async fn config(State(app): State<App>) -> Answer {
         "cluster-id": config.cluster_id,
         "upstream-uri": tidegate_model::mask_uri(&config.upstream_uri),
     });
-    one_space(&shown)
+    compact(&shown)
 }
 
 /// Body: one JSON string. Errors are plain text, as in the original.
@@ -120,6 +123,6 @@ async fn set_log_level(State(app): State<App>, body: Body) -> Response {
     });
     match level.and_then(|level| app.log.set_level(&level)) {
         Ok(()) => one_space(&json!({})).into_response(),
-        Err(error) => (StatusCode::BAD_REQUEST, error.wire_message()).into_response(),
+        Err(error) => plain(&error),
     }
 }

@@ -3,6 +3,7 @@
 
 mod bench;
 mod check;
+mod contract;
 mod front;
 mod fuzz;
 mod layering;
@@ -23,6 +24,7 @@ Usage: cargo xtask <command>
   run [--upstream-uri URI] [...]   build the release server with the console and start it: the demo, or that database
   watch [--upstream-uri URI] [...] the same as a debug build that follows every change of a file (cargo leptos watch)
   test                             everything: set-up, static checks, unit and end-to-end tests
+  contract                         requests made from the OpenAPI document, against a debug server
   browser                          journeys through the console in a real browser
   check                            static checks only: format, layering, file sizes, wasm, clippy
   setup                            install what is missing, nothing else
@@ -33,7 +35,7 @@ Usage: cargo xtask <command>
         [--seed S]                 crashes, restarts and a failover under load, at full size unless told otherwise
   bench [NAME ...] [--rows N] [--no-build]
                                    end-to-end measurements against real MariaDB servers
-  openapi                          write docs/openapi.json again
+  openapi                          write docs/openapi.json and docs/settings.md again
 
 Build output goes to target/; with CI=true to the user's cache directory, so that a fresh clone builds warm.
 CARGO_TARGET_DIR overrides both.";
@@ -59,6 +61,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "run" => run::run(rest),
         "watch" => run::watch(rest),
         "test" => takes_none(rest).and_then(|()| test::test()),
+        "contract" => takes_none(rest).and_then(|()| test::contract()),
         "browser" => takes_none(rest).and_then(|()| test::browser()),
         "check" => takes_none(rest).and_then(|()| check::check()),
         "setup" => takes_none(rest).and_then(|()| setup::all()).map(done),

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::check::SERVER;
 use crate::process::{cargo, command, run};
 use crate::report::{Counts, Report, Row};
-use crate::{check, front, paths, setup};
+use crate::{check, contract, front, paths, setup};
 
 pub(crate) fn test() -> Result<ExitCode> {
     paths::bound_shared_target()?;
@@ -19,7 +19,17 @@ pub(crate) fn test() -> Result<ExitCode> {
     check::steps(&mut report);
     report.step("front end", front::build);
     report.suite("Rust tests", rust_tests);
+    report.suite("API against its document", contract::conformance);
     report.suite("browser tests", browser_tests);
+    Ok(report.finish())
+}
+
+/// The served OpenAPI document against a debug server.
+pub(crate) fn contract() -> Result<ExitCode> {
+    setup::all()?;
+    let mut report = Report::default();
+    report.step("server", debug_server);
+    report.suite("API against its document", contract::conformance);
     Ok(report.finish())
 }
 
@@ -217,7 +227,7 @@ pub(crate) fn chaos(arguments: &[String]) -> Result<()> {
     run(cargo.env("TIDEGATE_CHAOS", settings))
 }
 
-/// Writes the OpenAPI document that a test otherwise compares.
+/// Writes the OpenAPI document and the reference of settings that tests otherwise compare.
 pub(crate) fn write_openapi() -> Result<()> {
     let mut cargo = cargo(&[
         "test",

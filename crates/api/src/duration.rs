@@ -96,13 +96,18 @@ impl From<GoDuration> for Duration {
 }
 
 impl fmt::Display for GoDuration {
-    /// Seconds with as many decimals as needed, `90.5s`.
+    /// Whole hours or minutes, `30m`; else seconds with as many decimals as needed, `90.5s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };
         let seconds = self.0.unsigned_abs() / 1_000_000_000;
         let nanos = self.0.unsigned_abs() % 1_000_000_000;
         if nanos == 0 {
-            return write!(f, "{sign}{seconds}s");
+            return match seconds {
+                0 => f.write_str("0s"),
+                _ if seconds.is_multiple_of(3600) => write!(f, "{sign}{}h", seconds / 3600),
+                _ if seconds.is_multiple_of(60) => write!(f, "{sign}{}m", seconds / 60),
+                _ => write!(f, "{sign}{seconds}s"),
+            };
         }
         let fraction = format!("{nanos:09}");
         write!(f, "{sign}{seconds}.{}s", fraction.trim_end_matches('0'))

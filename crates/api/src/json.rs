@@ -65,6 +65,21 @@ where
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
+/// For `#[serde(deserialize_with)]` of an object that may be left out: a list of its members in order, which serde takes
+/// too, is refused.
+pub(crate) fn object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let Some(members) = Option::<Map<String, Value>>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    from_value(Value::Object(members))
+        .map(Some)
+        .map_err(serde::de::Error::custom)
+}
+
 /// For `#[serde(skip_serializing_if)]`.
 pub(crate) fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()

@@ -19,9 +19,10 @@ mod sink_uri;
 pub use activity::{ActivityChange, ActivityEntry, ActivityPage, ActivityTarget, Actor};
 pub use config::{
     CloudStorageConfig, CodecConfig, ColumnSelector, ConfigPatch, ConsistentConfig, CsvConfig, DispatchRule,
-    EventFilter, FilterConfig, GlueSchemaRegistryConfig, IntegrityConfig, KafkaConfig, LargeMessageHandle,
-    MemoryUsage, MounterConfig, MysqlConfig, OutputOldValue, ReplicaConfig, SchedulerConfig, SinkConfig,
-    SyncedStatusConfig, kebab_from_snake, snake_from_kebab,
+    EventFilter, FilterConfig, Finding, Findings, GlueSchemaRegistryConfig, IntegrityConfig, KafkaConfig,
+    Kind, LargeMessageHandle, MemoryUsage, MounterConfig, MysqlConfig, OutputOldValue, ReplicaConfig, Rule,
+    SchedulerConfig, Setting, Severity, SinkConfig, Sinks, Support, SyncedStatusConfig, default_config,
+    kebab_from_snake, setting_at, settings, settings_reference, snake_from_kebab,
 };
 pub use duration::GoDuration;
 pub use extension::{
@@ -30,12 +31,12 @@ pub use extension::{
 };
 pub use json::read_json;
 pub use request::{
-    CreateChangefeed, LogLevelRequest, PdBlock, ResumeChangefeed, SyncedRequest, SyncedRequestConfig,
-    SyncedRequestStatus, TsoRequest, UpdateChangefeed, VerifyTable,
+    CreateChangefeed, DrainCapture, LogLevelRequest, PdBlock, ResolveLock, ResumeChangefeed, SyncedRequest,
+    SyncedRequestConfig, SyncedRequestStatus, TsoRequest, UpdateChangefeed, VerifyTable,
 };
 pub use response::{
     ApiError, Capture, ChangefeedDetail, ChangefeedStatus, ChangefeedSummary, DetailError, Empty, List,
-    Processor, ProcessorDetail, RunningError, ServerStatus, SyncedStatus, TaskStatus, Tso, VerifiedTable,
-    VerifyTableResult,
+    MetaEntry, OwnerChangefeed, Processor, ProcessorDetail, RunningError, ServerStatus, SyncedStatus,
+    TaskStatus, Tso, VerifiedTable, VerifyTableResult,
 };
 pub use sink_uri::{DATABASE_PORT_DEFAULT, Scheme, SinkUri};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigPatch, ReplicaConfig};
-use crate::json::null_default;
+use crate::json::{null_default, object};
 
 /// Addresses of another upstream than the server's own. Read from every body that may have them; this version serves
 /// one upstream, so a body that names another is refused by whoever reads it.
@@ -83,6 +83,7 @@ pub struct ResumeChangefeed {
 #[serde(default)]
 #[allow(missing_docs, reason = "the names are those of the published API")]
 pub struct SyncedRequest {
+    #[serde(deserialize_with = "object")]
     pub replica_config: Option<SyncedRequestConfig>,
     #[serde(flatten)]
     pub pd: PdBlock,
@@ -93,6 +94,7 @@ pub struct SyncedRequest {
 #[serde(default)]
 #[allow(missing_docs, reason = "the names are those of the published API")]
 pub struct SyncedRequestConfig {
+    #[serde(deserialize_with = "object")]
     pub synced_status: Option<SyncedRequestStatus>,
 }
 
@@ -134,6 +136,29 @@ pub struct TsoRequest {
     pub id: u64,
     #[serde(flatten)]
     pub pd: PdBlock,
+}
+
+/// `POST /unsafe/resolve_lock`
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the names are those of the published API")]
+pub struct ResolveLock {
+    #[serde(deserialize_with = "null_default")]
+    pub region_id: u64,
+    /// TSO.
+    #[serde(deserialize_with = "null_default")]
+    pub ts: u64,
+    #[serde(flatten)]
+    pub pd: PdBlock,
+}
+
+/// `PUT /api/v1/captures/drain`
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct DrainCapture {
+    /// Capture to move tables away from.
+    #[serde(deserialize_with = "null_default")]
+    pub capture_id: String,
 }
 
 /// `POST /log`
@@ -195,6 +220,37 @@ mod tests {
             (status.synced_check_interval, status.checkpoint_interval),
             (None, Some(0))
         );
+    }
+
+    /// A list of an object's members in order was once taken for the object.
+    #[test]
+    fn lists_are_no_objects() {
+        for body in [
+            r#"{"replica_config":[null]}"#,
+            r#"{"replica_config":{"synced_status":[1,2]}}"#,
+        ] {
+            assert!(read_json::<SyncedRequest>(body.as_bytes()).is_err(), "{body}");
+        }
+        for (config, place) in [
+            (r#"{"sink":[]}"#, "sink"),
+            (r#"{"mounter":[3]}"#, "mounter"),
+            (
+                r#"{"sink":{"csv":[",","\"","",false,"hex",false,false,false]}}"#,
+                "sink.csv",
+            ),
+            (
+                r#"{"sink":{"kafka_config":{"codec_config":[]}}}"#,
+                "sink.kafka_config.codec_config",
+            ),
+            (
+                r#"{"filter":{"event_filters":[[null,null,null]]}}"#,
+                "filter.event_filters[0]",
+            ),
+        ] {
+            let body = format!(r#"{{"replica_config":{config}}}"#);
+            let error = read_json::<CreateChangefeed>(body.as_bytes()).unwrap_err();
+            assert!(error.message().contains(&format!("{place}: ")), "{error}");
+        }
     }
 
     #[test]

@@ -187,6 +187,27 @@ pub struct ServerStatus {
     pub liveness: i32,
 }
 
+/// An item of `GET /unsafe/metadata`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct MetaEntry {
+    /// Key of the store.
+    pub key: String,
+    /// What may be shown of the value: secrets are masked.
+    pub value: String,
+}
+
+/// `POST /capture/owner/changefeed/query`; empty for a changefeed that does not exist.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names are those of the published API")]
+pub struct OwnerChangefeed {
+    pub state: String,
+    /// Checkpoint.
+    pub tso: u64,
+    /// `YYYY-MM-DD HH:MM:SS.mmm` in the server's zone.
+    pub checkpoint: String,
+    pub error: Option<RunningError>,
+}
+
 /// `POST /tso`
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Tso {

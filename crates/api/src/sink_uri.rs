@@ -67,6 +67,10 @@ pub enum Scheme {
 }
 
 impl Scheme {
+    /// The schemes that this version can deliver to, for people.
+    pub const SUPPORTED_NAMES: &str =
+        "mysql, mysql+ssl, tidb, tidb+ssl, file, s3, gcs, gs, azblob, azure and blackhole";
+
     fn from_text(scheme: &str) -> Scheme {
         match scheme {
             "mysql" | "mysql+ssl" | "tidb" | "tidb+ssl" => Scheme::Mysql,

@@ -14,7 +14,6 @@ mod reason;
 mod selector;
 mod service;
 mod synced;
-mod unsupported;
 
 pub use owner::Capture;
 pub use service::{ReplicationService, ServiceParts};

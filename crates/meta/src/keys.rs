@@ -42,8 +42,17 @@ pub fn captures(cluster_id: &str) -> String {
 
 /// The changefeed that an info key belongs to; `None` for every other key.
 pub fn parse_changefeed_info(cluster_id: &str, key: &str) -> Option<ChangefeedId> {
+    parse_changefeed(cluster_id, key, "/changefeed/info/")
+}
+
+/// The changefeed that a status key belongs to; `None` for every other key.
+pub fn parse_changefeed_status(cluster_id: &str, key: &str) -> Option<ChangefeedId> {
+    parse_changefeed(cluster_id, key, "/changefeed/status/")
+}
+
+fn parse_changefeed(cluster_id: &str, key: &str, middle: &str) -> Option<ChangefeedId> {
     let rest = key.strip_prefix(&cluster(cluster_id))?;
-    let (namespace, id) = rest.split_once("/changefeed/info/")?;
+    let (namespace, id) = rest.split_once(middle)?;
     let plain = !namespace.is_empty() && !namespace.contains('/') && !id.is_empty() && !id.contains('/');
     plain.then(|| ChangefeedId::new(namespace, id))
 }
@@ -87,6 +96,14 @@ mod tests {
         assert_eq!(
             parse_changefeed_info("default", &changefeed_info("default", &id)),
             Some(id.clone())
+        );
+        assert_eq!(
+            parse_changefeed_status("default", &changefeed_status("default", &id)),
+            Some(id.clone())
+        );
+        assert_eq!(
+            parse_changefeed_status("default", &changefeed_info("default", &id)),
+            None
         );
         for other in [
             changefeed_status("default", &id),

@@ -68,6 +68,15 @@ error_codes! {
     SinkUnknownProtocol 400 Fail "Use one of the protocols named in the message.";
     StorageSinkInvalidConfig 400 Fail "Correct the named storage setting.";
     StorageSinkInvalidFileName 500 Retry "Check the index files below the sink's directory for foreign content.";
+    IncompatibleSinkConfig 400 Fail "Say the same in the sink URI and in the config, or leave one of them out.";
+    CodecInvalidConfig 400 Fail "Correct the named option of the message format.";
+    KafkaInvalidConfig 400 Fail "Correct the named Kafka setting.";
+    KafkaNewProducer 400 Fail "Correct the named Kafka setting.";
+    KafkaTopicExprInvalid 400 Fail "Write the topic with letters, digits, '.', '_', '-' and the placeholders {schema} and {table}, in this order.";
+    PulsarInvalidConfig 400 Fail "Correct the named Pulsar setting.";
+    PulsarTopicExprInvalid 400 Fail "Write the topic as persistent://tenant/namespace/topic, or as a name without a slash.";
+    InvalidGlueSchemaRegistryConfig 400 Fail "Give registry_name and region, and access_key together with secret_access_key.";
+    ConsistentStorage 400 Fail "Use a storage URI with one of the schemes named.";
     InvalidReplicaConfig 400 Fail "Correct the named member of replica_config.";
     FilterRuleInvalid 400 Fail "Correct the filter rule at the position named.";
     InvalidIgnoreEventType 400 Fail "Use an event type from the documented list.";
@@ -95,7 +104,7 @@ error_codes! {
     UpstreamIncident 500 Fail "The upstream recorded a gap in its change log: recreate the changefeed after a fresh copy of the data.";
     UpstreamDiverged 500 Fail "The upstream no longer has transactions that were already read: check the failover, then recreate the changefeed.";
     UpstreamLogExpiring 500 Retry "Resume the changefeed, or let the upstream keep its binlog for longer: SET GLOBAL binlog_expire_logs_seconds.";
-    UpstreamNotFound 500 Fail "Use the id of a known upstream, or 0 for the default one.";
+    UpstreamNotFound 400 Fail "Use the id of a known upstream, or 0 for the default one.";
     UpstreamMissMatch 500 Fail "The address given belongs to another cluster.";
     UpstreamManagerNotReady 500 Retry "The server is still starting: try again in a moment.";
     BinlogDecode 500 Fail "The message names the event and the column: report it with the position, or leave the table out by a filter rule.";

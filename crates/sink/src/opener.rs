@@ -150,8 +150,9 @@ fn unsupported(uri: &SinkUri) -> CdcError {
     CdcError::new(
         ErrorCode::SinkURIInvalid,
         format_args!(
-            "the sink scheme ({}) is not supported; supported are mysql, mysql+ssl, tidb, tidb+ssl, file, s3, gcs, gs, azblob, azure and blackhole",
-            uri.scheme()
+            "the sink scheme ({}) is not supported; supported are {}",
+            uri.scheme(),
+            Scheme::SUPPORTED_NAMES
         ),
     )
 }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use tidegate_api::{GoDuration, SinkUri};
+use tidegate_api::{GoDuration, SinkUri, setting_at};
 use tidegate_model::{CdcError, ErrorCode, Result};
 
 /// Settings of one sink.
@@ -43,6 +43,15 @@ impl<'a> Settings<'a> {
             )));
         }
         usize::try_from(number.min(*range.end())).map_err(|error| self.error(name).with_source(error))
+    }
+
+    /// As [`Settings::number`], with parameter, default and range of the table of settings.
+    pub(crate) fn number_at(&self, path: &str, member: Option<i64>) -> Result<usize> {
+        let setting = setting_at(path);
+        let (Some(parameter), Some((default, min, max))) = (setting.parameter, setting.number()) else {
+            return Err(self.error(format_args!("{path} is no number that the URI may give")));
+        };
+        self.number(parameter, member, default, min..=max)
     }
 
     /// A number as given, if it is.

@@ -12,6 +12,8 @@ const fn get(path: &'static str, summary: &'static str, answer: &'static str) ->
         body: None,
         status: "200",
         answer,
+        plain_errors: false,
+        form: false,
         query: &[],
     }
 }
@@ -50,6 +52,22 @@ impl Endpoint {
 
     const fn in_namespace(self) -> Endpoint {
         self.query(NAMESPACE)
+    }
+
+    /// With errors as plain text.
+    const fn plain(self) -> Endpoint {
+        Endpoint {
+            plain_errors: true,
+            ..self
+        }
+    }
+
+    /// With a form as the body, and errors as plain text.
+    const fn form(self) -> Endpoint {
+        Endpoint {
+            form: true,
+            ..self.may_take("OwnerForm").plain()
+        }
     }
 
     const fn status(self, status: &'static str) -> Endpoint {
@@ -171,6 +189,44 @@ pub(super) const V2: &[Endpoint] = &[
         "VerifiedTables",
     )
     .takes("VerifyTable"),
+    get(
+        "/api/v2/unsafe/metadata",
+        "Everything that is stored, secrets masked",
+        "Metadata",
+    ),
+    post(
+        "/api/v2/unsafe/resolve_lock",
+        "Resolve locks of a TiKV region; refused, as no upstream has them",
+        "Empty",
+    )
+    .takes("ResolveLock"),
+    post(
+        "/api/v2/unsafe/service_gc_safepoint",
+        "Remove the hold on the upstream's log; a binlog has none",
+        "Empty",
+    )
+    .method("delete")
+    .takes("TsoRequest"),
+];
+
+/// What cluster managers still ask for.
+pub(super) const V1: &[Endpoint] = &[
+    get("/api/v1/status", "As /api/v2/status", "ServerStatus"),
+    get("/api/v1/health", "200 without a body", "Nothing"),
+    get(
+        "/api/v1/captures",
+        "Server processes, without an envelope",
+        "CaptureArray",
+    ),
+    post(
+        "/api/v1/captures/drain",
+        "As /api/v2/captures/{capture_id}/drain",
+        "Drained",
+    )
+    .method("put")
+    .takes("DrainCapture")
+    .status("202"),
+    post("/api/v1/owner/resign", "As /api/v2/owner/resign", "Nothing").status("202"),
 ];
 
 /// Endpoints that only this server has, and those without a version.
@@ -191,6 +247,12 @@ pub(super) const OTHERS: &[Endpoint] = &[
         "FilterPreview",
     )
     .takes("FilterPreviewRequest"),
+    post(
+        "/api/tidegate/v1/changefeeds/validate",
+        "Everything that would keep a changefeed from being created, and what is odd; creates nothing",
+        "FindingList",
+    )
+    .takes("ValidateChangefeed"),
     get(
         "/api/tidegate/v1/errors/{code}",
         "What an error code means and what to do",
@@ -220,5 +282,31 @@ pub(super) const OTHERS: &[Endpoint] = &[
         "Change the log level; the body is one JSON string",
         "Empty",
     )
-    .takes("LogLevelWord"),
+    .takes("LogLevelWord")
+    .plain(),
+    post("/capture/owner/resign", "As /api/v2/owner/resign", "OwnerDone").plain(),
+    post(
+        "/capture/owner/admin",
+        "Fields cf-id and admin-job: 1 pauses, 2 resumes, 3 removes",
+        "OwnerDone",
+    )
+    .form(),
+    post(
+        "/capture/owner/rebalance_trigger",
+        "Spread the tables of cf-id over the servers",
+        "OwnerDone",
+    )
+    .form(),
+    post(
+        "/capture/owner/move_table",
+        "Move table-id of cf-id to target-cp-id; refused while there is one server",
+        "OwnerDone",
+    )
+    .form(),
+    post(
+        "/capture/owner/changefeed/query",
+        "State and checkpoint of cf-id",
+        "OwnerChangefeed",
+    )
+    .form(),
 ];

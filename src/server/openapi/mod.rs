@@ -1,5 +1,6 @@
 //! The OpenAPI document, built from one table of endpoints. `docs/openapi.json` is its committed copy.
 
+mod config;
 mod endpoints;
 mod schemas;
 
@@ -10,7 +11,7 @@ use schemas::{reference, schemas};
 
 use super::access::{Need, Role};
 use super::routes::{RouteTable, Routes};
-use super::{extension, top, v2};
+use super::{extension, owner, top, v1, v2};
 
 /// One endpoint.
 struct Endpoint {
@@ -21,8 +22,12 @@ struct Endpoint {
     body: Option<(&'static str, bool)>,
     /// Status of a success.
     status: &'static str,
-    /// Name of the schema of a success.
+    /// Name of the schema of a success; `Nothing`: no body.
     answer: &'static str,
+    /// Whether errors are plain text.
+    plain_errors: bool,
+    /// Whether the body is a form.
+    form: bool,
     query: &'static [&'static str],
 }
 
@@ -30,7 +35,7 @@ struct Endpoint {
 pub fn openapi_document() -> Value {
     let mut paths = Map::new();
     let routes = documented_routes();
-    for endpoint in endpoints::V2.iter().chain(endpoints::OTHERS) {
+    for endpoint in endpoints::V2.iter().chain(endpoints::V1).chain(endpoints::OTHERS) {
         let item = paths.entry(endpoint.path).or_insert_with(|| json!({}));
         let method = Method::from_bytes(endpoint.method.to_uppercase().as_bytes()).unwrap_or_default();
         item[endpoint.method] = operation(endpoint, routes.need(&method, endpoint.path));
@@ -59,29 +64,39 @@ pub fn openapi_document() -> Value {
 /// What each documented route needs.
 fn documented_routes() -> RouteTable {
     let routes = Routes::default()
+        .nest("/api/v1", v1::routes())
         .nest("/api/v2", v2::routes())
         .nest("/api/tidegate/v1", extension::routes())
+        .nest("/capture/owner", owner::routes())
         .merge(top::routes());
     routes.finish().1
 }
 
 fn operation(endpoint: &Endpoint, need: Need) -> Value {
-    let parameter = |name: &str, place: &str| json!({"name": name, "in": place, "required": place == "path", "schema": {"type": "string"}});
-    let mut parameters: Vec<Value> = path_parameters(endpoint.path)
-        .map(|name| parameter(name, "path"))
-        .collect();
-    parameters.extend(endpoint.query.iter().map(|name| parameter(name, "query")));
-    let content = if endpoint.answer == "Text" {
-        "text/plain"
+    let mut parameters: Vec<Value> = path_parameters(endpoint.path).map(path_parameter).collect();
+    parameters.extend(
+        endpoint.query.iter().map(
+            |name| json!({"name": name, "in": "query", "required": false, "schema": {"type": "string"}}),
+        ),
+    );
+    let done = match endpoint.answer {
+        "Nothing" => json!({"description": "Done"}),
+        "Text" => json!({"description": "Done", "content": {"text/plain": {"schema": reference("Text")}}}),
+        name => json!({"description": "Done", "content": {"application/json": {"schema": reference(name)}}}),
+    };
+    let refused = if endpoint.plain_errors {
+        json!({"text/plain": {"schema": reference("Text")}})
     } else {
-        "application/json"
+        json!({"application/json": {"schema": reference("Error")}})
     };
     let mut operation = json!({
+        "operationId": operation_id(endpoint),
+        "tags": [tag(endpoint.path)],
         "summary": endpoint.summary,
         "parameters": parameters,
         "responses": {
-            endpoint.status: {"description": "Done", "content": {content: {"schema": reference(endpoint.answer)}}},
-            "default": {"description": "Refused or failed", "content": {"application/json": {"schema": reference("Error")}}},
+            endpoint.status: done,
+            "default": {"description": "Refused or failed", "content": refused},
         },
     });
     // A server without users, tokens and certificates asks nobody.
@@ -91,10 +106,43 @@ fn operation(endpoint: &Endpoint, need: Need) -> Value {
         Some(_) => json!([{"password": []}, {"token": []}, {"certificate": []}]),
     };
     if let Some((body, required)) = endpoint.body {
+        let kind = if endpoint.form {
+            "application/x-www-form-urlencoded"
+        } else {
+            "application/json"
+        };
         operation["requestBody"] =
-            json!({"required": required, "content": {"application/json": {"schema": reference(body)}}});
+            json!({"required": required, "content": {kind: {"schema": reference(body)}}});
     }
     operation
+}
+
+/// The method and the words of the path.
+fn operation_id(endpoint: &Endpoint) -> String {
+    let words = endpoint
+        .path
+        .split(['/', '{', '}'])
+        .filter(|word| !word.is_empty());
+    let words: Vec<&str> = std::iter::once(endpoint.method).chain(words).collect();
+    words.join("_")
+}
+
+fn tag(path: &str) -> &'static str {
+    match path {
+        _ if path.starts_with("/api/v2") => "TiCDC OpenAPI v2",
+        _ if path.starts_with("/api/v1") => "TiCDC OpenAPI v1, for cluster managers",
+        _ if path.starts_with("/api/tidegate") => "Extensions",
+        _ => "Without a version",
+    }
+}
+
+fn path_parameter(name: &str) -> Value {
+    let schema = if name == "code" {
+        json!({"type": "string", "minLength": 1, "examples": ["CDC:ErrTableIneligible"]})
+    } else {
+        json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*$"})
+    };
+    json!({"name": name, "in": "path", "required": true, "schema": schema})
 }
 
 fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
@@ -120,6 +168,47 @@ mod tests {
             committed == text,
             "docs/openapi.json is stale: run `cargo xtask openapi`"
         );
+    }
+
+    #[test]
+    fn the_committed_settings_of_the_openapi_document_are_current() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/settings.md");
+        let text = tidegate_api::settings_reference();
+        if std::env::var_os("UPDATE_OPENAPI").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == text,
+            "docs/settings.md is stale: run `cargo xtask openapi`"
+        );
+    }
+
+    /// A config that the API writes must fit the schema that it publishes.
+    #[test]
+    fn every_member_of_a_default_config_is_in_the_openapi_schema() {
+        fn check(value: &Value, schema: &Value, path: &str) {
+            if let Some(members) = value.as_object() {
+                for (name, value) in members {
+                    let inner = &schema["properties"][name];
+                    assert!(inner.is_object(), "{path}.{name}");
+                    check(value, inner, &format!("{path}.{name}"));
+                }
+            }
+        }
+        check(&tidegate_api::default_config(), &config::schema(), "");
+    }
+
+    #[test]
+    fn operations_of_the_openapi_document_have_names_of_their_own() {
+        let document = openapi_document();
+        let mut names = std::collections::HashSet::new();
+        for methods in document["paths"].as_object().unwrap().values() {
+            for operation in methods.as_object().unwrap().values() {
+                let name = operation["operationId"].as_str().unwrap();
+                assert!(names.insert(name.to_owned()), "{name}");
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Schemas of bodies.
 
 use serde_json::{Map, Value, json};
-use tidegate_api::ReplicaConfig;
 
 /// A reference to a schema of [`schemas`].
 pub(super) fn reference(name: &str) -> Value {
@@ -38,7 +37,7 @@ fn text() -> Value {
 }
 
 fn number() -> Value {
-    json!({"type": "integer", "format": "uint64", "minimum": 0})
+    json!({"type": "integer", "format": "uint64", "minimum": 0, "maximum": u64::MAX})
 }
 
 /// Every schema by name.
@@ -46,35 +45,153 @@ pub(super) fn schemas() -> Value {
     let mut schemas = request_schemas();
     schemas.extend(answer_schemas());
     schemas.extend(extension_schemas());
-    schemas.insert("ReplicaConfig".to_owned(), config_schema());
+    schemas.insert("ReplicaConfig".to_owned(), super::config::schema());
     Value::Object(schemas)
 }
 
-fn request_schemas() -> Map<String, Value> {
-    let pd = || ("pd_addrs?", json!({"type": "array", "items": text()}));
-    let config = || ("replica_config?", reference("ReplicaConfig"));
+/// A member of a request that may be left out, or be `null`, which says the same.
+fn optional(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    if let Some(kind) = schema.get("type").and_then(Value::as_str) {
+        schema["type"] = json!([kind, "null"]);
+    }
+    schema
+}
+
+/// The body of a request: an object, or `null` for an empty one.
+fn request(members: &[(&str, Value)]) -> Value {
+    let members: Vec<(&str, Value)> = members
+        .iter()
+        .map(|(name, schema)| {
+            (
+                *name,
+                if name.ends_with('?') {
+                    optional(schema)
+                } else {
+                    schema.clone()
+                },
+            )
+        })
+        .collect();
+    let is_open = members.iter().all(|(name, _)| name.ends_with('?'));
+    let object = object(&members);
+    if is_open { optional(&object) } else { object }
+}
+
+/// The addresses of another upstream. This server has one: only an empty list is taken.
+fn pd_block() -> [(&'static str, Value); 5] {
+    let texts = || json!({"type": "array", "items": text()});
     [
         (
+            "pd_addrs?",
+            json!({"type": "array", "items": text(), "maxItems": 0}),
+        ),
+        ("ca_path?", text()),
+        ("cert_path?", text()),
+        ("key_path?", text()),
+        ("cert_allowed_cn?", texts()),
+    ]
+}
+
+fn with_pd(members: &[(&'static str, Value)]) -> Value {
+    let mut all = members.to_vec();
+    all.extend(pd_block());
+    request(&all)
+}
+
+/// A table of schemas by name.
+fn named<const N: usize>(schemas: [(&str, Value); N]) -> Map<String, Value> {
+    let pairs = schemas.into_iter();
+    pairs.map(|(name, schema)| (name.to_owned(), schema)).collect()
+}
+
+fn config_member() -> (&'static str, Value) {
+    let schema = json!({"oneOf": [reference("ReplicaConfig"), {"type": "null"}]});
+    ("replica_config?", schema)
+}
+
+/// An id that may be left empty.
+fn id() -> Value {
+    json!({"type": "string", "maxLength": 128, "pattern": "^([a-zA-Z0-9]+(-[a-zA-Z0-9]+)*)?$"})
+}
+
+/// Bodies about changefeeds.
+fn changefeed_requests() -> Map<String, Value> {
+    let sink_uri = json!({"type": "string", "minLength": 1, "examples": ["blackhole://", "mysql://user:password@host:3306/"]});
+    let synced = json!({"type": ["object", "null"], "properties": {"synced_status": {"type": ["object", "null"], "properties": {
+        "synced_check_interval": {"type": ["integer", "null"], "format": "int64"},
+        "checkpoint_interval": {"type": ["integer", "null"], "format": "int64"},
+    }}}});
+    named([
+        (
             "CreateChangefeed",
-            object(&[
-                ("changefeed_id?", text()), ("namespace?", text()), ("sink_uri", text()), ("start_ts?", number()),
-                ("target_ts?", number()), config(), pd(),
+            with_pd(&[
+                ("changefeed_id?", id()),
+                ("namespace?", id()),
+                ("sink_uri", sink_uri),
+                ("start_ts?", number()),
+                ("target_ts?", number()),
+                config_member(),
             ]),
         ),
-        ("UpdateChangefeed", object(&[("sink_uri?", text()), ("target_ts?", number()), config(), pd()])),
-        ("SyncedRequest", object(&[config(), pd()])),
-        ("ResumeChangefeed", object(&[("overwrite_checkpoint_ts?", number()), pd()])),
-        ("LogLevel", object(&[("log_level?", json!({"type": "string", "enum": ["debug", "info", "warn", "error", "dpanic", "panic", "fatal"]}))])),
-        ("TsoRequest", object(&[("id?", number()), pd()])),
-        ("VerifyTable", object(&[("sink_uri?", text()), ("start_ts?", number()), config(), pd()])),
+        // What a creation would refuse is a finding here.
+        (
+            "ValidateChangefeed",
+            with_pd(&[
+                ("changefeed_id?", text()),
+                ("namespace?", text()),
+                ("sink_uri?", text()),
+                ("start_ts?", number()),
+                ("target_ts?", number()),
+                config_member(),
+            ]),
+        ),
+        (
+            "UpdateChangefeed",
+            with_pd(&[("sink_uri?", text()), ("target_ts?", number()), config_member()]),
+        ),
+        ("SyncedRequest", with_pd(&[("replica_config?", synced)])),
+        (
+            "ResumeChangefeed",
+            with_pd(&[("overwrite_checkpoint_ts?", number())]),
+        ),
+        (
+            "VerifyTable",
+            with_pd(&[("sink_uri?", text()), ("start_ts?", number()), config_member()]),
+        ),
+    ])
+}
+
+fn request_schemas() -> Map<String, Value> {
+    let levels = json!([
+        "", "debug", "info", "warn", "error", "dpanic", "panic", "fatal", null
+    ]);
+    let mut all = changefeed_requests();
+    all.extend(named([
+        ("LogLevel", request(&[("log_level?", json!({"enum": levels}))])),
+        ("TsoRequest", with_pd(&[("id?", number())])),
+        (
+            "ResolveLock",
+            with_pd(&[("region_id", at_least_one()), ("ts", at_least_one())]),
+        ),
+        ("DrainCapture", request(&[("capture_id", id())])),
         (
             "FilterPreviewRequest",
-            object(&[("rules?", json!({"type": "array", "items": text()})), ("case_sensitive?", json!({"type": "boolean"}))]),
+            request(&[
+                ("rules?", json!({"type": "array", "items": text()})),
+                ("case_sensitive?", json!({"type": "boolean"})),
+            ]),
         ),
-    ]
-    .into_iter()
-    .map(|(name, schema)| (name.to_owned(), schema))
-    .collect()
+        (
+            "OwnerForm",
+            json!({"type": "object", "additionalProperties": text()}),
+        ),
+    ]));
+    all
+}
+
+fn at_least_one() -> Value {
+    json!({"type": "integer", "format": "uint64", "minimum": 1, "maximum": u64::MAX})
 }
 
 #[allow(clippy::too_many_lines, reason = "one table")]
@@ -114,7 +231,7 @@ fn answer_schemas() -> Map<String, Value> {
         ("changefeed_id", text()),
         ("capture_id", text()),
     ]);
-    [
+    named([
         ("Empty", json!({"type": "object", "maxProperties": 0})),
         ("Text", text()),
         ("Error", object(&[("error_msg", text()), ("error_code", text())])),
@@ -150,7 +267,7 @@ fn answer_schemas() -> Map<String, Value> {
                 ("resolved_ts", number()),
                 ("checkpoint_ts", number()),
                 ("last_error?", error.clone()),
-                ("last_warning?", error),
+                ("last_warning?", error.clone()),
             ]),
         ),
         (
@@ -183,6 +300,21 @@ fn answer_schemas() -> Map<String, Value> {
                 ("liveness?", json!({"type": "integer"})),
             ]),
         ),
+        ("CaptureArray", json!({"type": "array", "items": capture})),
+        (
+            "Metadata",
+            json!({"type": "array", "items": object(&[("key", text()), ("value", text())])}),
+        ),
+        ("OwnerDone", object(&[("status", flag()), ("message", text())])),
+        (
+            "OwnerChangefeed",
+            object(&[
+                ("state", text()),
+                ("tso", number()),
+                ("checkpoint", text()),
+                ("error", json!({"oneOf": [error, {"type": "null"}]})),
+            ]),
+        ),
         (
             "Tso",
             object(&[("timestamp", number()), ("logic_time", number())]),
@@ -194,10 +326,7 @@ fn answer_schemas() -> Map<String, Value> {
                 ("eligible_tables?", tables),
             ]),
         ),
-    ]
-    .into_iter()
-    .map(|(name, schema)| (name.to_owned(), schema))
-    .collect()
+    ])
 }
 
 /// A list of items.
@@ -253,7 +382,6 @@ fn live_schema() -> Value {
     ])
 }
 
-/// Bodies of `/api/tidegate/v1` and of the routes without a version.
 fn activity_page() -> Value {
     let any = || json!({});
     let change = object(&[("path", text()), ("from", any()), ("to", any())]);
@@ -282,6 +410,7 @@ fn activity_page() -> Value {
     ])
 }
 
+/// Bodies of `/api/tidegate/v1` and of the routes without a version.
 fn extension_schemas() -> Map<String, Value> {
     let flag = || json!({"type": "boolean"});
     let table = object(&[
@@ -292,7 +421,7 @@ fn extension_schemas() -> Map<String, Value> {
         ("eligible", flag()),
         ("unsupported", or_null(text())),
     ]);
-    let schemas = [
+    named([
         (
             "ServerInfo",
             object(&[
@@ -321,33 +450,20 @@ fn extension_schemas() -> Map<String, Value> {
                 ("remedy", text()),
             ]),
         ),
+        (
+            "FindingList",
+            list_of(&object(&[
+                ("pointer", text()),
+                ("code", text()),
+                ("severity", json!({"enum": ["error", "warning"]})),
+                ("message", text()),
+                ("hint", text()),
+            ])),
+        ),
         ("Settings", json!({"type": "object"})),
-        ("LogLevelWord", text()),
-    ];
-    schemas
-        .into_iter()
-        .map(|(name, schema)| (name.to_owned(), schema))
-        .collect()
-}
-
-/// The configuration's schema, read off its default object: every member with its type and default.
-fn config_schema() -> Value {
-    serde_json::to_value(ReplicaConfig::default()).map_or(Value::Null, |defaults| schema_of(&defaults))
-}
-
-fn schema_of(default: &Value) -> Value {
-    match default {
-        Value::Null => json!({}),
-        Value::Bool(_) => json!({"type": ["boolean", "null"], "default": default}),
-        Value::Number(_) => json!({"type": ["integer", "string", "null"], "default": default}),
-        Value::String(_) => json!({"type": ["string", "null"], "default": default}),
-        Value::Array(_) => json!({"type": ["array", "null"], "default": default}),
-        Value::Object(members) => {
-            let properties: Map<String, Value> = members
-                .iter()
-                .map(|(name, value)| (name.clone(), schema_of(value)))
-                .collect();
-            json!({"type": ["object", "null"], "properties": properties})
-        }
-    }
+        (
+            "LogLevelWord",
+            json!({"enum": ["", "debug", "info", "warn", "error", "dpanic", "panic", "fatal"]}),
+        ),
+    ])
 }

@@ -14,10 +14,13 @@ pub(crate) async fn list(State(app): State<App>, namespace: Namespace, query: Qu
     compact(&List::new(items))
 }
 
-/// `POST /changefeeds`
-pub(crate) async fn create(State(app): State<App>, body: Body) -> Answer {
-    let request: CreateChangefeed = read_json(&body.0)?;
+/// `POST /changefeeds`. The namespace stands in the body; newer clients give `keyspace` in the query.
+pub(crate) async fn create(State(app): State<App>, query: Query, body: Body) -> Answer {
+    let mut request: CreateChangefeed = read_json(&body.0)?;
     own_upstream(&request.pd)?;
+    if request.namespace.is_empty() {
+        request.namespace = query_value(query.0.as_deref(), "keyspace");
+    }
     compact(&app.service.create_changefeed(request).await?)
 }
 
@@ -28,13 +31,8 @@ pub(crate) async fn detail(State(app): State<App>, id: FeedId) -> Answer {
 
 /// `PUT /changefeeds/{id}`. A changefeed that does not exist or runs is refused before the body is looked at.
 pub(crate) async fn update(State(app): State<App>, id: FeedId, body: Body) -> Answer {
-    let state = app.service.get_changefeed(&id.0).await?.state;
-    let request = if matches!(state.as_str(), "stopped" | "failed") {
-        read_json(&body.0)?
-    } else {
-        // Refused whatever it asks for.
-        UpdateChangefeed::default()
-    };
+    app.service.check_updatable(&id.0)?;
+    let request: UpdateChangefeed = read_json(&body.0)?;
     own_upstream(&request.pd)?;
     compact(&app.service.update_changefeed(&id.0, request).await?)
 }
@@ -64,7 +62,7 @@ pub(crate) async fn pause(State(app): State<App>, id: FeedId) -> Answer {
 /// `POST /changefeeds/{id}/resume`. An empty body means no options.
 pub(crate) async fn resume(State(app): State<App>, id: FeedId, body: Body) -> Answer {
     // Existence comes before the body.
-    app.service.get_changefeed(&id.0).await?;
+    app.service.changefeed_status(&id.0).await?;
     let is_empty = body.0.trim_ascii().is_empty();
     let request: ResumeChangefeed = if is_empty {
         ResumeChangefeed::default()
@@ -78,6 +76,8 @@ pub(crate) async fn resume(State(app): State<App>, id: FeedId, body: Body) -> An
 
 /// `GET /changefeeds/{id}/synced`, with an optional body.
 pub(crate) async fn synced(State(app): State<App>, id: FeedId, body: Body) -> Answer {
+    // Existence comes before the body.
+    app.service.changefeed_status(&id.0).await?;
     let request: Option<SyncedRequest> = if body.0.is_empty() {
         None
     } else {

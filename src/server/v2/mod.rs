@@ -2,10 +2,10 @@
 
 mod capture;
 mod changefeed;
+mod metadata;
 mod owner;
 mod processor;
 mod server;
-mod unbuilt;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -50,9 +50,9 @@ pub(crate) fn routes() -> Routes {
         // The published page spells the first one, the original serves the second.
         .get("/changefeed/{changefeed_id}/synced", VIEWER, changefeed::synced)
         .get("/changefeeds/{changefeed_id}/synced", VIEWER, changefeed::synced)
-        .get("/unsafe/metadata", ADMIN, unbuilt::answer)
-        .post("/unsafe/resolve_lock", ADMIN, unbuilt::answer)
-        .delete("/unsafe/service_gc_safepoint", ADMIN, unbuilt::answer)
+        .get("/unsafe/metadata", ADMIN, metadata::list)
+        .post("/unsafe/resolve_lock", ADMIN, metadata::resolve_lock)
+        .delete("/unsafe/service_gc_safepoint", ADMIN, metadata::delete_safepoint)
 }
 
 /// 503 until the changefeeds are loaded.

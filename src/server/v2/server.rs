@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use tidegate_api::{LogLevelRequest, TsoRequest, VerifyTable, read_json};
-use tidegate_model::{CdcError, ErrorCode};
 
 use crate::server::extract::{Body, own_upstream};
 use crate::server::respond::{Answer, compact, empty, four_spaces};
@@ -31,10 +30,7 @@ pub(crate) async fn set_log_level(State(app): State<App>, body: Body) -> Answer 
 pub(crate) async fn tso(State(app): State<App>, body: Body) -> Answer {
     let request: TsoRequest = read_json(&body.0)?;
     own_upstream(&request.pd)?;
-    if request.id != 0 && request.id != app.upstream.probe().await?.id {
-        let text = format!("upstream not found, cluster-id: {}", request.id);
-        return Err(CdcError::new(ErrorCode::UpstreamNotFound, text).into());
-    }
+    app.service.check_upstream(request.id).await?;
     four_spaces(&app.service.tso().await?)
 }
 

@@ -8,10 +8,12 @@
 //! * `files`: the load of `decode` into csv and canal-json files.
 //! * `memory`: peak resident memory while many rows are caught up.
 //! * `giant`: peak resident memory of one transaction of 1 GiB under a quota of 256 MiB, into MariaDB and into files.
+//! * `api`: how fast 1,000 changefeeds are listed and read while one of them replicates.
 //! * `fleet`: what 1,000 idle changefeeds cost, and how long they take to move again after a restart.
 //!
 //! Ends with a table of the targets: what was measured, against which figure of the same run, and whether that suffices.
 
+mod api;
 mod files;
 mod fleet;
 mod giant;
@@ -36,7 +38,7 @@ use native::Appliers;
 use report::{Bound, Findings, Measure, Target, as_f64};
 use tidegate::Tidegate;
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "decode",
     "replicate",
     "small",
@@ -45,6 +47,7 @@ const NAMES: [&str; 8] = [
     "memory",
     "giant",
     "fleet",
+    "api",
 ];
 /// `memory_quota` of a changefeed that names none.
 const QUOTA_DEFAULT_BYTES: u64 = 1 << 30;
@@ -91,6 +94,7 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
             "latency" => latency::bench(&runtime, &mut findings)?,
             "files" => files::files(&runtime, options.rows.unwrap_or(1_000_000), &mut findings)?,
             "giant" => giant::giant(&runtime, &mut findings)?,
+            "api" => api::api(&runtime, options.rows.unwrap_or(1_000))?,
             "fleet" => fleet::fleet(&runtime, options.rows.unwrap_or(1_000))?,
             _ => memory(&runtime, options.rows.unwrap_or(3_000_000), &mut findings)?,
         }

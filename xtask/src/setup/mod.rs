@@ -1,6 +1,7 @@
 //! Brings a machine to where Tidegate builds and its tests run. Every step is skipped when there is nothing to do.
 
 mod packages;
+mod python;
 mod tools;
 mod wasm;
 
@@ -9,6 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 pub(crate) use packages::chromium;
+pub(crate) use python::schemathesis;
 pub(crate) use wasm::Toolchain;
 
 /// For the tests: everything.
@@ -20,7 +22,12 @@ pub(crate) fn all() -> Result<()> {
     )?;
     database()?;
     console()?;
-    step("browser", packages::remedy("chromium"), packages::browser)
+    step("browser", packages::remedy("chromium"), packages::browser)?;
+    step(
+        "schemathesis",
+        "check that python3 with venv is there and PyPI is reachable, then try again",
+        python::install,
+    )
 }
 
 /// MariaDB, for the demo and for the tests.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use tidegate_model::Result;
 
 use super::ReplicaConfig;
+use super::settings::settings;
 use crate::json::{bind_error, from_value};
 
 /// Members of a `replica_config` as a request gives them. Absent members are not part of it.
@@ -67,6 +68,16 @@ impl ConfigPatch {
         unknown
     }
 
+    /// Refuses a list where an object belongs: serde would take its items for the members in order.
+    fn check_shapes(&self) -> Result<(), String> {
+        for setting in settings() {
+            let mut parts = setting.path.split('.').collect::<Vec<_>>();
+            parts.pop();
+            check_objects(&self.0, &parts, "")?;
+        }
+        Ok(())
+    }
+
     fn merged(&self, base: &ReplicaConfig) -> Result<ReplicaConfig, String> {
         let mut whole = to_map(base)?;
         merge(&mut whole, &self.0, "");
@@ -84,6 +95,7 @@ impl From<&ReplicaConfig> for ConfigPatch {
 impl<'de> Deserialize<'de> for ConfigPatch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let patch = ConfigPatch(Map::deserialize(deserializer)?);
+        patch.check_shapes().map_err(serde::de::Error::custom)?;
         patch
             .merged(&ReplicaConfig::default())
             .map_err(serde::de::Error::custom)?;
@@ -96,6 +108,34 @@ fn to_map(config: &ReplicaConfig) -> Result<Map<String, Value>, String> {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err("a config is an object".to_owned()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Checks that the members on a path below `object` are objects where they are given; `[]` leads through all items.
+fn check_objects(object: &Map<String, Value>, path: &[&str], within: &str) -> Result<(), String> {
+    let Some((part, rest)) = path.split_first() else {
+        return Ok(());
+    };
+    let name = part.trim_end_matches("[]");
+    let place = if within.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{within}.{name}")
+    };
+    let inside = |value: &Value, place: &str| match value {
+        Value::Object(members) => check_objects(members, rest, place),
+        Value::Null => Ok(()),
+        _ => Err(format!("{place}: an object is needed")),
+    };
+    match object.get(name) {
+        None => Ok(()),
+        Some(Value::Array(items)) if part.ends_with("[]") => {
+            let mut items = items.iter().enumerate();
+            items.try_for_each(|(index, item)| inside(item, &format!("{place}[{index}]")))
+        }
+        // What is no list although it should be one is told by its type.
+        Some(_) if part.ends_with("[]") => Ok(()),
+        Some(value) => inside(value, &place),
     }
 }
 

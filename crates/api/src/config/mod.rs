@@ -1,12 +1,16 @@
 //! `replica_config`: every member, its default, and when it is written.
 
 mod filter;
+mod findings;
 mod kafka;
 mod kebab;
 mod merge;
 mod prune;
 mod redo;
+#[cfg(test)]
+mod rule_tests;
 mod secret;
+mod settings;
 mod sink;
 #[cfg(test)]
 mod tests;
@@ -15,10 +19,14 @@ mod validate;
 use serde::{Deserialize, Serialize};
 
 pub use filter::{EventFilter, FilterConfig};
+pub use findings::{Finding, Findings, Severity};
 pub use kafka::{CodecConfig, GlueSchemaRegistryConfig, KafkaConfig, LargeMessageHandle};
 pub use kebab::{kebab_from_snake, snake_from_kebab};
 pub use merge::ConfigPatch;
 pub use redo::{ConsistentConfig, MemoryUsage};
+pub use settings::{
+    Kind, Rule, Setting, Sinks, Support, default_config, setting_at, settings, settings_reference,
+};
 pub use sink::{
     CloudStorageConfig, ColumnSelector, CsvConfig, DispatchRule, MysqlConfig, OutputOldValue, SinkConfig,
 };

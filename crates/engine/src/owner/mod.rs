@@ -20,7 +20,7 @@ pub(crate) use changefeed::{Creation, Owner, Start, TICK, update_refused};
 pub use env::Capture;
 pub(crate) use env::Env;
 pub(crate) use record::{FeedInfo, display_time, rfc3339_local};
-pub(crate) use registry::Registry;
+pub(crate) use registry::{Registry, Reservation};
 pub(crate) use store::{FeedRecord, FeedStore};
 pub(crate) use view::{Command, FeedView, Handle};
 

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidegate_api::{ReplicaConfig, kebab_from_snake, snake_from_kebab};
-use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, ResultExt, Ts};
+use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, ResultExt, Ts, mask_uri};
 
 use crate::feed::{FeedState, RunningError, State};
 
@@ -137,6 +137,20 @@ pub(crate) fn decode_info(id: &ChangefeedId, bytes: &[u8]) -> Result<StoredFeed>
         error: doc.error.map(decode_error),
         warning: doc.warning.map(decode_error),
     })
+}
+
+/// The info document as text that may be shown: as it is stored, secrets masked.
+///
+/// # Errors
+/// `DataDirCorrupt` when it is no such document.
+pub(crate) fn shown_info(id: &ChangefeedId, bytes: &[u8]) -> Result<String> {
+    let config = decode_info(id, bytes)?.info.config.masked();
+    let corrupt = format!("the stored description of changefeed {id} cannot be shown");
+    let mut doc: InfoDoc = serde_json::from_slice(bytes).code(ErrorCode::DataDirCorrupt, &corrupt)?;
+    doc.sink_uri = mask_uri(&doc.sink_uri);
+    doc.config =
+        kebab_from_snake(serde_json::to_value(config).code(ErrorCode::InternalServerError, &corrupt)?);
+    serde_json::to_string(&doc).code(ErrorCode::InternalServerError, &corrupt)
 }
 
 /// The status document.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tidegate_meta::{Compare, MetaStore, MetaTxn, Revision, Write, keys};
+use tidegate_meta::{Compare, MetaStore, MetaTxn, Revision, Versioned, Write, keys};
 use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, Ts};
 
-use super::record::{StoredFeed, decode_info, decode_status};
+use super::record::{StoredFeed, decode_info, decode_status, shown_info};
 
 /// Reads changefeeds and hands out what writes them.
 #[derive(Clone)]
@@ -73,6 +73,26 @@ impl FeedStore {
             feeds.push((feed, checkpoint, record));
         }
         Ok(feeds)
+    }
+
+    /// Every key of the cluster in order, with what may be shown of its value: changefeeds with their secrets masked,
+    /// checkpoints as they are, of everything else its size only.
+    ///
+    /// # Errors
+    /// Those of the store; `DataDirCorrupt` for a changefeed that cannot be read.
+    pub(crate) async fn entries(&self) -> Result<Vec<(String, String)>> {
+        let stored = self.meta.list(&keys::cluster(&self.cluster_id)).await?;
+        let entry = |(key, stored): (String, Versioned)| {
+            let shown = if let Some(id) = keys::parse_changefeed_info(&self.cluster_id, &key) {
+                shown_info(&id, &stored.value)?
+            } else if keys::parse_changefeed_status(&self.cluster_id, &key).is_some() {
+                String::from_utf8_lossy(&stored.value).into_owned()
+            } else {
+                format!("<{} bytes>", stored.value.len())
+            };
+            Ok((key, shown))
+        };
+        stored.into_iter().map(entry).collect()
     }
 
     /// The record of a changefeed that does not exist yet.

@@ -3,35 +3,76 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use tidegate_api::{ReplicaConfig, SinkUri};
+use jiff::tz::TimeZone;
+use tidegate_api::{Findings, ReplicaConfig, SinkUri};
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
 use tidegate_upstream::{TableSummary, UpstreamInfo};
 
 use super::ReplicationService;
 use crate::owner::FeedInfo;
 use crate::selector::FeedFilter;
-use crate::unsupported;
 
 impl ReplicationService {
-    /// The URI and the adjusted config of a changefeed, if both are well-formed and everything in them is built.
-    pub(super) fn check_settings(
+    /// Checks the settings of `info` and adjusts them, in the order clients know: the members themselves, the filter
+    /// and the tables of the upstream, what depends on the kind of sink, what is not built, and last the destination
+    /// itself, to which it connects. Creation, update and validation all come here.
+    ///
+    /// Where all findings are wanted, the destination is asked only when nothing is wrong with how it is described.
+    ///
+    /// # Errors
+    /// The first finding, where `findings` ends at it.
+    pub(super) async fn check_settings(
         &self,
-        sink_uri: &str,
-        mut config: ReplicaConfig,
-    ) -> Result<(SinkUri, ReplicaConfig)> {
-        let uri = SinkUri::parse(sink_uri)?;
-        config.adjust(&uri)?;
-        unsupported::check(Some(&uri), &config)?;
-        Ok((uri, config))
+        info: &mut FeedInfo,
+        at: Ts,
+        findings: &mut Findings,
+    ) -> Result<()> {
+        let Some(uri) = findings.take("/sink_uri", SinkUri::parse(&info.sink_uri))? else {
+            return Ok(());
+        };
+        info.config.check(&uri, findings)?;
+        self.check_filter(&info.config, findings).await?;
+        info.config.check_topics(&uri, findings)?;
+        info.config.check_scheme(&uri, findings)?;
+        info.config.check_support(Some(&uri), findings)?;
+        info.config.check_destination(&uri, findings)?;
+        if findings.has_error_below(&["/sink_uri", "/replica_config/sink"]) {
+            return Ok(());
+        }
+        findings.take("/sink_uri", self.check_sink(info, &uri, at).await)?;
+        Ok(())
     }
 
-    /// Checks the filter against the upstream's tables, and then the destination itself.
-    pub(super) async fn check_targets(&self, info: &FeedInfo, uri: &SinkUri, at: Ts) -> Result<()> {
-        let filter = FeedFilter::new(&info.config, &self.env.zone)?;
-        let tables = self.read_tables().await?;
-        self.check_expressions(&filter, &info.config, &tables).await?;
-        refuse_ineligible(&filter, &info.config, &tables)?;
-        warn_of_cascades(&filter, &info.config, &tables);
+    /// Checks the filter, and what it means for the tables of the upstream.
+    async fn check_filter(&self, config: &ReplicaConfig, findings: &mut Findings) -> Result<()> {
+        const FILTER: &str = "/replica_config/filter";
+        let filter = match FeedFilter::new(config, &self.env.zone) {
+            Ok(filter) => filter,
+            Err(error) => return findings.error(filter_pointer(config, &self.env.zone), error),
+        };
+        let Some(tables) = findings.take("", self.read_tables().await)? else {
+            return Ok(());
+        };
+        let expressions = self.check_expressions(&filter, config, &tables).await;
+        findings.take("/replica_config/filter/event_filters", expressions)?;
+        let ineligible = ineligible(&filter, config, &tables);
+        if ineligible.is_empty() {
+            // Nothing to say.
+        } else if config.ignore_ineligible_table {
+            let text = format!(
+                "tables without a usable key are left out: [{}]",
+                ineligible.join(" ")
+            );
+            findings.warning(FILTER, ErrorCode::TableIneligible, text);
+        } else {
+            findings.error(FILTER, refusal_of(&ineligible))?;
+        }
+        warn_of_cascades(&filter, config, &tables);
+        Ok(())
+    }
+
+    /// Connects to the destination, and makes sure that it is not the upstream.
+    async fn check_sink(&self, info: &FeedInfo, uri: &SinkUri, at: Ts) -> Result<()> {
         let upstream = if uri.kind().is_database() {
             self.env.upstream.probe().await?
         } else {
@@ -97,27 +138,55 @@ fn host_name(host: &str) -> String {
     if is_local { "localhost".to_owned() } else { host }
 }
 
-/// Refuses tables inside the filter that have no key, unless the config says what to do with them.
-fn refuse_ineligible(filter: &FeedFilter, config: &ReplicaConfig, tables: &[TableSummary]) -> Result<()> {
-    if config.ignore_ineligible_table {
-        return Ok(());
+/// The entry of the filter that cannot be used, or the filter as a whole.
+fn filter_pointer(config: &ReplicaConfig, zone: &TimeZone) -> String {
+    let stands_alone = |change: &dyn Fn(&mut ReplicaConfig)| {
+        let mut alone = ReplicaConfig {
+            case_sensitive: config.case_sensitive,
+            ..ReplicaConfig::default()
+        };
+        change(&mut alone);
+        FeedFilter::new(&alone, zone).is_ok()
+    };
+    let filter = &config.filter;
+    let rule = filter
+        .rules
+        .iter()
+        .position(|rule| !stands_alone(&|alone| alone.filter.rules = vec![rule.clone()]));
+    let event = || {
+        filter
+            .event_filters
+            .iter()
+            .position(|entry| !stands_alone(&|alone| alone.filter.event_filters = vec![entry.clone()]))
+    };
+    let place = "/replica_config/filter";
+    match rule {
+        Some(index) => format!("{place}/rules/{index}"),
+        None => event().map_or_else(
+            || place.to_owned(),
+            |index| format!("{place}/event_filters/{index}"),
+        ),
     }
+}
+
+/// Names of the tables inside the filter that cannot be replicated.
+fn ineligible(filter: &FeedFilter, config: &ReplicaConfig, tables: &[TableSummary]) -> Vec<String> {
     let selected = tables.iter().filter(|table| filter.selects(table));
-    let bad: Vec<String> = selected
+    selected
         .filter(|table| !is_replicated(table, config))
         .map(|table| table.name.to_string())
-        .collect();
-    if bad.is_empty() {
-        return Ok(());
-    }
-    Err(CdcError::new(
+        .collect()
+}
+
+fn refusal_of(ineligible: &[String]) -> CdcError {
+    CdcError::new(
         ErrorCode::TableIneligible,
         format_args!(
             "some tables are not eligible to replicate([{}]), if you want to ignore these tables, please set \
              ignore_ineligible_table to true",
-            bad.join(" ")
+            ineligible.join(" ")
         ),
-    ))
+    )
 }
 
 /// Logs the foreign keys by which rows of replicated tables change without the changefeed seeing it. The API shows those

@@ -1,6 +1,6 @@
 //! Updating, pausing, resuming and removing a changefeed.
 
-use tidegate_api::{ChangefeedDetail, ReplicaConfig, ResumeChangefeed, SinkUri, UpdateChangefeed};
+use tidegate_api::{ChangefeedDetail, Findings, ReplicaConfig, ResumeChangefeed, SinkUri, UpdateChangefeed};
 use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, Ts};
 use tokio::sync::oneshot;
 
@@ -158,9 +158,8 @@ impl ReplicationService {
                  its secret too",
             ));
         }
-        let (uri, config) = self.check_settings(&info.sink_uri, info.config.clone())?;
-        info.config = config;
-        self.check_targets(info, &uri, checkpoint).await
+        self.check_settings(info, checkpoint, &mut Findings::first_error())
+            .await
     }
 }
 
@@ -183,10 +182,11 @@ fn refuse_conflict(info: &FeedInfo) -> Result<()> {
         if let (Some(in_uri), Some(in_config)) = (uri.param(parameter), configured)
             && !in_uri.eq_ignore_ascii_case(in_config)
         {
-            return Err(refused(&format!(
-                "changefeed update error: {parameter} is {in_uri} in the sink uri, which wins over {in_config} in the \
+            let text = format!(
+                "incompatible sink config: {parameter} is {in_uri} in the sink uri, which wins over {in_config} in the \
                  config: change the uri too"
-            )));
+            );
+            return Err(CdcError::new(ErrorCode::IncompatibleSinkConfig, text));
         }
     }
     Ok(())

@@ -1,13 +1,13 @@
 //! Reading changefeeds, captures, processors and clocks.
 
 use tidegate_api::{
-    Capture, ChangefeedDetail, ChangefeedStatus, ChangefeedSummary, Processor, ProcessorDetail, ServerStatus,
-    SyncedRequest, SyncedRequestStatus, SyncedStatus, SyncedStatusConfig, Tso,
+    Capture, ChangefeedDetail, ChangefeedStatus, ChangefeedSummary, MetaEntry, OwnerChangefeed, Processor,
+    ProcessorDetail, ServerStatus, SyncedRequest, SyncedRequestStatus, SyncedStatus, SyncedStatusConfig, Tso,
 };
 use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, Ts, is_valid_id};
 
 use super::ReplicationService;
-use super::answer::EPOCH;
+use super::answer::{EPOCH, running_error};
 use crate::feed::State;
 use crate::owner::FeedView;
 use crate::synced;
@@ -233,6 +233,18 @@ impl ReplicationService {
         ))
     }
 
+    /// Moves one table to another server; impossible with a single one.
+    ///
+    /// # Errors
+    /// `SchedulerRequestFailed`.
+    #[allow(clippy::unused_async, reason = "a server of a cluster asks the owner")]
+    pub async fn move_table(&self, _capture_id: &str) -> Result<()> {
+        Err(CdcError::new(
+            ErrorCode::SchedulerRequestFailed,
+            "scheduler request failed, only one capture alive",
+        ))
+    }
+
     /// Whether the service does its work: loaded, and not shutting down. States of changefeeds do not matter.
     ///
     /// # Errors
@@ -246,6 +258,30 @@ impl ReplicationService {
                 ErrorCode::ClusterIsUnhealthy,
                 "TiCDC cluster is unhealthy",
             ))
+        }
+    }
+
+    /// Every key of the metadata in order, with what may be shown of its value.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn metadata(&self) -> Result<Vec<MetaEntry>> {
+        let entries = self.env.store.entries().await?.into_iter();
+        Ok(entries.map(|(key, value)| MetaEntry { key, value }).collect())
+    }
+
+    /// A changefeed as the oldest clients ask for it; empty when it does not exist.
+    pub fn owner_changefeed(&self, id: &ChangefeedId) -> OwnerChangefeed {
+        let Ok(handle) = self.registry.get(id) else {
+            return OwnerChangefeed::default();
+        };
+        let view = handle.view();
+        let error = view.error.as_ref().filter(|_| view.state != State::Normal);
+        OwnerChangefeed {
+            state: view.state.as_str().to_owned(),
+            tso: view.checkpoint.as_u64(),
+            checkpoint: self.time(view.checkpoint),
+            error: error.map(|error| running_error(&self.env, error)),
         }
     }
 

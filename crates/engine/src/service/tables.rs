@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use tidegate_api::{
-    FilterPreview, FilterPreviewRequest, FilterPreviewTable, ReplicaConfig, SinkUri, VerifiedTable,
+    FilterPreview, FilterPreviewRequest, FilterPreviewTable, Findings, ReplicaConfig, SinkUri, VerifiedTable,
     VerifyTable, VerifyTableResult,
 };
 use tidegate_filter::TableFilter;
@@ -13,7 +13,6 @@ use tidegate_upstream::TableSummary;
 use super::ReplicationService;
 use super::check::{is_replicated, warn_of_cascades};
 use crate::selector::{self, FeedFilter};
-use crate::unsupported;
 
 impl ReplicationService {
     /// Which of the upstream's tables inside the filter can be replicated and which cannot. Connects to no sink.
@@ -27,7 +26,9 @@ impl ReplicationService {
             "" => None,
             text => Some(SinkUri::parse(text)?),
         };
-        unsupported::check(uri.as_ref(), &request.replica_config)?;
+        request
+            .replica_config
+            .check_support(uri.as_ref(), &mut Findings::first_error())?;
         let filter = FeedFilter::new(&request.replica_config, &self.env.zone)?;
         if request.start_ts != 0 {
             self.env

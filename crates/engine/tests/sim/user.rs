@@ -37,7 +37,7 @@ pub(crate) async fn use_service(life: &Life<'_>) {
         }
         let mut done = true;
         for feed in &life.world.scenario.feeds {
-            done &= visit(life, feed, Instant::now() < waiting_from).await;
+            done &= Box::pin(visit(life, feed, Instant::now() < waiting_from)).await;
         }
         let checkpoints = life.world.checks.checkpoints();
         let pause_ms = if checkpoints == seen { IDLE_MS } else { POLL_MS };

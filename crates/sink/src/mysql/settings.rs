@@ -7,7 +7,7 @@ use tidegate_api::{MysqlConfig as Members, SinkUri};
 use tidegate_model::{ErrorCode, Result};
 use tidegate_mysql::{ConnectOptions, TlsMode, TlsOptions};
 
-use super::config::{Atomicity, MysqlConfig, TidbTxnMode, WORKERS_MAX};
+use super::config::{Atomicity, MysqlConfig, TidbTxnMode};
 use crate::opener::SinkSpec;
 use crate::settings::{Settings, not_supported};
 
@@ -67,21 +67,17 @@ pub(crate) fn read(spec: &SinkSpec) -> Result<MysqlConfig> {
     let connect_timeout = duration("timeout", &members.timeout)?;
     Ok(MysqlConfig {
         connect: connect_options(&settings, members, connect_timeout)?,
-        workers: settings.number("worker-count", members.worker_count, 16, 1..=WORKERS_MAX.into())?,
-        max_multi_update_row: settings.number(
-            "max-multi-update-row",
+        workers: settings.number_at("sink.mysql_config.worker_count", members.worker_count)?,
+        max_multi_update_row: settings.number_at(
+            "sink.mysql_config.max_multi_update_row_count",
             members.max_multi_update_row_count,
-            40,
-            1..=256,
         )?,
-        max_multi_update_row_size: settings.number(
-            "max-multi-update-row-size",
+        max_multi_update_row_size: settings.number_at(
+            "sink.mysql_config.max_multi_update_row_size",
             members.max_multi_update_row_size,
-            1024,
-            0..=8192,
         )?,
         safe_mode: settings.switch("safe-mode", spec.config.sink.safe_mode, false)?,
-        max_txn_row: settings.number("max-txn-row", members.max_txn_row, 256, 1..=2048)?,
+        max_txn_row: settings.number_at("sink.mysql_config.max_txn_row", members.max_txn_row)?,
         batch_dml: settings.switch("batch-dml-enable", members.enable_batch_dml, true)?,
         cache_statements,
         multi_stmt: settings.switch("multi-stmt-enable", members.enable_multi_statement, true)?,
