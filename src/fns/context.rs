@@ -214,6 +214,9 @@ impl Console {
                 }
             },
         };
+        if draft.error.is_none() {
+            form.text.clear();
+        }
         draft.form = form;
         Ok(self.keep(draft) + place)
     }
@@ -288,7 +291,10 @@ impl Console {
         };
         // All faults at once, each at its field: the engine tells the first one only.
         let mut error = ConsoleError::from(refused);
-        let findings = self.service.validate_changefeed(request, Reach::Destination).await?;
+        let findings = self
+            .service
+            .validate_changefeed(request, Reach::Destination)
+            .await?;
         error.fields = form::found(&findings, Severity::Error, form);
         Err(error)
     }

@@ -124,7 +124,8 @@ pub struct CheckedForm {
 #[server(name = SubmitChangefeed, endpoint = "create", input = PostUrl)]
 pub async fn submit_changefeed(form: CreateForm) -> Result<(), ConsoleError> {
     let console = context::console()?;
-    let address = context::answer(console.submit(form, context::is_plain_form()).await)?;
+    let submitted = Box::pin(console.submit(form, context::is_plain_form())).await;
+    let address = context::answer(submitted)?;
     leptos_axum::redirect(&address);
     Ok(())
 }

@@ -111,7 +111,9 @@ fn FormPage(draft: Draft, groups: Vec<SettingGroup>, begin: RwSignal<(u32, Draft
     let typed = move || {
         let form = node.get_untracked()?;
         let data = FormData::new_with_form(&form).ok()?;
-        SubmitChangefeed::from_form_data(&data).ok().map(|typed| typed.form)
+        SubmitChangefeed::from_form_data(&data)
+            .ok()
+            .map(|typed| typed.form)
     };
     let read = ServerAction::<ReadText>::new();
     take_over(read, begin);
@@ -127,7 +129,11 @@ fn FormPage(draft: Draft, groups: Vec<SettingGroup>, begin: RwSignal<(u32, Draft
     let on_uri = Callback::new(move |uri: String| sink.set(SinkKind::of(&uri)));
     let texts = StoredValue::new(form.set.clone());
     let of_step = |step: Step| -> Vec<SettingGroup> {
-        groups.iter().filter(|group| group.step == step).cloned().collect()
+        groups
+            .iter()
+            .filter(|group| group.step == step)
+            .cloned()
+            .collect()
     };
     let (events, delivery, advanced) = (
         of_step(Step::Events),
@@ -200,7 +206,9 @@ fn take_over(read: ServerAction<ReadText>, begin: RwSignal<(u32, Draft)>) {
 
 /// Name of the field that an event comes from, without the brackets of the form.
 fn event_target_name(ev: &leptos::ev::Event) -> String {
-    let element = ev.target().and_then(|target| target.dyn_into::<leptos::web_sys::Element>().ok());
+    let element = ev
+        .target()
+        .and_then(|target| target.dyn_into::<leptos::web_sys::Element>().ok());
     element.map_or_else(String::new, |element| element.id())
 }
 

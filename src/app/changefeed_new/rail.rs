@@ -28,8 +28,16 @@ const OWN: [(&str, &str, &str); 15] = [
     ("sink_password", "Password", "sink"),
     ("rules", "Table rules", "tables"),
     ("case_sensitive", "Upper and lower case differ", "tables"),
-    ("ignore_ineligible_table", "Leave out tables without a key", "tables"),
-    ("force_replicate", "Copy tables without a key all the same", "tables"),
+    (
+        "ignore_ineligible_table",
+        "Leave out tables without a key",
+        "tables",
+    ),
+    (
+        "force_replicate",
+        "Copy tables without a key all the same",
+        "tables",
+    ),
     ("text", "Text", "review"),
 ];
 
@@ -110,6 +118,9 @@ mod tests {
         ] {
             assert_eq!(part_of(field), part, "{field}");
         }
-        assert!(OWN.iter().all(|(.., part)| PARTS.iter().any(|(known, _)| known == part)));
+        assert!(
+            OWN.iter()
+                .all(|(.., part)| PARTS.iter().any(|(known, _)| known == part))
+        );
     }
 }

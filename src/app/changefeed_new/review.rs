@@ -21,10 +21,12 @@ pub(super) fn Review(
     unknown: String,
     faults: Faults,
 ) -> impl IntoView {
-    let verdict = move || match checked.get() {
+    let verdict = move || {
+        match checked.get() {
         None => view! { <p class="text-sm text-ink-3">"Looks at every setting, at the tables, and whether the destination answers. Creates nothing."</p> }.into_any(),
         Some(Err(error)) => view! { <p class="text-sm text-failed">{error.message}</p> }.into_any(),
         Some(Ok(checked)) => view! { <Verdict checked/> }.into_any(),
+    }
     };
     view! {
         <section id="review" class="card mb-6 min-w-0 scroll-mt-16 p-4 md:p-5" aria-labelledby="review-title">
@@ -82,7 +84,11 @@ fn Verdict(checked: CheckedForm) -> impl IntoView {
             view! { <li class=class>{link_to(&field)} {message}</li> }
         }
     };
-    let glyph = if faults.is_empty() { Glyph::Check } else { Glyph::Cross };
+    let glyph = if faults.is_empty() {
+        Glyph::Check
+    } else {
+        Glyph::Cross
+    };
     view! {
         <p class="flex items-center gap-2 text-sm font-medium">
             <Icon glyph/>
@@ -109,10 +115,19 @@ fn Texts(
         _ => FormText::default(),
     });
     // What was typed stays until it is taken over or given up.
-    let edited = RwSignal::new((!text.is_empty()).then_some(text.clone()));
-    let json = move || edited.get().unwrap_or_else(|| shown.with(|shown| shown.json.clone()));
+    let edited = RwSignal::new((!text.is_empty()).then(|| text.clone()));
+    let json = move || {
+        edited
+            .get()
+            .unwrap_or_else(|| shown.with(|shown| shown.json.clone()))
+    };
     let fault = fault_of(faults, "text".to_owned());
     let is_open = !text.is_empty();
+    let first = if is_open {
+        text
+    } else {
+        shown.with_untracked(|shown| shown.json.clone())
+    };
     view! {
         <details class="min-w-0" open=is_open>
             <summary class="link w-fit cursor-pointer text-sm">"As text: JSON, TOML, curl"</summary>
@@ -133,7 +148,7 @@ fn Texts(
                         prop:value=json
                         on:input=move |ev| edited.set(Some(event_target_value(&ev)))
                     >
-                        {text}
+                        {first}
                     </textarea>
                     <FaultLine id=fault_id("text") fault/>
                     <div class="mt-2 flex flex-wrap gap-2">
@@ -187,7 +202,9 @@ fn command(json: &str) -> String {
     let body = json
         .replace('\'', "'\\''")
         .replace(":xxxxx@", ":'\"$SINK_PASSWORD\"'@");
-    format!("curl -X POST {SHELL_BASE}/api/v2/changefeeds\" \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'")
+    format!(
+        "curl -X POST {SHELL_BASE}/api/v2/changefeeds\" \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"
+    )
 }
 
 #[cfg(test)]
@@ -197,6 +214,9 @@ mod tests {
     #[test]
     fn the_shell_fills_in_the_password() {
         let command = command("{\"sink_uri\": \"mysql://it's:xxxxx@h/\"}");
-        assert!(command.ends_with(r#"-d '{"sink_uri": "mysql://it'\''s:'"$SINK_PASSWORD"'@h/"}'"#), "{command}");
+        assert!(
+            command.ends_with(r#"-d '{"sink_uri": "mysql://it'\''s:'"$SINK_PASSWORD"'@h/"}'"#),
+            "{command}"
+        );
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::app::changefeed_new::preview::Preview;
 use crate::app::ui::field::{
-    CheckField, FaultLine, Faults, FieldLabel, PasswordField, TextField, described_by, fault,
-    fault_id, help_id,
+    CheckField, FaultLine, Faults, FieldLabel, PasswordField, TextField, described_by, fault, fault_id,
+    help_id,
 };
 use crate::fns::create::CreateForm;
 use crate::fns::data::RulePreview;

@@ -193,7 +193,11 @@ fn control(
         _ => options,
     };
     if !words.is_empty() {
-        let unset = if default.is_empty() { "unset".to_owned() } else { format!("default: {default}") };
+        let unset = if default.is_empty() {
+            "unset".to_owned()
+        } else {
+            format!("default: {default}")
+        };
         let options = words
             .into_iter()
             .map(|word| {
@@ -229,7 +233,11 @@ fn control(
         }
         .into_any();
     }
-    let input_type = if kind == FieldKind::Secret { "password" } else { "text" };
+    let input_type = if kind == FieldKind::Secret {
+        "password"
+    } else {
+        "text"
+    };
     view! {
         <input
             class="input"
@@ -264,7 +272,10 @@ mod tests {
     #[test]
     fn labels_are_words() {
         assert_eq!(label("max_txn_row"), "Max txn row");
-        assert_eq!(label("send-all-bootstrap-at-start"), "Send all bootstrap at start");
+        assert_eq!(
+            label("send-all-bootstrap-at-start"),
+            "Send all bootstrap at start"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The table of settings in the order and the words of the form.
 
 use serde_json::Value;
-use tidegate_api::settings::{Kind, Rule, Scheme, Setting, Support, default_config, settings};
+use tidegate_api::{Kind, Rule, Scheme, Setting, Support, default_config, settings};
 
 use super::text::SECRETS;
 use crate::fns::settings::{FieldKind, SettingField, SettingGroup, SinkKind, Step};
@@ -47,10 +47,13 @@ pub(crate) fn groups() -> Vec<SettingGroup> {
             continue;
         }
         let place = place_of(setting.path);
-        let at = groups.iter().position(|(known, _)| *known == place).unwrap_or_else(|| {
-            groups.push((place, group(place, setting.path)));
-            groups.len() - 1
-        });
+        let at = groups
+            .iter()
+            .position(|(known, _)| *known == place)
+            .unwrap_or_else(|| {
+                groups.push((place, group(place, setting.path)));
+                groups.len() - 1
+            });
         let group = &mut groups[at].1;
         note_sinks(group, setting);
         group.fields.push(field(setting, &defaults));
@@ -114,7 +117,9 @@ fn place_of(path: &'static str) -> &'static str {
 
 fn group(place: &str, path: &str) -> SettingGroup {
     let title = TITLES.iter().find(|(known, _)| *known == place);
-    let title = title.map_or(if place.is_empty() { GENERAL } else { place }, |(_, title)| *title);
+    let title = title.map_or(if place.is_empty() { GENERAL } else { place }, |(_, title)| {
+        *title
+    });
     let step = match place.split('.').next().unwrap_or_default() {
         "filter" => Step::Events,
         "sink" if place == "sink.dispatchers" || place == "sink.column_selectors" => Step::Events,
@@ -161,7 +166,10 @@ fn field(setting: &Setting, defaults: &Value) -> SettingField {
             .map(|parameter| format!("{parameter} in the sink URI wins.")),
         note.map(|why| format!("It changes nothing here: {why}.")),
     ];
-    let name = setting.path.rsplit_once("[].").map_or(setting.path, |(_, name)| name);
+    let name = setting
+        .path
+        .rsplit_once("[].")
+        .map_or(setting.path, |(_, name)| name);
     SettingField {
         path: name.to_owned(),
         kind: kind(setting),
@@ -238,7 +246,11 @@ mod tests {
     #[test]
     fn groups_have_names_for_people() {
         for group in groups() {
-            assert!(!group.title.contains('_') && !group.title.contains('.'), "{}", group.title);
+            assert!(
+                !group.title.contains('_') && !group.title.contains('.'),
+                "{}",
+                group.title
+            );
         }
     }
 }

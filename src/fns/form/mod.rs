@@ -265,6 +265,8 @@ fn fault(faults: &mut Vec<FieldError>, field: &str, message: &str) {
 
 #[cfg(test)]
 mod tests {
+    use tidegate_api::ReplicaConfig;
+
     use super::*;
 
     fn form() -> CreateForm {
@@ -394,11 +396,11 @@ mod tests {
     }
 
     #[test]
-    fn file_settings_reach_the_config() {
+    fn touched_settings_reach_the_config_beside_the_defaults() {
         let form = CreateForm {
-            protocol: "csv".to_owned(),
-            csv_delimiter: "\t".to_owned(),
-            csv_header: true,
+            set: [("sink.protocol", "csv"), ("sink.csv.delimiter", "\t"), ("sink.csv.output_field_header", "true")]
+                .map(|(path, text)| (path.to_owned(), text.to_owned()))
+                .into(),
             rules: "shop.*\r\n\r\n!shop.tmp_*\r\n".to_owned(),
             ..form()
         };
@@ -417,23 +419,19 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_stands_at_its_field() {
-        let check = |code, message: &str, field: &str| {
-            let error = refusal(CdcError::new(code, message), &form());
-            let fields: Vec<_> = error.fields.iter().map(|fault| fault.field.as_str()).collect();
-            assert_eq!(fields, [field], "{message}");
-        };
-        check(ErrorCode::ChangeFeedAlreadyExists, "exists", "id");
-        check(ErrorCode::FilterRuleInvalid, "rule 1", "rules");
+    fn a_finding_stands_at_the_deepest_field_there_is() {
+        let check = |pointer: &str, field: &str| assert_eq!(field_of(pointer, &form()), field, "{pointer}");
+        check("", "");
+        check("/changefeed_id", "id");
+        check("/start_ts", "start");
+        check("/replica_config/filter", "rules");
+        check("/replica_config/filter/rules/2", "rules");
+        check("/replica_config/sink/csv/quote", "sink.csv.quote");
         check(
-            ErrorCode::SinkInvalidConfig,
-            "csv.quote and csv.delimiter must not share a character",
-            "csv_quote",
+            "/replica_config/filter/event_filters/3/ignore_sql/0",
+            "filter.event_filters.3.ignore_sql",
         );
-        check(
-            ErrorCode::APIInvalidParam,
-            "invalid start-ts 9, larger than current tso 3",
-            "start",
-        );
+        check("/replica_config/filter/event_filters", "filter.event_filters");
+        check("/replica_config/sink/none", "");
     }
 }

@@ -15,7 +15,11 @@ pub(super) const SECRETS: [&str; 4] = ["password", "secret", "access_key", "toke
 pub(crate) fn write(form: &CreateForm) -> FormText {
     let mut body = body(form, &mut Vec::new());
     let sink_uri = body["sink_uri"].as_str().unwrap_or_default();
-    body["sink_uri"] = if sink_uri.is_empty() { sink_uri.into() } else { mask_uri(sink_uri).into() };
+    body["sink_uri"] = if sink_uri.is_empty() {
+        sink_uri.into()
+    } else {
+        mask_uri(sink_uri).into()
+    };
     hide_secrets(&mut body["replica_config"]);
     if body["replica_config"].is_null()
         && let Some(members) = body.as_object_mut()
@@ -114,7 +118,13 @@ pub(crate) fn hidden_in_text(text: &str) -> String {
             let name = line.split([':', '=']).next().unwrap_or_default();
             return format!("{name}# left out: type it again");
         }
-        let word = |word: &str| if word.contains("://") { mask_uri(word) } else { word.to_owned() };
+        let word = |word: &str| {
+            if word.contains("://") {
+                mask_uri(word)
+            } else {
+                word.to_owned()
+            }
+        };
         let mut shown = String::new();
         let mut rest = line;
         while let Some(end) = rest.find(is_end) {
@@ -146,12 +156,21 @@ fn parse(text: &str) -> Result<Value, String> {
     if text.trim_start().starts_with('{') {
         let body: Value = serde_json::from_str(text).map_err(|error| format!("This is no JSON: {error}."))?;
         let is_body = BODY.iter().any(|name| body.get(name).is_some());
-        return Ok(if is_body { body } else { serde_json::json!({"replica_config": body}) });
+        return Ok(if is_body {
+            body
+        } else {
+            serde_json::json!({"replica_config": body})
+        });
     }
     let config: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+        let line = error
+            .span()
+            .map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
         let line = line.map_or_else(String::new, |line| format!(" in line {line}"));
-        format!("This is neither JSON, which begins with {{, nor TOML: {}{line}.", error.message())
+        format!(
+            "This is neither JSON, which begins with {{, nor TOML: {}{line}.",
+            error.message()
+        )
     })?;
     let config = serde_json::to_value(config).map_err(|error| error.to_string())?;
     Ok(serde_json::json!({"replica_config": snake_from_kebab(config)}))
@@ -193,9 +212,12 @@ mod tests {
             start_tso: "439749918821711875".to_owned(),
             rules: "shop.*\n!shop.tmp".to_owned(),
             force_replicate: true,
-            set: [("sink.mysql_config.worker_count", "3"), ("filter.event_filters.0.ignore_event", "delete")]
-                .map(|(path, text)| (path.to_owned(), text.to_owned()))
-                .into(),
+            set: [
+                ("sink.mysql_config.worker_count", "3"),
+                ("filter.event_filters.0.ignore_event", "delete"),
+            ]
+            .map(|(path, text)| (path.to_owned(), text.to_owned()))
+            .into(),
             ..CreateForm::default()
         }
     }
@@ -204,10 +226,16 @@ mod tests {
     fn both_texts_lead_back_to_the_form() {
         let form = form();
         let FormText { json, toml } = write(&form);
-        assert!(!json.contains("hunter2") && json.contains("439749918821711875"), "{json}");
+        assert!(
+            !json.contains("hunter2") && json.contains("439749918821711875"),
+            "{json}"
+        );
         assert_eq!(read(&json, &form).unwrap(), form);
         let back = read(&toml, &form).unwrap();
-        assert_eq!((back.set, back.rules, back.force_replicate), (form.set, form.rules, true));
+        assert_eq!(
+            (back.set, back.rules, back.force_replicate),
+            (form.set, form.rules, true)
+        );
     }
 
     #[test]
@@ -232,12 +260,18 @@ mod tests {
     fn a_text_that_cannot_be_read_comes_back_without_its_secrets() {
         let text = "{\"sink_uri\": \"mysql://u:hunter2@h:1/\",\n\"sasl_password\": \"hunter2\"";
         let shown = hidden_in_text(text);
-        assert_eq!(shown, "{\"sink_uri\": \"mysql://u:xxxxx@h:1/\",\n\"sasl_password\"# left out: type it again");
+        assert_eq!(
+            shown,
+            "{\"sink_uri\": \"mysql://u:xxxxx@h:1/\",\n\"sasl_password\"# left out: type it again"
+        );
     }
 
     #[test]
     fn members_that_the_form_does_not_know_are_named() {
-        let back = read(r#"{"sink_uri": "blackhole://", "colour": 1, "replica_config": {"sink": {"speed": 2}}}"#, &form());
+        let back = read(
+            r#"{"sink_uri": "blackhole://", "colour": 1, "replica_config": {"sink": {"speed": 2}}}"#,
+            &form(),
+        );
         assert_eq!(back.unwrap().unknown, "colour, sink.speed");
     }
 }

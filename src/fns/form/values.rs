@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use tidegate_api::GoDuration;
-use tidegate_api::settings::{Kind, Setting, default_config, settings};
+use tidegate_api::{GoDuration, Kind, Setting, default_config, settings};
 
 use super::groups::OWN;
 use crate::fns::error::FieldError;
@@ -38,7 +37,11 @@ pub(crate) fn add_item(texts: &mut Texts, list: &str) {
         let rest = path.strip_prefix(list)?.strip_prefix('.')?;
         rest.split('.').next()?.parse().ok()
     };
-    let next = texts.keys().filter_map(number).max().map_or(0, |last| last.saturating_add(1));
+    let next = texts
+        .keys()
+        .filter_map(number)
+        .max()
+        .map_or(0, |last| last.saturating_add(1));
     texts.insert(format!("{list}.{next}.matcher"), String::new());
 }
 
@@ -109,7 +112,10 @@ fn lists(value: &mut Value) {
         return;
     };
     members.values_mut().for_each(lists);
-    let is_list = !members.is_empty() && members.keys().all(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_list = !members.is_empty()
+        && members
+            .keys()
+            .all(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
     if is_list {
         let mut items: Vec<(u64, Value)> = std::mem::take(members)
             .into_iter()
@@ -220,7 +226,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_told_at_its_field() {
-        let (config, faults) = read(&[("memory_quota", "much"), ("bdr_mode", "perhaps"), ("sink.none", "1")]);
+        let (config, faults) = read(&[
+            ("memory_quota", "much"),
+            ("bdr_mode", "perhaps"),
+            ("sink.none", "1"),
+        ]);
         assert_eq!(faults, ["bdr_mode", "memory_quota", "sink.none"]);
         assert_eq!(config, json!({}));
     }

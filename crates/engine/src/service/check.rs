@@ -36,7 +36,7 @@ impl ReplicationService {
         info.config.check_scheme(&uri, findings)?;
         info.config.check_support(Some(&uri), findings)?;
         info.config.check_destination(&uri, findings)?;
-        if findings.has_error_below(&["/sink_uri", "/replica_config/sink"]) {
+        if findings.stays_offline() || findings.has_error_below(&["/sink_uri", "/replica_config/sink"]) {
             return Ok(());
         }
         findings.take("/sink_uri", self.check_sink(info, &uri, at).await)?;
