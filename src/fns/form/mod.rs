@@ -398,9 +398,13 @@ mod tests {
     #[test]
     fn touched_settings_reach_the_config_beside_the_defaults() {
         let form = CreateForm {
-            set: [("sink.protocol", "csv"), ("sink.csv.delimiter", "\t"), ("sink.csv.output_field_header", "true")]
-                .map(|(path, text)| (path.to_owned(), text.to_owned()))
-                .into(),
+            set: [
+                ("sink.protocol", "csv"),
+                ("sink.csv.delimiter", "\t"),
+                ("sink.csv.output_field_header", "true"),
+            ]
+            .map(|(path, text)| (path.to_owned(), text.to_owned()))
+            .into(),
             rules: "shop.*\r\n\r\n!shop.tmp_*\r\n".to_owned(),
             ..form()
         };
