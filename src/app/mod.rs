@@ -71,6 +71,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("changefeeds/:namespace/:id") view=changefeed::Summary ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/config") view=changefeed::Config ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/api") view=changefeed::Api ssr=WHOLE/>
+                    <Route path=path!("changefeeds/:namespace/:id/edit") view=changefeed::Edit ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/remove") view=changefeed::Remove ssr=WHOLE/>
                     <Route path=path!("captures") view=captures::Captures ssr=WHOLE/>
                     <Route path=path!("activity") view=activity::Activity ssr=WHOLE/>

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use leptos::prelude::*;
-use tidegate_api::{FilterPreviewRequest, ResumeChangefeed, Severity};
+use tidegate_api::{ChangefeedDetail, FilterPreviewRequest, Finding, ResumeChangefeed, Severity};
 use tidegate_engine::{Reach, ReplicationService};
 use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, SystemClock};
 
-use crate::fns::create::{CheckedForm, CreateForm, Draft};
-use crate::fns::data::{CaptureRow, Captures, FeedDetail, FeedPage, Overview, RulePreview};
+use crate::fns::create::{CheckedForm, CreateForm, Draft, EditPage};
+use crate::fns::data::{CaptureRow, Captures, FeedDetail, FeedPage, FeedState, Overview, RulePreview};
 use crate::fns::drafts::Drafts;
 use crate::fns::error::{ConsoleError, FieldError};
 use crate::fns::list::{Feeds, Wanted};
@@ -205,7 +205,7 @@ impl Console {
                 form::add_item(&mut form.set, list);
                 "#events"
             }
-            _ => match self.create(&form).await {
+            _ => match Box::pin(self.write(&form)).await {
                 Ok(address) => return Ok(address),
                 Err(error) if !plain => return Err(error),
                 Err(error) => {
@@ -232,16 +232,47 @@ impl Console {
             reached: reach,
             ..CheckedForm::default()
         };
-        match form::request(&form) {
+        if !form.edit.is_empty() {
+            checked.changes = form::changes(&form.base, &checked.text.json);
+        }
+        let reach = if reach { Reach::Destination } else { Reach::Nothing };
+        match self.findings(&form, reach).await {
+            Err(error) if error.fields.is_empty() => return Err(error),
             Err(error) => checked.faults = error.fields,
-            Ok(request) => {
-                let reach = if reach { Reach::Destination } else { Reach::Nothing };
-                let findings = self.service.validate_changefeed(request, reach).await?;
+            Ok(findings) => {
                 checked.faults = form::found(&findings, Severity::Error, &form);
                 checked.warnings = form::found(&findings, Severity::Warning, &form);
             }
         }
         Ok(checked)
+    }
+
+    async fn findings(&self, form: &CreateForm, reach: Reach) -> Result<Vec<Finding>, ConsoleError> {
+        Ok(match edited(form) {
+            Some(id) => {
+                self.service
+                    .validate_update(&id, form::update(form)?, reach)
+                    .await?
+            }
+            None => {
+                self.service
+                    .validate_changefeed(form::request(form)?, reach)
+                    .await?
+            }
+        })
+    }
+
+    /// A changefeed as a form to change it with.
+    ///
+    /// # Errors
+    /// `ChangeFeedNotExists`.
+    pub async fn edit_page(&self, namespace: &str, id: &str) -> Result<EditPage, ConsoleError> {
+        let detail = self
+            .service
+            .get_changefeed(&ChangefeedId::new(namespace, id))
+            .await?;
+        let state = FeedState::from_wire(&detail.state);
+        Ok(form::page(&detail, state))
     }
 
     /// The form that its text means.
@@ -283,28 +314,61 @@ impl Console {
         Ok(view::preview(preview, count))
     }
 
-    async fn create(&self, form: &CreateForm) -> Result<String, ConsoleError> {
-        let request = form::request(form)?;
-        let refused = match self.service.create_changefeed(request.clone()).await {
-            Ok(created) => return Ok(format!("/ui/changefeeds/{}/{}", created.namespace, created.id)),
+    /// Creates or changes the changefeed of a form; the answer is its address.
+    async fn write(&self, form: &CreateForm) -> Result<String, ConsoleError> {
+        let written = match edited(form) {
+            Some(id) => self.apply(&id, form).await?,
+            None => self.service.create_changefeed(form::request(form)?).await,
+        };
+        let refused = match written {
+            Ok(detail) => return Ok(format!("/ui/changefeeds/{}/{}", detail.namespace, detail.id)),
             Err(error) => error,
         };
         // All faults at once, each at its field: the engine tells the first one only.
         let mut error = ConsoleError::from(refused);
-        let findings = self
-            .service
-            .validate_changefeed(request, Reach::Destination)
-            .await?;
+        let findings = self.findings(form, Reach::Destination).await?;
         error.fields = form::found(&findings, Severity::Error, form);
         Err(error)
     }
 
+    /// Changes a changefeed, unless somebody else has since the page was opened, and lets it go on if that was asked for.
+    async fn apply(
+        &self,
+        id: &ChangefeedId,
+        form: &CreateForm,
+    ) -> Result<tidegate_model::Result<ChangefeedDetail>, ConsoleError> {
+        let now = self.edit_page(&id.namespace, &id.id).await?.form.base;
+        let others = form::changes(&form.base, &now);
+        if !others.is_empty() {
+            return Err(form::overtaken(&others));
+        }
+        let update = form::update(form)?;
+        let updated = match self.service.update_changefeed(id, update).await {
+            Ok(detail) => detail,
+            Err(error) => return Ok(Err(error)),
+        };
+        if form.intent == "apply_resume" {
+            self.resume(&id.namespace, &id.id).await?;
+        }
+        Ok(Ok(updated))
+    }
+
     fn keep(&self, draft: Draft) -> String {
         let key = uuid::Uuid::new_v4().to_string();
-        let address = format!("/ui/changefeeds/new?draft={key}");
+        let page = match edited(&draft.form) {
+            Some(id) => format!("{}/{}/edit", id.namespace, id.id),
+            None => "new".to_owned(),
+        };
+        let address = format!("/ui/changefeeds/{page}?draft={key}");
         self.drafts.keep(key, draft);
         address
     }
+}
+
+/// The changefeed that a form changes.
+fn edited(form: &CreateForm) -> Option<ChangefeedId> {
+    let (namespace, id) = form.edit.split_once('/')?;
+    Some(ChangefeedId::new(namespace, id))
 }
 
 #[cfg(test)]

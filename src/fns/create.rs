@@ -4,7 +4,7 @@
 
 #[cfg(feature = "ssr")]
 use crate::fns::context;
-use crate::fns::data::RulePreview;
+use crate::fns::data::{FeedState, RulePreview};
 use crate::fns::error::{ConsoleError, FieldError};
 use leptos::prelude::*;
 use leptos::server_fn::codec::{GetUrl, PostUrl};
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 pub struct CreateForm {
     /// Key of the draft the form was made from. Gives back the secrets that the page does not show.
     pub draft: String,
-    /// `create`; `preview` to look at the tables only, `check` to check everything; `text` to take over the text, and
+    /// `create`, `apply` or `apply_resume`; `preview` to look at the tables only, `check` to check everything; `text` to take over the text, and
     /// `add`, with the place of a list behind it, for another item of the list.
     pub intent: String,
     /// Namespace.
@@ -54,6 +54,10 @@ pub struct CreateForm {
     pub unknown: String,
     /// Text to take over into the form.
     pub text: String,
+    /// The changefeed that is changed, `namespace/id`; empty for a new one.
+    pub edit: String,
+    /// What the form said when its page was opened, as JSON: tells whether somebody else has changed the changefeed since.
+    pub base: String,
 }
 
 impl Default for CreateForm {
@@ -80,6 +84,8 @@ impl Default for CreateForm {
             set: BTreeMap::new(),
             unknown: String::new(),
             text: String::new(),
+            edit: String::new(),
+            base: String::new(),
         }
     }
 }
@@ -106,6 +112,28 @@ pub struct FormText {
     pub toml: String,
 }
 
+/// One value that is different.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// Place in the body of the request, with dots.
+    pub path: String,
+    /// Before, as JSON; empty when there was none: the default held.
+    pub from: String,
+    /// After.
+    pub to: String,
+}
+
+/// A changefeed to change.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EditPage {
+    /// The form that says what holds now.
+    pub form: CreateForm,
+    /// Its state: only a stopped or failed one takes changes.
+    pub state: FeedState,
+    /// Where it would go on, UTC.
+    pub checkpoint: String,
+}
+
 /// What is to be said about a form.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct CheckedForm {
@@ -113,6 +141,8 @@ pub struct CheckedForm {
     pub faults: Vec<FieldError>,
     /// What is probably not as intended.
     pub warnings: Vec<FieldError>,
+    /// What a changefeed that exists would have instead.
+    pub changes: Vec<FieldChange>,
     /// The form as text.
     pub text: FormText,
     /// Whether the destination was asked too.
@@ -159,4 +189,10 @@ pub async fn read_text(form: CreateForm) -> Result<CreateForm, ConsoleError> {
 #[server(name = CloneForm, endpoint = "clone", input = GetUrl)]
 pub async fn clone_form(namespace: String, id: String) -> Result<CreateForm, ConsoleError> {
     context::answer(context::console()?.form_like(&namespace, &id).await)
+}
+
+/// A changefeed as a form to change it with.
+#[server(name = GetEdit, endpoint = "edit", input = GetUrl)]
+pub async fn get_edit(namespace: String, id: String) -> Result<EditPage, ConsoleError> {
+    context::answer(context::console()?.edit_page(&namespace, &id).await)
 }

@@ -81,7 +81,7 @@ async fn first((draft, from, rules): Begin) -> Result<Draft, ConsoleError> {
 
 /// The form, begun anew whenever a text is taken over into it.
 #[component]
-fn Page(draft: Draft, groups: Vec<SettingGroup>) -> impl IntoView {
+pub(crate) fn Page(draft: Draft, groups: Vec<SettingGroup>) -> impl IntoView {
     let begin = RwSignal::new((0_u32, draft));
     let groups = StoredValue::new(groups);
     view! {
@@ -149,9 +149,11 @@ fn FormPage(draft: Draft, groups: Vec<SettingGroup>, begin: RwSignal<(u32, Draft
         <div class="lg:grid lg:grid-cols-[11rem_minmax(0,56rem)] lg:gap-6">
             <Rail faults/>
             <div class="min-w-0" on:input=move |ev| on_input.run(event_target_name(&ev))>
-                <FaultSummary faults=refused/>
+                <FaultSummary faults=refused is_edit=!form.edit.is_empty()/>
                 <ActionForm action=submit node_ref=node>
                     <input type="hidden" name="form[draft]" value=form.draft.clone()/>
+                    <input type="hidden" name="form[edit]" value=form.edit.clone()/>
+                    <input type="hidden" name="form[base]" value=form.base.clone()/>
                     <IdentitySection form=form.clone() faults/>
                     <SinkSection form=form.clone() faults on_uri/>
                     <TablesSection form=form.clone() faults preview/>
@@ -174,17 +176,40 @@ fn FormPage(draft: Draft, groups: Vec<SettingGroup>, begin: RwSignal<(u32, Draft
                         faults
                     />
                     <div class="sticky bottom-0 -mx-4 flex flex-wrap items-center gap-3 border-t border-line bg-bg px-4 py-3 md:mx-0 md:px-0">
-                        <button class="btn btn-primary" type="submit" name="form[intent]" value="create">
-                            {move || if pending.get() { "Creating" } else { "Create changefeed" }}
-                        </button>
-                        <a class="btn" href="/ui/changefeeds">
-                            "Cancel"
-                        </a>
-                        <span class="text-xs text-ink-3">"The destination is checked before anything is created."</span>
+                        <Buttons edit=form.edit.clone() pending/>
                     </div>
                 </ActionForm>
             </div>
         </div>
+    }
+    .into_any()
+}
+
+/// What ends the form.
+#[component]
+fn Buttons(edit: String, #[prop(into)] pending: Signal<bool>) -> impl IntoView {
+    if edit.is_empty() {
+        return view! {
+            <button class="btn btn-primary" type="submit" name="form[intent]" value="create">
+                {move || if pending.get() { "Creating" } else { "Create changefeed" }}
+            </button>
+            <a class="btn" href="/ui/changefeeds">
+                "Cancel"
+            </a>
+            <span class="text-xs text-ink-3">"The destination is checked before anything is created."</span>
+        }
+        .into_any();
+    }
+    view! {
+        <button class="btn btn-primary" type="submit" name="form[intent]" value="apply_resume">
+            {move || if pending.get() { "Applying" } else { "Apply and resume" }}
+        </button>
+        <button class="btn" type="submit" name="form[intent]" value="apply">
+            "Apply, stay paused"
+        </button>
+        <a class="btn" href=format!("/ui/changefeeds/{edit}")>
+            "Cancel"
+        </a>
     }
     .into_any()
 }
@@ -214,7 +239,7 @@ fn event_target_name(ev: &leptos::ev::Event) -> String {
 
 /// All faults at the top, each a link to its field. Takes the focus when it appears.
 #[component]
-fn FaultSummary(faults: Faults) -> impl IntoView {
+fn FaultSummary(faults: Faults, is_edit: bool) -> impl IntoView {
     let summary = NodeRef::<html::Div>::new();
     Effect::new(move |_| {
         if faults.with(Option::is_some)
@@ -230,7 +255,7 @@ fn FaultSummary(faults: Faults) -> impl IntoView {
             }
             view! {
                 <div class="rounded-card border border-failed bg-failed-fill p-4 text-sm">
-                    <h2 class="mb-2 font-semibold text-failed">"The changefeed was not created"</h2>
+                    <h2 class="mb-2 font-semibold text-failed">{if is_edit { "The changefeed was not changed" } else { "The changefeed was not created" }}</h2>
                     <ul class="grid gap-1">
                         {error
                             .fields

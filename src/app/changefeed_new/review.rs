@@ -4,7 +4,7 @@ use super::link_to;
 use crate::app::ui::copy::{CodeBlock, SHELL_BASE};
 use crate::app::ui::field::{FaultLine, Faults, fault_id, fault_of};
 use crate::app::ui::icon::{Glyph, Icon};
-use crate::fns::create::{CheckedForm, FormText};
+use crate::fns::create::{CheckedForm, FieldChange, FormText};
 use crate::fns::error::{ConsoleError, FieldError};
 use leptos::prelude::*;
 
@@ -70,11 +70,12 @@ fn Verdict(checked: CheckedForm) -> impl IntoView {
     let CheckedForm {
         faults,
         warnings,
+        changes,
         reached,
         ..
     } = checked;
     let sentence = match (faults.len(), reached) {
-        (0, true) => "The changefeed can be created: the destination answers.".to_owned(),
+        (0, true) => "Everything is in order: the destination answers.".to_owned(),
         (0, false) => "No fault so far. The destination has not been asked.".to_owned(),
         (1, _) => "One fault:".to_owned(),
         (count, _) => format!("{count} faults:"),
@@ -98,6 +99,46 @@ fn Verdict(checked: CheckedForm) -> impl IntoView {
             {faults.into_iter().map(item("text-failed")).collect_view()}
             {warnings.into_iter().map(item("text-warning")).collect_view()}
         </ul>
+        {(!changes.is_empty()).then(|| view! { <Changes changes/> })}
+    }
+    .into_any()
+}
+
+/// What would be different.
+#[component]
+fn Changes(changes: Vec<FieldChange>) -> impl IntoView {
+    let shown = |value: String| {
+        if value.is_empty() {
+            "default".to_owned()
+        } else {
+            value
+        }
+    };
+    let count = changes.len();
+    let rows = changes
+        .into_iter()
+        .map(|FieldChange { path, from, to }| {
+            view! {
+                <tr class="border-t border-line align-top">
+                    <th scope="row" class="py-1 pr-3 text-left font-mono text-xs font-normal wrap-anywhere">{path}</th>
+                    <td class="py-1 pr-3 font-mono text-xs wrap-anywhere"><del>{shown(from)}</del></td>
+                    <td class="py-1 font-mono text-xs wrap-anywhere"><ins>{shown(to)}</ins></td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <table class="mt-3 w-full text-sm">
+            <caption class="mb-1 text-left font-medium">{if count == 1 { "1 change".to_owned() } else { format!("{count} changes") }}</caption>
+            <thead>
+                <tr class="text-left text-xs text-ink-3">
+                    <th scope="col" class="py-1 pr-3 font-normal">"Member"</th>
+                    <th scope="col" class="py-1 pr-3 font-normal">"Now"</th>
+                    <th scope="col" class="py-1 font-normal">"Then"</th>
+                </tr>
+            </thead>
+            <tbody>{rows}</tbody>
+        </table>
     }
     .into_any()
 }

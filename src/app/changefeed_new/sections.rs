@@ -30,6 +30,27 @@ pub(super) fn Section(
 /// Name, start and end.
 #[component]
 pub(super) fn IdentitySection(form: CreateForm, faults: Faults) -> impl IntoView {
+    let target = view! {
+        <Moment
+            legend="Target"
+            name="target"
+            key="target_ts"
+            open="none"
+            open_text="None: it runs until it is paused or removed"
+            chosen=form.target
+            time=form.target_time
+            tso=form.target_tso
+            faults
+        />
+    };
+    if !form.edit.is_empty() {
+        return view! {
+            <Section id="changefeed" title="Changefeed" help="Name and start stay as they are.">
+                {target}
+            </Section>
+        }
+        .into_any();
+    }
     view! {
         <Section id="changefeed" title="Changefeed" help="What it is called, and which part of the history it copies.">
             <div class="grid gap-4 sm:grid-cols-2">
@@ -64,17 +85,7 @@ pub(super) fn IdentitySection(form: CreateForm, faults: Faults) -> impl IntoView
                 tso=form.start_tso
                 faults
             />
-            <Moment
-                legend="Target"
-                name="target"
-                key="target_ts"
-                open="none"
-                open_text="None: it runs until it is paused or removed"
-                chosen=form.target
-                time=form.target_time
-                tso=form.target_tso
-                faults
-            />
+            {target}
             </div>
         </Section>
     }
@@ -201,7 +212,9 @@ pub(super) fn SinkSection(form: CreateForm, faults: Faults, on_uri: Callback<Str
             <PasswordField
                 name="sink_password"
                 label="Password"
-                help=if form.draft.is_empty() {
+                help=if !form.edit.is_empty() {
+                    "Of the user in the sink URI. Empty: the one that is stored."
+                } else if form.draft.is_empty() {
                     "Of the user in the sink URI. It is never shown again."
                 } else {
                     "Of the user in the sink URI. Empty: the one you typed before."

@@ -207,7 +207,7 @@ fn words(rule: Rule) -> (Vec<String>, Option<String>) {
     }
 }
 
-fn default_text(setting: &Setting, defaults: &Value) -> String {
+pub(super) fn default_text(setting: &Setting, defaults: &Value) -> String {
     if let Some(unset) = setting.unset {
         return unset.to_owned();
     }

@@ -1,5 +1,6 @@
 //! From the text of the form to a request, and from an error of the engine to the field it belongs to. Pure.
 
+mod edit;
 mod groups;
 mod text;
 mod values;
@@ -12,6 +13,7 @@ use crate::app::format;
 use crate::fns::create::CreateForm;
 use crate::fns::error::{ConsoleError, FieldError};
 
+pub(crate) use edit::{changes, overtaken, page, update};
 pub(crate) use groups::groups;
 pub(crate) use text::{hidden, hidden_in_text, like, read, write};
 pub(crate) use values::add_item;
@@ -125,7 +127,8 @@ fn sink_uri(form: &CreateForm, faults: &mut Vec<FieldError>) -> String {
         fault(faults, "sink_uri", "Say where the changes go.");
     }
     // As a password the mask would be taken for a real one. What is no URI at all is the engine's to refuse.
-    if form.sink_password.is_empty() && SinkUri::parse(typed).is_ok_and(|uri| uri.has_mask()) {
+    let is_stored = !form.edit.is_empty() && typed == edit::stored_uri(form);
+    if form.sink_password.is_empty() && !is_stored && SinkUri::parse(typed).is_ok_and(|uri| uri.has_mask()) {
         fault(
             faults,
             "sink_uri",

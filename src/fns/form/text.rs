@@ -82,6 +82,8 @@ fn from_body(body: &Value, form: &CreateForm) -> CreateForm {
     let set = values::texts(config, &mut unknown);
     CreateForm {
         draft: form.draft.clone(),
+        edit: form.edit.clone(),
+        base: form.base.clone(),
         namespace: word("namespace"),
         id: word("changefeed_id"),
         sink_uri,

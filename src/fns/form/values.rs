@@ -31,6 +31,13 @@ pub(super) fn config(texts: &Texts, faults: &mut Vec<FieldError>) -> Value {
     config
 }
 
+/// The text that stands for the default of a setting; empty when nothing does.
+pub(super) fn default_of(path: &str) -> String {
+    setting(path).map_or_else(String::new, |setting| {
+        super::groups::default_text(setting, &default_config())
+    })
+}
+
 /// Adds an untouched item to the list at `list`.
 pub(crate) fn add_item(texts: &mut Texts, list: &str) {
     let number = |path: &String| -> Option<u64> {

@@ -20,6 +20,16 @@ pub enum Reach {
     Destination,
 }
 
+impl Reach {
+    /// What collects all that is found.
+    pub(super) fn findings(self) -> Findings {
+        match self {
+            Reach::Nothing => Findings::offline(),
+            Reach::Destination => Findings::all(),
+        }
+    }
+}
+
 impl ReplicationService {
     /// Checks everything, stores the changefeed and runs it. Visible to every later call once it returns.
     ///
@@ -52,10 +62,7 @@ impl ReplicationService {
     /// # Errors
     /// None: faults of the upstream and the destination are findings too.
     pub async fn validate_changefeed(&self, request: CreateChangefeed, reach: Reach) -> Result<Vec<Finding>> {
-        let mut findings = match reach {
-            Reach::Nothing => Findings::offline(),
-            Reach::Destination => Findings::all(),
-        };
+        let mut findings = reach.findings();
         // What was planned is dropped, and its id is free again.
         self.plan(request, &mut findings).await?;
         Ok(findings.into_shown())
