@@ -157,7 +157,7 @@ test("three faults in three parts stand at their fields before anything is sent"
     // A link unfolds what hides the field.
     await page.getByText("General", { exact: true }).click();
     await page.getByRole("button", { name: "Check everything" }).click();
-    const review = page.getByRole("region", { name: "Review" });
+    const review = page.getByRole("region", { name: "Review", exact: true });
     await review.getByRole("link", { name: "changefeed_error_stuck_duration" }).click();
     await expect(page.getByLabel("Changefeed error stuck duration")).toBeFocused();
 });
@@ -166,7 +166,7 @@ test("the destination is asked on demand only", async ({ page }) => {
     await open(page, "/ui/changefeeds/new");
     await page.getByLabel("Sink URI").fill("mysql://nobody@127.0.0.1:1/");
     await page.getByLabel("Leave out tables without a key").check();
-    const review = page.getByRole("region", { name: "Review" });
+    const review = page.getByRole("region", { name: "Review", exact: true });
     await expect(review).toContainText("The destination has not been asked");
     await review.getByRole("button", { name: "Check everything" }).click();
     await expect(review).toContainText("One fault");
@@ -199,11 +199,11 @@ test("form and text say the same, and a text with an error changes nothing", asy
         "filter": {"rules": ["shop.*"], "event_filters": [{"matcher": ["shop.orders"], "ignore_event": ["delete"]}]}}}`;
     await text.fill(body);
     await page.getByRole("button", { name: "Take over into the form" }).click();
-    await expect(page.getByLabel("Memory quota")).toHaveValue("12345678");
+    await expect(page.getByLabel("Memory quota memory_quota")).toHaveValue("12345678");
     await expect(page.getByLabel("Table rules")).toHaveValue("shop.*");
     await expect(page.getByLabel("Ignore event")).toHaveValue("delete");
     await expect(page.getByLabel("Start TSO")).toHaveValue(start.toString());
-    await expect(page.getByRole("region", { name: "Review" })).toContainText("colour");
+    await expect(page.getByRole("region", { name: "Review", exact: true })).toContainText("colour");
     await page.getByText("As text: JSON, TOML, curl").click();
     await expect(page.getByText("memory-quota = 12345678")).toBeVisible();
     await page.getByRole("button", { name: "Create changefeed" }).click();
@@ -214,6 +214,49 @@ test("form and text say the same, and a text with an error changes nothing", asy
 
     // Another one like it.
     await open(page, `/ui/changefeeds/new?from=default/${id}`);
-    await expect(page.getByLabel("Memory quota")).toHaveValue("12345678");
+    await expect(page.getByLabel("Memory quota memory_quota")).toHaveValue("12345678");
     await expect(page.getByLabel("Changefeed id")).toHaveValue("");
+});
+
+test("pause, change, resume: one page, with what is different before anything is applied", async ({ page, server, browser, expectedMessages }) => {
+    expectedMessages.push(refused);
+    const id = freshId("edit");
+    const uri = new URL(downstreamUri());
+    await server.api("POST", "/changefeeds", {
+        changefeed_id: id,
+        sink_uri: downstreamUri(),
+        replica_config: { memory_quota: 23456789, filter: { rules: ["shop.items"] } },
+    });
+    await open(page, `/ui/changefeeds/default/${id}`);
+    await page.getByRole("link", { name: "Edit" }).click();
+    await page.getByRole("button", { name: "Pause and edit" }).click();
+    await expect(page.getByLabel("Memory quota memory_quota")).toHaveValue("23456789");
+    expect(await page.content()).not.toContain(uri.password);
+    await expectAccessible(page);
+
+    // Somebody else, at the same time.
+    const other = await browser.newPage();
+    await other.goto(`${server.url}/ui/changefeeds/default/${id}/edit`);
+    await other.locator("html[data-hydrated]").waitFor();
+
+    await page.getByLabel("Table rules").fill("shop.orders");
+    await page.getByLabel("Memory quota memory_quota").fill("");
+    const review = page.getByRole("region", { name: "Review", exact: true });
+    await expect(review.getByRole("row").filter({ hasText: "filter.rules" })).toContainText('["shop.orders"]');
+    await expect(review.getByRole("row").filter({ hasText: "memory_quota" })).toContainText("default");
+    await page.getByRole("button", { name: "Apply and resume" }).click();
+    await expect(page).toHaveURL(`${server.url}/ui/changefeeds/default/${id}`);
+    await server.untilState(id, "normal");
+    const stored = await fetch(`${server.url}/api/v2/changefeeds/${id}`).then((r) => r.text());
+    expect(stored).toContain('"rules":["shop.orders"]');
+    expect(stored).not.toContain("23456789");
+
+    await server.api("POST", `/changefeeds/${id}/pause`);
+    await other.getByText("General", { exact: true }).click();
+    await other.getByLabel("Table rules").fill("shop.*");
+    await other.getByRole("button", { name: "Apply, stay paused" }).click();
+    await expect(other.getByRole("alert")).toContainText("replica_config.filter.rules is [\"shop.orders\"] now");
+    await expect(other.getByLabel("Table rules")).toHaveValue("shop.*");
+    await other.close();
+    await server.api("DELETE", `/changefeeds/${id}`);
 });

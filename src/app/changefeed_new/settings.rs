@@ -26,7 +26,7 @@ pub(super) fn Groups(
         .into_any()
 }
 
-/// One group, folded unless something in it was set.
+/// One group, folded unless something in it was set, or something can be added.
 #[component]
 fn Group(group: SettingGroup, texts: Texts, sink: Signal<Option<SinkKind>>, faults: Faults) -> impl IntoView {
     let touched = texts.with_value(|texts| {
@@ -36,6 +36,7 @@ fn Group(group: SettingGroup, texts: Texts, sink: Signal<Option<SinkKind>>, faul
         })
     });
     let is_off = group.fields.iter().all(|field| field.off.is_some());
+    let is_open = touched || (group.list.is_some() && !is_off);
     let sinks = group.sinks.clone();
     let note = move || {
         if is_off {
@@ -52,9 +53,9 @@ fn Group(group: SettingGroup, texts: Texts, sink: Signal<Option<SinkKind>>, faul
             .into_any(),
     };
     view! {
-        <details class="min-w-0 rounded-card border border-line" open=touched>
+        <details class="min-w-0 rounded-card border border-line" open=is_open>
             <summary class="cursor-pointer px-4 py-2.5 text-sm font-medium">
-                {group.title} <span class="ml-2 text-xs font-normal text-ink-3">{note}</span>
+                <span>{group.title}</span> <span class="ml-2 text-xs font-normal text-ink-3">{note}</span>
             </summary>
             <div class="grid gap-4 px-4 pt-1 pb-4">{body}</div>
         </details>
@@ -165,7 +166,7 @@ fn SettingInput(name: String, field: SettingField, value: String, faults: Faults
     view! {
         <div class="min-w-0">
             <label for=name.clone() class="mb-1 flex flex-wrap items-baseline gap-x-2 text-sm font-medium">
-                {label(&key)} <code class="text-xs font-normal text-ink-3">{key}</code>
+                {label(&key)} " " <code class="text-xs font-normal text-ink-3">{key}</code>
             </label>
             {input}
             <FaultLine id=fault_id(&name) fault/>
