@@ -11,7 +11,7 @@ const ROWS: u64 = 50_000;
 const TEXT_BYTES: u64 = 4_000;
 const QUOTA_BYTES: u64 = 32 << 20;
 /// What the process may take beside the quotas: the same for every number of bytes that pass.
-const BESIDE_BYTES: u64 = 150 << 20;
+const BESIDE_BYTES: u64 = 90 << 20;
 
 /// 200 MB at once, into a database and into files, with 32 MiB for each.
 #[tokio::test]

@@ -3,8 +3,9 @@
 use std::sync::LazyLock;
 
 use prometheus::{
-    GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, register_gauge_vec,
-    register_histogram_vec, register_int_counter, register_int_counter_vec, register_int_gauge_vec,
+    Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    register_gauge_vec, register_histogram_vec, register_int_counter, register_int_counter_vec,
+    register_int_gauge_vec,
 };
 use tidegate_model::ChangefeedId;
 
@@ -170,42 +171,87 @@ pub(crate) struct Sample {
     pub(crate) waits: bool,
 }
 
-/// Shows a sample.
-pub(crate) fn observe(id: &ChangefeedId, sample: Sample) {
-    let labels = [&*id.namespace, &*id.id];
-    let seconds = |ts_ms: u64| sample.now_ms.saturating_sub(ts_ms) as f64 / 1000.0;
-    STATUS.with_label_values(&labels).set(sample.status);
-    CURRENT_PD_TS.with_label_values(&labels).set(clip(sample.now_ms));
-    CHECKPOINT_TS
-        .with_label_values(&labels)
-        .set(clip(sample.checkpoint_ms));
-    CHECKPOINT_LAG
-        .with_label_values(&labels)
-        .set(seconds(sample.checkpoint_ms));
-    CHECKPOINT_LAG_HISTOGRAM
-        .with_label_values(&labels)
-        .observe(seconds(sample.checkpoint_ms));
-    if sample.resolved_ms > 0 {
-        RESOLVED_TS
-            .with_label_values(&labels)
-            .set(clip(sample.resolved_ms));
-        RESOLVED_LAG
-            .with_label_values(&labels)
-            .set(seconds(sample.resolved_ms));
-        RESOLVED_LAG_HISTOGRAM
-            .with_label_values(&labels)
-            .observe(seconds(sample.resolved_ms));
+/// The series of one changefeed that samples move, looked up once: a sample a second of a thousand changefeeds adds up.
+pub(crate) struct Gauges {
+    id: ChangefeedId,
+    status: IntGauge,
+    now: IntGauge,
+    checkpoint: Age,
+    /// Not shown before it has run.
+    resolved: Option<Age>,
+    barrier: Option<IntGauge>,
+    rows: IntCounter,
+    tables: IntGauge,
+    not_moving: IntGauge,
+    quota: IntGauge,
+    quota_used: IntGauge,
+}
+
+/// A timestamp, how old it is, and how old it was.
+struct Age {
+    ts: IntGauge,
+    lag: Gauge,
+    lags: Histogram,
+}
+
+impl Age {
+    fn show(&self, ts_ms: u64, now_ms: u64) {
+        let seconds = now_ms.saturating_sub(ts_ms) as f64 / 1000.0;
+        self.ts.set(clip(ts_ms));
+        self.lag.set(seconds);
+        self.lags.observe(seconds);
     }
-    if sample.barrier_ms > 0 {
-        BARRIER_TS.with_label_values(&labels).set(clip(sample.barrier_ms));
+}
+
+impl Gauges {
+    /// The series appear with it. They are the changefeed's until [`forget`]: a later one of the same name needs new ones.
+    pub(crate) fn new(id: &ChangefeedId) -> Self {
+        let labels = [&*id.namespace, &*id.id];
+        let memory = |kind| MEMORY.with_label_values(&[labels[0], labels[1], kind, "sink"]);
+        Gauges {
+            status: STATUS.with_label_values(&labels),
+            now: CURRENT_PD_TS.with_label_values(&labels),
+            checkpoint: Age {
+                ts: CHECKPOINT_TS.with_label_values(&labels),
+                lag: CHECKPOINT_LAG.with_label_values(&labels),
+                lags: CHECKPOINT_LAG_HISTOGRAM.with_label_values(&labels),
+            },
+            resolved: None,
+            barrier: None,
+            rows: ROWS.with_label_values(&labels),
+            tables: TABLES.with_label_values(&labels),
+            not_moving: NOT_MOVING.with_label_values(&labels),
+            quota: memory("total"),
+            quota_used: memory("used"),
+            id: id.clone(),
+        }
     }
-    ROWS.with_label_values(&labels).inc_by(sample.rows);
-    TABLES.with_label_values(&labels).set(clip(sample.tables as u64));
-    NOT_MOVING.with_label_values(&labels).set(i64::from(sample.waits));
-    for (kind, bytes) in [("total", sample.quota_bytes), ("used", sample.quota_used_bytes)] {
-        MEMORY
-            .with_label_values(&[labels[0], labels[1], kind, "sink"])
-            .set(clip(bytes));
+
+    /// Shows a sample.
+    pub(crate) fn observe(&mut self, sample: Sample) {
+        let labels = [&*self.id.namespace, &*self.id.id];
+        self.status.set(sample.status);
+        self.now.set(clip(sample.now_ms));
+        self.checkpoint.show(sample.checkpoint_ms, sample.now_ms);
+        if sample.resolved_ms > 0 {
+            let resolved = self.resolved.get_or_insert_with(|| Age {
+                ts: RESOLVED_TS.with_label_values(&labels),
+                lag: RESOLVED_LAG.with_label_values(&labels),
+                lags: RESOLVED_LAG_HISTOGRAM.with_label_values(&labels),
+            });
+            resolved.show(sample.resolved_ms, sample.now_ms);
+        }
+        if sample.barrier_ms > 0 {
+            let barrier = self
+                .barrier
+                .get_or_insert_with(|| BARRIER_TS.with_label_values(&labels));
+            barrier.set(clip(sample.barrier_ms));
+        }
+        self.rows.inc_by(sample.rows);
+        self.tables.set(clip(sample.tables as u64));
+        self.not_moving.set(i64::from(sample.waits));
+        self.quota.set(clip(sample.quota_bytes));
+        self.quota_used.set(clip(sample.quota_used_bytes));
     }
 }
 

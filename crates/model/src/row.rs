@@ -286,6 +286,11 @@ impl RowBlockBuilder {
         self.block.cells.reserve(cells);
     }
 
+    /// Makes room for `bytes` more of copied and rendered strings.
+    pub fn reserve_arena(&mut self, bytes: usize) {
+        self.block.arena.reserve(bytes);
+    }
+
     /// The bytes that ranges refer to.
     pub fn source(&self) -> &Bytes {
         &self.block.source

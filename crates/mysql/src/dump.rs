@@ -26,10 +26,11 @@ use crate::options::ConnectOptions;
 const BATCH_BYTES_MAX: usize = 1 << 20;
 /// A batch ends after this many events.
 const BATCH_EVENTS_MAX: usize = 4096;
-/// Small bodies share allocations of this size.
+/// Small events share allocations of this size.
 const CHUNK_BYTES: usize = 256 << 10;
-/// A larger body gets an allocation of its own, so that it does not keep others alive.
-const BODY_SHARED_MAX: usize = 32 << 10;
+/// A larger event has an allocation of its own: it keeps no others alive, and whoever wants to keep it need not copy it.
+/// Servers fill row events up to 8 KiB.
+pub const EVENT_SHARED_BYTES_MAX: usize = 2 << 10;
 const HEADER_BYTES: usize = 19;
 /// How long the server waits for a reader that stalls under back-pressure before it hangs up.
 const NET_WRITE_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -175,7 +176,7 @@ impl DumpStream {
             .map(|algorithm| algorithm as u8);
         let len = HEADER_BYTES + data.len() + 5;
         let mut own = BytesMut::new();
-        let out = if len > BODY_SHARED_MAX {
+        let out = if len > EVENT_SHARED_BYTES_MAX {
             own.reserve(len);
             &mut own
         } else {

@@ -17,7 +17,7 @@ pub mod sql;
 
 pub use checks::{Findings, ServerFacts, Unmet};
 pub use conn::{Flavour, connect, connect_with, query_error};
-pub use dump::{DumpRequest, DumpStart, DumpStream};
+pub use dump::{DumpRequest, DumpStart, DumpStream, EVENT_SHARED_BYTES_MAX};
 pub use gtid::{GroupId, GtidSet, Intervals, SourceId};
 pub use name_case::NameCase;
 pub use options::{ConnectOptions, TlsMode, TlsOptions};

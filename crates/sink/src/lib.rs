@@ -16,3 +16,5 @@ mod storage;
 pub use mysql::simulation;
 pub use opener::{Destination, OnTrouble, SinkOpener, SinkSpec, Sinks, check, forget, open};
 pub use sink::{BoxFut, EventSink};
+#[cfg(feature = "simulation")]
+pub use storage::simulation as storage_simulation;

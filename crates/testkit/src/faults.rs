@@ -167,6 +167,24 @@ impl Faults {
         }
     }
 
+    /// As [`Faults::effect_now`] for code that cannot wait: `dead` says so once the process is dead.
+    ///
+    /// # Errors
+    /// What `dead` makes; the caller must then leave everything as it is.
+    pub fn effect_in_place<E>(&self, dead: impl FnOnce() -> E) -> Result<(), E> {
+        if self.effects_left.fetch_sub(1, Ordering::Relaxed) <= 0
+            && !self.crashed.swap(true, Ordering::AcqRel)
+        {
+            self.trace(|| "the process dies".to_owned());
+            self.crash.notify_waiters();
+        }
+        if self.crashed.load(Ordering::Acquire) {
+            Err(dead())
+        } else {
+            Ok(())
+        }
+    }
+
     /// Returns when the process dies.
     pub async fn crashed(&self) {
         loop {

@@ -2,19 +2,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::http::request;
-use super::load::{Load, Shape};
-use super::loaded;
+use super::load::Shape;
 use super::report::{Bound, Findings, Measure, Target};
+use super::{QUOTA_DEFAULT_BYTES, loaded};
 
-const LIMIT: Duration = Duration::from_secs(3600);
-const POLL: Duration = Duration::from_millis(10);
 /// Of the table of 20 columns.
 const ROWS_PER_SECOND_WANTED: f64 = 300_000.0;
 /// Formats, and what the measurement is called.
@@ -30,7 +25,7 @@ pub(super) fn files(runtime: &Runtime, rows: u64, findings: &mut Findings) -> Re
         let (_upstream, tidegate, load) = loaded(runtime, Shape::Bulk, rows)?;
         let dir = tempfile::tempdir()?;
         let uri = format!("file://{}?protocol={protocol}", dir.path().display());
-        let took = until_finished(tidegate.port, &uri, &load)?;
+        let took = tidegate.catch_up("files", &uri, QUOTA_DEFAULT_BYTES, &load)?;
         let written = written(dir.path())?;
         if written.lines != load.rows {
             bail!(
@@ -60,28 +55,6 @@ pub(super) fn files(runtime: &Runtime, rows: u64, findings: &mut Findings) -> Re
         findings.measures.push(measure);
     }
     Ok(())
-}
-
-/// Creates a changefeed that ends with the load, and measures until it has: the last rows then do not wait for the flush
-/// interval, which would measure the setting.
-fn until_finished(port: u16, sink_uri: &str, load: &Load) -> Result<Duration> {
-    let body = json!({
-        "changefeed_id": "files",
-        "sink_uri": sink_uri,
-        "start_ts": load.start_ts,
-        "target_ts": load.end_ts,
-        "replica_config": {"filter": {"rules": ["bench.*"]}},
-    });
-    let start = Instant::now();
-    request(port, "POST", "/api/v2/changefeeds", Some(&body))?;
-    loop {
-        let detail = request(port, "GET", "/api/v2/changefeeds/files", None)?;
-        match detail["state"].as_str() {
-            Some("finished") => return Ok(start.elapsed()),
-            Some("normal") if start.elapsed() < LIMIT => std::thread::sleep(POLL),
-            _ => bail!("the changefeed did not finish: {detail}"),
-        }
-    }
 }
 
 #[derive(Default)]

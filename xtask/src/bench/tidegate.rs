@@ -16,7 +16,7 @@ use crate::process::{self, command};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 const CATCH_UP_LIMIT: Duration = Duration::from_secs(600);
-const POLL: Duration = Duration::from_millis(10);
+const POLL: Duration = Duration::from_millis(5);
 
 /// A running server. Dropping it kills it and removes its data.
 #[derive(Debug)]
@@ -96,7 +96,9 @@ impl Tidegate {
         Ok((number("timestamp")? << 18) + number("logic_time")?)
     }
 
-    /// Creates a changefeed that starts before the load, and measures until it has passed it.
+    /// Creates a changefeed that starts before the load and ends behind it, and measures until it has finished: then
+    /// every row is durable. A checkpoint that is waited for would count in steps of the second in which it is stored,
+    /// and the flush interval of files too.
     pub(super) fn catch_up(
         &self,
         id: &str,
@@ -104,11 +106,30 @@ impl Tidegate {
         quota_bytes: u64,
         load: &Load,
     ) -> Result<Duration> {
+        let body = json!({
+            "changefeed_id": id,
+            "sink_uri": sink_uri,
+            "start_ts": load.start_ts,
+            "target_ts": load.end_ts,
+            "replica_config": {"memory_quota": quota_bytes, "filter": {"rules": ["bench.*"]}},
+        });
         let start = Instant::now();
-        self.create(id, sink_uri, quota_bytes, load.start_ts)?;
-        self.reached(id, load.end_ts)?;
+        self.post("/api/v2/changefeeds", &body)?;
+        self.finished(id)?;
         let took = start.elapsed();
         request(self.port, "DELETE", &path(id), None).map(|_: Value| took)
+    }
+
+    fn finished(&self, id: &str) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            let detail = self.get(&path(id))?;
+            match detail["state"].as_str() {
+                Some("finished") => return Ok(()),
+                Some("normal") if start.elapsed() < CATCH_UP_LIMIT => std::thread::sleep(POLL),
+                _ => bail!("the changefeed did not catch up: {detail}\n{}", self.log()),
+            }
+        }
     }
 
     /// Creates a changefeed of everything in the schema `bench`.
@@ -119,14 +140,14 @@ impl Tidegate {
             "start_ts": start_ts,
             "replica_config": {"memory_quota": quota_bytes, "filter": {"rules": ["bench.*"]}},
         });
-        request(self.port, "POST", "/api/v2/changefeeds", Some(&body)).map(drop)
+        self.post("/api/v2/changefeeds", &body).map(drop)
     }
 
     /// Returns when the changefeed's checkpoint has reached `ts`.
     pub(super) fn reached(&self, id: &str, ts: u64) -> Result<()> {
         let start = Instant::now();
         loop {
-            let detail = request(self.port, "GET", &path(id), None)?;
+            let detail = self.get(&path(id))?;
             if detail["checkpoint_ts"].as_u64().context("checkpoint_ts")? >= ts {
                 return Ok(());
             }

@@ -147,9 +147,10 @@ impl Owner {
     /// Called when no pipeline is left: whether the loop ends. A removal is complete now.
     fn is_over(&mut self) -> bool {
         if self.feed.state == State::Removed {
-            self.registry.remove(&self.info.id);
+            // Before the id is free: the series of the next changefeed of that id must stay.
             metrics::forget(&self.info.id);
             tidegate_sink::forget(&self.info.id);
+            self.registry.remove(&self.info.id);
         }
         for reply in self.removals.drain(..) {
             answer(reply, Ok(()));

@@ -12,13 +12,15 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::answer::running_error;
 use super::history::Ring;
 use super::tables::replicated;
-use crate::metrics::{self, Sample};
-use crate::owner::{Env, FeedInfo, FeedView, Registry, TICK};
+use crate::metrics::{self, Gauges, Sample};
+use crate::owner::{Env, FeedInfo, FeedView, Handle, Registry, TICK};
 use crate::reason::{self, Facts};
 
 /// What is kept of a changefeed from one second to the next.
-#[derive(Default)]
 struct Track {
+    /// Whose it is: a changefeed may be removed and made again between two looks.
+    handle: Arc<Handle>,
+    gauges: Gauges,
     seen: Option<Seen>,
     lag_ms: Ring<u64>,
     rows_per_second: Ring<f64>,
@@ -30,6 +32,19 @@ struct Seen {
     at: Instant,
     rows: u64,
     bytes: u64,
+}
+
+impl Track {
+    fn new(handle: &Arc<Handle>) -> Self {
+        Track {
+            handle: Arc::clone(handle),
+            gauges: Gauges::new(&handle.id),
+            seen: None,
+            lag_ms: Ring::default(),
+            rows_per_second: Ring::default(),
+            tables: TableCount::default(),
+        }
+    }
 }
 
 /// The number of tables, counted again only when the config or the catalogue changed.
@@ -55,10 +70,15 @@ pub(super) async fn publish(
         let catalogue = Arc::clone(&tables.lock().unwrap_or_else(PoisonError::into_inner));
         let handles = registry.all();
         // Both are in order.
-        tracks.retain(|id, _| handles.binary_search_by(|handle| handle.id.cmp(id)).is_ok());
+        tracks.retain(|id, track| {
+            let at = handles.binary_search_by(|handle| handle.id.cmp(id));
+            at.is_ok_and(|at| Arc::ptr_eq(&handles[at], &track.handle))
+        });
         let facts = env.facts();
         let changefeeds = handles.iter().map(|handle| {
-            let track = tracks.entry(handle.id.clone()).or_default();
+            let track = tracks
+                .entry(handle.id.clone())
+                .or_insert_with(|| Track::new(handle));
             figures(&env, &handle.view(), track, &catalogue, &facts)
         });
         let snapshot = LiveSnapshot {
@@ -94,21 +114,18 @@ fn figures(
     let barrier = run.as_ref().and_then(|run| run.barrier).unwrap_or(view.resolved);
     let reason = reason::of(view, facts);
     let tables = track.tables.of(&view.info, catalogue);
-    metrics::observe(
-        &view.info.id,
-        Sample {
-            status: view.state.metric(),
-            checkpoint_ms: view.checkpoint.physical_ms(),
-            resolved_ms: view.resolved.physical_ms(),
-            barrier_ms: barrier.physical_ms(),
-            now_ms: facts.unix_ms,
-            rows: new_rows,
-            tables,
-            quota_bytes: view.info.config.memory_quota,
-            quota_used_bytes: memory_used_bytes,
-            waits: reason.is_some(),
-        },
-    );
+    track.gauges.observe(Sample {
+        status: view.state.metric(),
+        checkpoint_ms: view.checkpoint.physical_ms(),
+        resolved_ms: view.resolved.physical_ms(),
+        barrier_ms: barrier.physical_ms(),
+        now_ms: facts.unix_ms,
+        rows: new_rows,
+        tables,
+        quota_bytes: view.info.config.memory_quota,
+        quota_used_bytes: memory_used_bytes,
+        waits: reason.is_some(),
+    });
     ChangefeedLive {
         namespace: view.info.id.namespace.to_string(),
         id: view.info.id.id.to_string(),

@@ -10,6 +10,7 @@
 mod checks;
 mod sabotage;
 mod scenario;
+mod storage;
 mod user;
 mod world;
 

@@ -97,10 +97,10 @@ impl<'a> Presence<'a> {
     }
 }
 
-/// Cells to make room for, after a first row of `row_bytes` with `row_cells` cells.
-fn room(bytes_left: usize, row_bytes: usize, row_cells: usize) -> usize {
-    let cells = (bytes_left / row_bytes).saturating_mul(row_cells);
-    cells.min(bytes_left).min(CELLS_MAX)
+/// How many cells, or bytes, to make room for, after a first row of `row_bytes` that took `row_needs` of them.
+fn room(bytes_left: usize, row_bytes: usize, row_needs: usize) -> usize {
+    let all = (bytes_left / row_bytes).saturating_mul(row_needs);
+    all.min(bytes_left).min(CELLS_MAX)
 }
 
 struct Decoder {
@@ -123,6 +123,9 @@ impl Decoder {
         let first = Presence::new(&event.first_present, event.columns, Otherwise::Absent);
         let second = Presence::new(&event.second_present, event.columns, Otherwise::Unchanged);
         let mut reader = Reader::new(rows);
+        // For the first row; it tells what the others need.
+        let images = if event.op == RowOp::Update { 2 } else { 1 };
+        self.out.reserve(event.columns * images);
         while !reader.is_empty() {
             let start = reader.position();
             if event.partial {
@@ -152,6 +155,8 @@ impl Decoder {
     /// them, no more than what ordinary rows would need.
     fn reserve(&mut self, bytes_left: usize, row_bytes: usize) {
         self.out.reserve(room(bytes_left, row_bytes, self.cells));
+        self.out
+            .reserve_arena(room(bytes_left, row_bytes, self.out.arena_bytes()));
     }
 
     fn image(

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error, Value};
+use mysql_async::{Conn, Error, Params, Value};
 use tidegate_model::{Result, TableName};
 use tokio::time::{Instant, timeout};
 
@@ -94,6 +94,8 @@ impl Session for Conn {
     ) -> Result<u64, Error> {
         // The driver announces the types of the parameters once in each batch: what follows from rows in which a column
         // is NULL throughout must not be read by the next ones.
+        // Named as what they are: a plain vector would be copied value by value.
+        let rows = rows.into_iter().map(Params::Positional);
         session::within(limit, self.exec_batch(statement, rows)).await?;
         Ok(self.affected_rows())
     }

@@ -121,9 +121,10 @@ impl Buffer {
         taken
     }
 
-    /// All rows, to be written now.
+    /// All rows, to be written now; tables in the order of their names.
     pub(crate) fn take_all(&mut self) -> Vec<(TableName, Waiting)> {
-        let taken: Vec<_> = self.tables.drain().collect();
+        let mut taken: Vec<_> = self.tables.drain().collect();
+        taken.sort_by(|(a, _), (b, _)| a.cmp(b));
         self.took(&taken);
         taken
     }

@@ -38,6 +38,8 @@ pub(crate) struct StorageConfig {
     pub(crate) expiry: Option<Expiry>,
     /// Zone of the date level.
     pub(crate) time_zone: TimeZone,
+    /// Whether workers encode themselves instead of handing rows to threads: a simulation is the same every time.
+    pub(crate) encode_in_place: bool,
 }
 
 /// Which old files are removed, and when.

@@ -31,6 +31,8 @@ pub(crate) struct Encoders {
     bytes_per_kib: AtomicUsize,
     /// One for each thread that may encode.
     threads: Arc<Semaphore>,
+    /// Whether the caller's own thread encodes.
+    in_place: bool,
 }
 
 /// Rows of one table version in commit order.
@@ -64,6 +66,7 @@ impl Encoders {
             idle: Mutex::default(),
             bytes_per_kib: AtomicUsize::new(2 << 10),
             threads: Arc::new(Semaphore::new(threads)),
+            in_place: config.encode_in_place,
         })
     }
 
@@ -139,7 +142,13 @@ impl Encoders {
 pub(crate) struct InOrder {
     encoders: Arc<Encoders>,
     pieces: VecDeque<Piece>,
-    begun: VecDeque<JoinHandle<Result<Encoded>>>,
+    begun: VecDeque<Begun>,
+}
+
+/// A piece that is encoded, or is being encoded.
+enum Begun {
+    Here(Result<Encoded>),
+    Thread(JoinHandle<Result<Encoded>>),
 }
 
 impl InOrder {
@@ -152,10 +161,13 @@ impl InOrder {
         let Some(first) = self.begun.pop_front() else {
             return Ok(None);
         };
-        let encoded = first.await.code(
-            ErrorCode::ExternalStorageAPI,
-            "a thread that encodes ended unexpectedly",
-        )??;
+        let encoded = match first {
+            Begun::Here(encoded) => encoded?,
+            Begun::Thread(thread) => thread.await.code(
+                ErrorCode::ExternalStorageAPI,
+                "a thread that encodes ended unexpectedly",
+            )??,
+        };
         // While this one is written.
         self.begin().await?;
         Ok(Some(encoded))
@@ -170,11 +182,16 @@ impl InOrder {
             let Some(piece) = self.pieces.pop_front() else {
                 break;
             };
+            if self.encoders.in_place {
+                self.begun.push_back(Begun::Here(self.encoders.encode(piece)));
+                continue;
+            }
             let encoders = Arc::clone(&self.encoders);
-            self.begun.push_back(tokio::task::spawn_blocking(move || {
-                let _thread = thread;
-                encoders.encode(piece)
-            }));
+            self.begun
+                .push_back(Begun::Thread(tokio::task::spawn_blocking(move || {
+                    let _thread = thread;
+                    encoders.encode(piece)
+                })));
         }
         Ok(())
     }

@@ -40,6 +40,13 @@ pub(crate) async fn check(spec: &SinkSpec) -> Result<()> {
     store::check(&settings::read(spec)?.address, &holder(spec)).await
 }
 
+/// The sink over a directory or a bucket that a simulation brings.
+#[cfg(feature = "simulation")]
+pub mod simulation {
+    pub use super::store::disk::{Disk, DiskFile};
+    pub use super::store::simulation::{Pause, Place, open};
+}
+
 fn holder(spec: &SinkSpec) -> Holder {
     Holder {
         changefeed: spec.changefeed.clone(),

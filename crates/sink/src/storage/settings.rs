@@ -85,6 +85,7 @@ pub(crate) fn read(spec: &SinkSpec) -> Result<StorageConfig> {
         )?,
         expiry: expiry(&settings, members, date_separator(sink)?)?,
         time_zone: spec.time_zone.clone(),
+        encode_in_place: false,
     })
 }
 

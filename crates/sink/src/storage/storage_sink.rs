@@ -60,6 +60,16 @@ impl StorageSink {
         metrics: StorageMetrics,
     ) -> Result<Self> {
         let place = store::open(&config.address, holder).await?;
+        Ok(StorageSink::start(place, config, clock, metrics))
+    }
+
+    /// Starts the workers on a place that was taken over.
+    pub(crate) fn start(
+        place: Opened,
+        config: StorageConfig,
+        clock: Arc<dyn Clock>,
+        metrics: StorageMetrics,
+    ) -> Self {
         let config = Arc::new(config);
         let common = Common {
             config: Arc::clone(&config),
@@ -99,12 +109,12 @@ impl StorageSink {
             written_checkpoint: Ts::ZERO,
             last_metadata: Instant::now(),
         };
-        Ok(StorageSink {
+        StorageSink {
             config,
             workers,
             state: Mutex::new(state),
             _stop: stop,
-        })
+        }
     }
 
     /// All rows of one table go to one worker, so their order is kept.

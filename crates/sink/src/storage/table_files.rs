@@ -20,6 +20,7 @@ pub(crate) struct TableFiles {
 }
 
 struct Dir {
+    /// The date it was opened at.
     date: Option<String>,
     path: String,
     next_number: u64,
@@ -103,8 +104,18 @@ impl TableFiles {
         usize::try_from(estimate).unwrap_or(usize::MAX)
     }
 
+    /// Consumers read the dates in their order, so a clock that was set back must not bring back an earlier one.
+    async fn newest_date(&self, store: &dyn Store, today: &str) -> Result<String> {
+        let listing = store.list(data_dir(&self.table.name, self.version, None)).await?;
+        Ok(latest_date(listing.dirs, today))
+    }
+
     async fn open_dir(&self, store: &dyn Store, extension: &str, date: Option<&str>) -> Result<Dir> {
-        let path = data_dir(&self.table.name, self.version, date);
+        let newest = match date {
+            Some(today) => Some(self.newest_date(store, today).await?),
+            None => None,
+        };
+        let path = data_dir(&self.table.name, self.version, newest.as_deref());
         let next_number = next_number(store, &path, extension).await?;
         Ok(Dir {
             date: date.map(str::to_owned),
@@ -112,6 +123,15 @@ impl TableFiles {
             next_number,
         })
     }
+}
+
+/// The later one of `today` and the dates among `dirs`.
+fn latest_date(dirs: Vec<String>, today: &str) -> String {
+    let is_date = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let newest = dirs.into_iter().filter(is_date).max();
+    newest
+        .filter(|newest| **newest > *today)
+        .unwrap_or_else(|| today.to_owned())
 }
 
 /// The version among the schema files `known` whose directory takes rows of `version` with columns of `checksum`.
@@ -139,6 +159,20 @@ async fn next_number(store: &dyn Store, dir: &str, extension: &str) -> Result<u6
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The clock of a server was set back over midnight, and the rows that followed came before those of the day after.
+    #[test]
+    fn an_earlier_date_does_not_come_back() {
+        let check = |dirs: &[&str], today: &str, expect: &str| {
+            let dirs = dirs.iter().map(|&dir| dir.to_owned()).collect();
+            assert_eq!(latest_date(dirs, today), expect);
+        };
+        check(&[], "2024-05-01", "2024-05-01");
+        check(&["2024-04-30", "meta"], "2024-05-01", "2024-05-01");
+        check(&["2024-04-30", "2024-05-02"], "2024-05-01", "2024-05-02");
+        // The separator was changed.
+        check(&["2024-05-02"], "2024-05", "2024-05-02");
+    }
 
     #[test]
     fn a_version_is_reused_unless_a_change_lies_between() {

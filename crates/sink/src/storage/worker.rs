@@ -77,6 +77,10 @@ impl Worker {
                 .oldest()
                 .map(|oldest| oldest + self.common.config.flush_interval);
             tokio::select! {
+                // What is due comes first: there may always be another job.
+                biased;
+                () = used_up => self.flush().await?,
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.flush().await?,
                 job = jobs.recv() => match job {
                     Some(Job::Rows(rows, ack)) => {
                         let mut full = self.buffer.add(rows, ack);
@@ -93,8 +97,6 @@ impl Worker {
                     }
                     None => return Ok(()),
                 },
-                () = used_up => self.flush().await?,
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.flush().await?,
             }
         }
     }

@@ -221,7 +221,7 @@ impl<'a> Parts<'a> {
             return Ok(true);
         }
         if self.decoders.tasks_max == 1 {
-            self.decode_lot()?;
+            self.decode_all().await?;
         } else {
             self.start_lot().await?;
         }
@@ -247,17 +247,22 @@ impl<'a> Parts<'a> {
         let cost = lot.cost;
         let decoded = self.decoders.start(lot, self.framer.clone());
         self.running.push_back((decoded, cost));
-        while self.running.len() >= self.decoders.tasks_max {
+        // One more than can run: no core waits for the next one to be made.
+        while self.running.len() > self.decoders.tasks_max {
             self.join_one().await?;
         }
         Ok(())
     }
 
+    /// Decodes what is left here, while the tasks before it still run.
     async fn decode_all(&mut self) -> Result<()> {
+        let (rest, cost) = self.decode_rest();
         while !self.running.is_empty() {
             self.join_one().await?;
         }
-        self.decode_lot()
+        let rest = rest.map_err(|fault| self.named(fault))?;
+        self.take(rest, cost);
+        Ok(())
     }
 
     async fn join_one(&mut self) -> Result<()> {
@@ -272,15 +277,14 @@ impl<'a> Parts<'a> {
         Ok(())
     }
 
-    fn decode_lot(&mut self) -> Result<()> {
-        let mut blocks = Vec::with_capacity(self.decoders.lot.rows.len());
+    /// Decodes what no task has, and says what was taken of the quota for it.
+    fn decode_rest(&mut self) -> (Decoded, u64) {
         let lot = &mut self.decoders.lot;
         let cost = lot.cost;
+        let mut blocks = Vec::with_capacity(lot.rows.len());
         let outcome = lot.decode(&mut self.framer, &mut blocks);
         lot.clear();
-        outcome.map_err(|fault| self.named(fault))?;
-        self.take(blocks, cost);
-        Ok(())
+        (outcome.map(|()| blocks), cost)
     }
 
     /// Notes blocks for which `expected_cost` was taken.

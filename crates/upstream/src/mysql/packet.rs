@@ -3,14 +3,13 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use tidegate_mysql::EVENT_SHARED_BYTES_MAX;
 use tidegate_mysql::binlog::event_type;
 
 /// Where the type stands in an event header.
 const TYPE_OFFSET: usize = 4;
 /// Where a row event has its table number.
 const TABLE_ID: Range<usize> = 19..25;
-/// A packet up to this size shares its allocation with others: those of the dump and of the file of a large transaction.
-const SHARED_BYTES_MAX: usize = 256 << 10;
 
 /// Whether it holds rows.
 pub(crate) fn is_rows(packet: &Bytes) -> bool {
@@ -32,10 +31,10 @@ pub(crate) fn rows_table(packet: &Bytes) -> Option<u64> {
     Some(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
 }
 
-/// The packet on its own. Rows keep the packet they are in, and the memory quota counts the packet: what they keep
-/// alive must not be more than that.
+/// The packet on its own: small ones share their allocation. Rows keep the packet they are in, and the memory quota counts
+/// the packet: what they keep alive must not be more than that.
 pub(crate) fn detached(packet: &Bytes) -> Bytes {
-    if is_rows(packet) && packet.len() <= SHARED_BYTES_MAX {
+    if is_rows(packet) && packet.len() <= EVENT_SHARED_BYTES_MAX {
         Bytes::copy_from_slice(packet)
     } else {
         packet.clone()
@@ -69,7 +68,7 @@ mod tests {
         assert_eq!(own, shared);
         drop(shared);
         assert!(chunk.is_unique(), "the copy refers to bytes of its own");
-        let large = Bytes::from(vec![event_type::WRITE_ROWS; SHARED_BYTES_MAX + 1]);
+        let large = Bytes::from(vec![event_type::WRITE_ROWS; EVENT_SHARED_BYTES_MAX + 1]);
         assert_eq!(
             detached(&large).as_ptr(),
             large.as_ptr(),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tidegate_model::{CdcError, ErrorCode, Result, ResultExt};
+use tidegate_mysql::EVENT_SHARED_BYTES_MAX;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter};
 
@@ -160,7 +161,14 @@ impl SpillReader {
         while out.is_empty() && (self.left > 0 || !self.buffer.is_empty()) {
             self.fill().await?;
             while let Some(size) = self.complete_packet() {
-                out.push(self.buffer.split_to(size).freeze());
+                let packet = self.buffer.split_to(size);
+                // As in a dump: what is not small is alone.
+                let is_small = size <= EVENT_SHARED_BYTES_MAX;
+                out.push(if is_small || size > BUFFER_BYTES {
+                    packet.freeze()
+                } else {
+                    Bytes::copy_from_slice(&packet)
+                });
             }
         }
         Ok(out)

@@ -65,12 +65,23 @@ impl BucketStore {
     /// # Errors
     /// As [`super::open`].
     pub(crate) async fn open(address: &BucketAddress, holder: &Holder, lease: Arc<Lease>) -> Result<Self> {
+        let client = client::connect(address, Patience::Long, &Faults::new(address))?;
+        BucketStore::take_over(client, address, holder, lease).await
+    }
+
+    /// As [`BucketStore::open`] with a client that is there.
+    pub(super) async fn take_over(
+        client: Client,
+        address: &BucketAddress,
+        holder: &Holder,
+        lease: Arc<Lease>,
+    ) -> Result<Self> {
         let faults = Faults::new(address);
         let Client {
             store,
             attributes,
             conditional,
-        } = client::connect(address, Patience::Long, &faults)?;
+        } = client;
         let root = Root::new(&address.prefix);
         claim::probe(&*store, &root, &faults).await?;
         let claim = Claim::take(&*store, &root, holder, &faults).await?;

@@ -3,63 +3,115 @@
 //! Every call runs on a thread of its own, which holds the lease until it is done: a write to a slow disk cannot be
 //! interrupted and may outlive the run.
 
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tidegate_model::{ErrorCode, Result, ResultExt};
 
-use super::files::{self, NewFile, storage_error};
+use super::disk::{Disk, RealDisk};
+use super::files::{self, NewFile, Tree, storage_error};
 use super::{Draft, Listing, Store};
 use crate::sink::BoxFut;
 use crate::storage::lease::Lease;
 
 pub(super) struct LocalStore {
-    root: PathBuf,
+    tree: Arc<Tree>,
     lease: Arc<Lease>,
+    place: CallPlace,
 }
 
-/// Makes the root if it is missing, proves that it can be written to, and answers its real path.
-pub(super) async fn probe(root: PathBuf) -> Result<PathBuf> {
-    blocking(move || files::probe(&root)).await
+/// Where calls to the disk run.
+#[derive(Clone)]
+pub(super) enum CallPlace {
+    /// Each on a thread of its own.
+    Threads,
+    /// Where they are made, after a pause.
+    #[cfg(feature = "simulation")]
+    Here(super::simulation::Pause),
+}
+
+impl CallPlace {
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        match self {
+            CallPlace::Threads => tokio::task::spawn_blocking(work)
+                .await
+                .code(ErrorCode::ExternalStorageAPI, "a storage task ended unexpectedly")?,
+            #[cfg(feature = "simulation")]
+            CallPlace::Here(pause) => {
+                pause().await;
+                work()
+            }
+        }
+    }
+}
+
+/// A disk, and where the calls to it run.
+pub(super) struct Calls {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) place: CallPlace,
+}
+
+impl Calls {
+    /// To the disk of this machine.
+    pub(super) fn real() -> Self {
+        Calls {
+            disk: Arc::new(RealDisk),
+            place: CallPlace::Threads,
+        }
+    }
+
+    /// Makes the root if it is missing, proves that it can be written to, and answers its real path.
+    pub(super) async fn probe(&self, root: PathBuf) -> Result<PathBuf> {
+        let disk = Arc::clone(&self.disk);
+        self.place.run(move || files::probe(&disk, &root)).await
+    }
 }
 
 impl LocalStore {
-    /// `root` is the directory's real path.
-    pub(super) fn new(root: PathBuf, lease: Arc<Lease>) -> Self {
-        LocalStore { root, lease }
+    /// `root` is the directory's real path, and was probed.
+    pub(super) fn new(root: PathBuf, lease: Arc<Lease>, calls: Calls) -> Self {
+        LocalStore {
+            tree: Arc::new(Tree::new(calls.disk, root)),
+            lease,
+            place: calls.place,
+        }
     }
 
     /// Runs `work` with the path of `name` while it holds the lease.
     fn call<T: Send + 'static>(
         &self,
         name: &str,
-        work: impl FnOnce(PathBuf, &Lease) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Tree, PathBuf, &Lease) -> Result<T> + Send + 'static,
     ) -> BoxFut<'static, T> {
-        let path = self.root.join(name);
-        let lease = Arc::clone(&self.lease);
-        Box::pin(blocking(move || work(path, &lease)))
+        let path = self.tree.path(name);
+        let (tree, lease, place) = (
+            Arc::clone(&self.tree),
+            Arc::clone(&self.lease),
+            self.place.clone(),
+        );
+        Box::pin(async move { place.run(move || work(&tree, path, &lease)).await })
     }
 }
 
 impl Store for LocalStore {
     fn begin(&self, path: String) -> BoxFut<'_, Box<dyn Draft>> {
-        let lease = Arc::clone(&self.lease);
-        self.call(&path, |path, held| {
+        let (lease, place) = (Arc::clone(&self.lease), self.place.clone());
+        self.call(&path, |tree, path, held| {
             held.allowed()?;
-            let file = NewFile::begin(path)?;
+            let file = NewFile::begin(tree, path)?;
             Ok(Box::new(LocalDraft {
                 file: Some(file),
                 lease,
+                place,
             }) as Box<dyn Draft>)
         })
     }
 
     fn replace(&self, path: String, content: Vec<u8>) -> BoxFut<'_, ()> {
-        self.call(&path, move |path, lease| {
+        self.call(&path, move |tree, path, lease| {
             lease.allowed()?;
-            let mut file = NewFile::begin(path)?;
+            let mut file = NewFile::begin(tree, path)?;
             file.append(&content)?;
             lease.allowed()?;
             file.replace()
@@ -67,24 +119,24 @@ impl Store for LocalStore {
     }
 
     fn read(&self, path: String) -> BoxFut<'_, Option<Vec<u8>>> {
-        self.call(&path, |path, _| files::read_if_there(&path))
+        self.call(&path, |tree, path, _| files::read_if_there(&*tree.disk, &path))
     }
 
     fn has_content(&self, path: String) -> BoxFut<'_, bool> {
-        self.call(&path, |path, lease| {
+        self.call(&path, |tree, path, lease| {
             lease.allowed()?;
-            files::has_content(&path)
+            files::has_content(&*tree.disk, &path)
         })
     }
 
     fn list(&self, dir: String) -> BoxFut<'_, Listing> {
-        self.call(&dir, |dir, _| files::list(&dir))
+        self.call(&dir, |tree, dir, _| files::list(&*tree.disk, &dir))
     }
 
     fn remove(&self, path: String) -> BoxFut<'_, ()> {
-        self.call(&path, |path, lease| {
+        self.call(&path, |tree, path, lease| {
             lease.allowed()?;
-            match fs::remove_file(&path) {
+            match tree.disk.remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     Err(storage_error("remove", &path, error))
                 }
@@ -94,10 +146,10 @@ impl Store for LocalStore {
     }
 
     fn remove_empty_dir(&self, dir: String) -> BoxFut<'_, ()> {
-        self.call(&dir, |dir, lease| {
+        self.call(&dir, |tree, dir, lease| {
             lease.allowed()?;
             // It fails when a file of somebody else is left, which is right.
-            drop(fs::remove_dir(dir));
+            drop(tree.disk.remove_dir(&dir));
             Ok(())
         })
     }
@@ -116,6 +168,7 @@ struct LocalDraft {
     /// `None` while a thread has it.
     file: Option<NewFile>,
     lease: Arc<Lease>,
+    place: CallPlace,
 }
 
 impl Draft for LocalDraft {
@@ -125,7 +178,7 @@ impl Draft for LocalDraft {
                 return Err(given_up());
             };
             let lease = Arc::clone(&self.lease);
-            let file = blocking(move || {
+            let file = self.place.run(move || {
                 lease.allowed()?;
                 file.append(&piece)?;
                 Ok(file)
@@ -137,13 +190,13 @@ impl Draft for LocalDraft {
 
     fn create(self: Box<Self>) -> BoxFut<'static, ()> {
         Box::pin(async move {
-            let LocalDraft { file, lease } = *self;
+            let LocalDraft { file, lease, place } = *self;
             let file = file.ok_or_else(given_up)?;
-            blocking(move || {
+            let created = place.run(move || {
                 lease.allowed()?;
                 file.create()
-            })
-            .await
+            });
+            created.await
         })
     }
 }
@@ -153,10 +206,4 @@ fn given_up() -> tidegate_model::CdcError {
         ErrorCode::ExternalStorageAPI,
         "a file whose write failed cannot go on",
     )
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .code(ErrorCode::ExternalStorageAPI, "a storage task ended unexpectedly")?
 }

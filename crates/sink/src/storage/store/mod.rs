@@ -7,9 +7,12 @@ mod address;
 mod bucket;
 mod claim;
 mod client;
+pub(super) mod disk;
 mod error;
 mod files;
 mod local;
+#[cfg(feature = "simulation")]
+pub(crate) mod simulation;
 mod upload;
 
 use std::sync::Arc;
@@ -86,15 +89,7 @@ pub(crate) struct Opened {
 /// `StorageSinkInvalidConfig` for an address that cannot be right.
 pub(crate) async fn open(address: &Address, holder: &Holder) -> Result<Opened> {
     match address {
-        Address::Dir(root) => {
-            let root = local::probe(root.clone()).await?;
-            let lease = Lease::acquire(&root.display().to_string(), &holder.changefeed).await?;
-            let store = local::LocalStore::new(root, Arc::clone(&lease));
-            Ok(Opened {
-                store: Arc::new(store),
-                lease,
-            })
-        }
+        Address::Dir(root) => open_dir(local::Calls::real(), root.clone(), holder).await,
         Address::Bucket(bucket) => {
             let lease = Lease::acquire(&bucket.label, &holder.changefeed).await?;
             let store = bucket::BucketStore::open(bucket, holder, Arc::clone(&lease)).await?;
@@ -106,6 +101,16 @@ pub(crate) async fn open(address: &Address, holder: &Holder) -> Result<Opened> {
     }
 }
 
+async fn open_dir(calls: local::Calls, root: std::path::PathBuf, holder: &Holder) -> Result<Opened> {
+    let root = calls.probe(root).await?;
+    let lease = Lease::acquire(&root.display().to_string(), &holder.changefeed).await?;
+    let store = local::LocalStore::new(root, Arc::clone(&lease), calls);
+    Ok(Opened {
+        store: Arc::new(store),
+        lease,
+    })
+}
+
 /// Proves that the place can be written to, and that no other changefeed does so now. Leaves nothing behind.
 ///
 /// # Errors
@@ -113,7 +118,7 @@ pub(crate) async fn open(address: &Address, holder: &Holder) -> Result<Opened> {
 pub(crate) async fn check(address: &Address, holder: &Holder) -> Result<()> {
     match address {
         Address::Dir(root) => {
-            let root = local::probe(root.clone()).await?;
+            let root = local::Calls::real().probe(root.clone()).await?;
             Lease::check(&root.display().to_string(), &holder.changefeed)
         }
         Address::Bucket(bucket) => {

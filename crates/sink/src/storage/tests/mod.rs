@@ -70,6 +70,7 @@ fn config(root: &Path) -> StorageConfig {
         worker_count: 2,
         expiry: None,
         time_zone: TimeZone::UTC,
+        encode_in_place: false,
     }
 }
 
