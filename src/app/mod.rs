@@ -13,7 +13,7 @@ mod activity;
 mod announce;
 mod captures;
 mod changefeed;
-mod changefeed_new;
+pub(crate) mod changefeed_new;
 mod changefeeds;
 pub(crate) mod format;
 mod layout;
@@ -21,7 +21,7 @@ mod live;
 mod log;
 mod overview;
 pub(crate) mod theme;
-mod ui;
+pub(crate) mod ui;
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Stylesheet, provide_meta_context};

@@ -9,8 +9,8 @@ use tidegate_api::{ChangefeedDetail, FilterPreviewRequest, Finding, ResumeChange
 use tidegate_engine::{Reach, ReplicationService};
 use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, SystemClock};
 
-use crate::fns::create::{CheckedForm, CreateForm, Draft, EditPage};
-use crate::fns::data::{CaptureRow, Captures, FeedDetail, FeedPage, FeedState, Overview, RulePreview};
+use crate::fns::create::{CheckedForm, CreateForm, Draft, FormView};
+use crate::fns::data::{CaptureRow, Captures, FeedDetail, FeedPage, Overview, RulePreview};
 use crate::fns::drafts::Drafts;
 use crate::fns::error::{ConsoleError, FieldError};
 use crate::fns::list::{Feeds, Wanted};
@@ -172,63 +172,118 @@ impl Console {
         Ok(self.log.set_level(level)?)
     }
 
-    /// A form that was refused without JavaScript.
-    pub fn draft(&self, key: &str) -> Option<Draft> {
-        self.drafts.read(key)
+    /// The form of a page; see [`crate::fns::create::get_form`].
+    ///
+    /// # Errors
+    /// `ChangeFeedNotExists`.
+    pub async fn form(
+        &self,
+        draft: &str,
+        from: &str,
+        rules: String,
+        edit: &str,
+    ) -> Result<FormView, ConsoleError> {
+        let mut view = match named(edit) {
+            Some(id) => form::edit_view(&self.service.get_changefeed(&id).await?),
+            None => FormView::default(),
+        };
+        if let Some(draft) = self.drafts.read(draft) {
+            view.draft = draft;
+        } else if let Some(id) = named(from) {
+            view.draft.form = form::like(&self.service.get_changefeed(&id).await?);
+        } else if !rules.is_empty() {
+            view.draft.form.rules = rules;
+        }
+        view.settings = settings_html(&view.draft);
+        Ok(view)
     }
 
-    /// Creates the changefeed of a form, or does what else its button says; the answer is the address to go to. A plain
-    /// form that is not done leads back to itself.
+    /// Creates or changes the changefeed of a form, or does what else its button says; the answer is the address to go
+    /// to. A plain form that is not done leads back to itself.
     pub async fn submit(&self, mut form: CreateForm, plain: bool) -> Result<String, ConsoleError> {
         self.drafts.unmask(&mut form);
-        let mut draft = Draft::default();
-        let place = match form.intent.split_once(' ').unwrap_or((&form.intent, "")) {
-            ("preview", _) => {
-                match self.preview(&form.rules, form.case_sensitive).await {
-                    Ok(preview) => draft.preview = Some(preview),
-                    Err(error) => draft.error = Some(error),
-                }
-                "#preview"
-            }
-            ("check", _) => {
-                draft.checked = Some(self.check(form.clone(), true).await?);
-                "#review"
-            }
-            ("text", _) => {
-                match form::read(&form.text, &form) {
-                    Ok(read) => form = read,
-                    Err(error) => draft.error = Some(error),
-                }
-                ""
-            }
-            ("add", list) => {
-                form::add_item(&mut form.set, list);
-                "#events"
-            }
-            _ => match Box::pin(self.write(&form)).await {
+        let writes = matches!(form.intent.as_str(), "create" | "apply" | "apply_resume");
+        let (draft, place) = if writes {
+            match Box::pin(self.write(&form)).await {
                 Ok(address) => return Ok(address),
                 Err(error) if !plain => return Err(error),
-                Err(error) => {
-                    draft.error = Some(error);
-                    ""
-                }
-            },
+                Err(error) => (refused(form, error), ""),
+            }
+        } else {
+            match Box::pin(self.work(form.clone())).await {
+                Ok(done) => done,
+                Err(error) => (refused(form, error), ""),
+            }
         };
-        if draft.error.is_none() {
-            form.text.clear();
-        }
-        draft.form = form;
         Ok(self.keep(draft) + place)
     }
 
-    /// What is to be said about a form. `reach`: the destination is asked too.
+    /// Does what a form says short of creating or changing a changefeed; see [`crate::fns::create::ask_form`].
     ///
     /// # Errors
-    /// Those of the upstream.
-    pub async fn check(&self, mut form: CreateForm, reach: bool) -> Result<CheckedForm, ConsoleError> {
+    /// Faults of the text, and those of the upstream.
+    pub async fn ask(&self, mut form: CreateForm) -> Result<FormView, ConsoleError> {
+        let sent = (form.sink_uri.clone(), form.sink_password.clone());
         self.drafts.unmask(&mut form);
+        let stored = form.sink_uri.clone();
+        let (mut draft, _place) = Box::pin(self.work(form)).await?;
+        if draft.checked.is_some() {
+            draft.form = CreateForm::default();
+            return Ok(FormView {
+                draft,
+                ..FormView::default()
+            });
+        }
+        // The page gets back what it sent, and nothing that it has not got.
+        if draft.form.sink_uri == stored {
+            draft.form.sink_uri = sent.0;
+        }
+        draft.form.sink_password = sent.1;
+        Ok(FormView {
+            settings: settings_html(&draft),
+            draft,
+            ..FormView::default()
+        })
+    }
+
+    /// Does what a button says that neither creates nor changes a changefeed: the form as it is then, and the part of the
+    /// page to show.
+    async fn work(&self, form: CreateForm) -> Result<(Draft, &'static str), ConsoleError> {
+        let mut draft = Draft::default();
+        let intent = form.intent.clone();
+        let (word, place) = intent.split_once(' ').unwrap_or((&intent, ""));
+        draft.form = form;
+        let part = match word {
+            "preview" => {
+                draft.preview = Some(self.preview(&draft.form.rules, draft.form.case_sensitive).await?);
+                "#preview"
+            }
+            "look" | "check" => {
+                draft.checked = Some(self.check(&draft.form, word == "check").await?);
+                "#review"
+            }
+            "text" => {
+                draft.form = form::read(&draft.form.text, &draft.form)?;
+                ""
+            }
+            "add" => {
+                form::add_item(&mut draft.form.set, place);
+                "#events"
+            }
+            "remove" => {
+                form::remove_item(&mut draft.form.set, place);
+                "#events"
+            }
+            _ => "",
+        };
+        draft.form.text.clear();
+        Ok((draft, part))
+    }
+
+    /// What is to be said about a form. `reach`: the destination is asked too.
+    async fn check(&self, form: &CreateForm, reach: bool) -> Result<CheckedForm, ConsoleError> {
         let mut checked = CheckedForm {
-            text: form::write(&form),
+            text: form::write(form),
             reached: reach,
             ..CheckedForm::default()
         };
@@ -236,19 +291,20 @@ impl Console {
             checked.changes = form::changes(&form.base, &checked.text.json);
         }
         let reach = if reach { Reach::Destination } else { Reach::Nothing };
-        match self.findings(&form, reach).await {
+        match self.findings(form, reach).await {
             Err(error) if error.fields.is_empty() => return Err(error),
             Err(error) => checked.faults = error.fields,
             Ok(findings) => {
-                checked.faults = form::found(&findings, Severity::Error, &form);
-                checked.warnings = form::found(&findings, Severity::Warning, &form);
+                checked.faults = form::found(&findings, Severity::Error, form);
+                checked.warnings = form::found(&findings, Severity::Warning, form);
             }
         }
         Ok(checked)
     }
 
+    /// Everything that the engine finds in a form.
     async fn findings(&self, form: &CreateForm, reach: Reach) -> Result<Vec<Finding>, ConsoleError> {
-        Ok(match edited(form) {
+        Ok(match named(&form.edit) {
             Some(id) => {
                 self.service
                     .validate_update(&id, form::update(form)?, reach)
@@ -260,45 +316,6 @@ impl Console {
                     .await?
             }
         })
-    }
-
-    /// A changefeed as a form to change it with.
-    ///
-    /// # Errors
-    /// `ChangeFeedNotExists`.
-    pub async fn edit_page(&self, namespace: &str, id: &str) -> Result<EditPage, ConsoleError> {
-        let detail = self
-            .service
-            .get_changefeed(&ChangefeedId::new(namespace, id))
-            .await?;
-        let state = FeedState::from_wire(&detail.state);
-        Ok(form::page(&detail, state))
-    }
-
-    /// The form that its text means.
-    ///
-    /// # Errors
-    /// Where the text cannot be read.
-    pub fn read_text(&self, mut form: CreateForm) -> Result<CreateForm, ConsoleError> {
-        let sent = form.sink_uri.clone();
-        self.drafts.unmask(&mut form);
-        let mut read = form::read(&form.text, &form)?;
-        // The page gets back what it sent, and nothing that it has not got.
-        read.sink_password.clear();
-        if read.sink_uri == form.sink_uri {
-            read.sink_uri = sent;
-        }
-        Ok(read)
-    }
-
-    /// A form that creates a changefeed like another one, from now on. Its secrets have to be typed again.
-    ///
-    /// # Errors
-    /// `ChangeFeedNotExists`.
-    pub async fn form_like(&self, namespace: &str, id: &str) -> Result<CreateForm, ConsoleError> {
-        let id = ChangefeedId::new(namespace, id);
-        let detail = self.service.get_changefeed(&id).await?;
-        Ok(form::like(&detail))
     }
 
     /// What rules, one a line, select among the upstream's tables.
@@ -316,7 +333,7 @@ impl Console {
 
     /// Creates or changes the changefeed of a form; the answer is its address.
     async fn write(&self, form: &CreateForm) -> Result<String, ConsoleError> {
-        let written = match edited(form) {
+        let written = match named(&form.edit) {
             Some(id) => self.apply(&id, form).await?,
             None => self.service.create_changefeed(form::request(form)?).await,
         };
@@ -337,7 +354,10 @@ impl Console {
         id: &ChangefeedId,
         form: &CreateForm,
     ) -> Result<tidegate_model::Result<ChangefeedDetail>, ConsoleError> {
-        let now = self.edit_page(&id.namespace, &id.id).await?.form.base;
+        let now = form::edit_view(&self.service.get_changefeed(id).await?)
+            .draft
+            .form
+            .base;
         let others = form::changes(&form.base, &now);
         if !others.is_empty() {
             return Err(form::overtaken(&others));
@@ -355,7 +375,7 @@ impl Console {
 
     fn keep(&self, draft: Draft) -> String {
         let key = uuid::Uuid::new_v4().to_string();
-        let page = match edited(&draft.form) {
+        let page = match named(&draft.form.edit) {
             Some(id) => format!("{}/{}/edit", id.namespace, id.id),
             None => "new".to_owned(),
         };
@@ -365,10 +385,26 @@ impl Console {
     }
 }
 
-/// The changefeed that a form changes.
-fn edited(form: &CreateForm) -> Option<ChangefeedId> {
-    let (namespace, id) = form.edit.split_once('/')?;
+/// The changefeed called `namespace/id`.
+fn named(name: &str) -> Option<ChangefeedId> {
+    let (namespace, id) = name.split_once('/')?;
     Some(ChangefeedId::new(namespace, id))
+}
+
+fn refused(form: CreateForm, error: ConsoleError) -> Draft {
+    Draft {
+        form,
+        error: Some(error),
+        ..Draft::default()
+    }
+}
+
+/// The fields of all settings, with what was typed and what is wrong with it.
+fn settings_html(draft: &Draft) -> [String; 3] {
+    let found = draft.checked.as_ref().map(|checked| &checked.faults);
+    let refused = draft.error.as_ref().map(|error| &error.fields);
+    let faults = refused.or(found).cloned().unwrap_or_default();
+    form::html(&form::groups(), &draft.form, &faults)
 }
 
 #[cfg(test)]

@@ -17,8 +17,9 @@ use std::collections::BTreeMap;
 pub struct CreateForm {
     /// Key of the draft the form was made from. Gives back the secrets that the page does not show.
     pub draft: String,
-    /// `create`, `apply` or `apply_resume`; `preview` to look at the tables only, `check` to check everything; `text` to take over the text, and
-    /// `add`, with the place of a list behind it, for another item of the list.
+    /// `create`, `apply` or `apply_resume`; `preview` to look at the tables only, `look` and `check` to check
+    /// without and with the destination; `text` to take over the text; `add` and `remove`, with a place behind them, for
+    /// items of lists.
     pub intent: String,
     /// Namespace.
     pub namespace: String,
@@ -123,14 +124,17 @@ pub struct FieldChange {
     pub to: String,
 }
 
-/// A changefeed to change.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct EditPage {
-    /// The form that says what holds now.
-    pub form: CreateForm,
-    /// Its state: only a stopped or failed one takes changes.
-    pub state: FeedState,
-    /// Where it would go on, UTC.
+/// What a page with the form shows.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct FormView {
+    /// The form and what is to be said about it.
+    pub draft: Draft,
+    /// The fields of all settings as HTML: which events are left out, how changes are written, everything else. Made by
+    /// the server alone, so that a hundred fields cost the browser nothing. Empty: they are as they were.
+    pub settings: [String; 3],
+    /// State of the changefeed that is changed: only a stopped or failed one takes changes.
+    pub state: Option<FeedState>,
+    /// Where it would go on.
     pub checkpoint: String,
 }
 
@@ -160,10 +164,23 @@ pub async fn submit_changefeed(form: CreateForm) -> Result<(), ConsoleError> {
     Ok(())
 }
 
-/// The draft behind a key; none when it is unknown or too old.
-#[server(name = GetDraft, endpoint = "draft", input = GetUrl)]
-pub async fn get_draft(key: String) -> Result<Option<Draft>, ConsoleError> {
-    Ok(context::console()?.draft(&key))
+/// The form of a page. For a new changefeed: the draft behind a key, a form like another changefeed `from`, or an
+/// untouched one with `rules`. With `edit`, `namespace/id`, the form that changes a changefeed.
+#[server(name = GetForm, endpoint = "form", input = GetUrl)]
+pub async fn get_form(
+    draft: String,
+    from: String,
+    rules: String,
+    edit: String,
+) -> Result<FormView, ConsoleError> {
+    context::answer(context::console()?.form(&draft, &from, rules, &edit).await)
+}
+
+/// Does what the button or the typing says without creating or changing anything: checks, takes over a text, adds or
+/// removes an item of a list.
+#[server(name = AskForm, endpoint = "ask", input = PostUrl)]
+pub async fn ask_form(form: CreateForm) -> Result<FormView, ConsoleError> {
+    context::answer(Box::pin(context::console()?.ask(form)).await)
 }
 
 /// What `rules`, one a line, select among the tables of the upstream.
@@ -171,28 +188,4 @@ pub async fn get_draft(key: String) -> Result<Option<Draft>, ConsoleError> {
 pub async fn preview_rules(rules: String, case_sensitive: bool) -> Result<RulePreview, ConsoleError> {
     let console = context::console()?;
     context::answer(console.preview(&rules, case_sensitive).await)
-}
-
-/// Checks the form without creating anything. `reach`: the destination is asked too.
-#[server(name = CheckForm, endpoint = "check", input = PostUrl)]
-pub async fn check_form(form: CreateForm, reach: bool) -> Result<CheckedForm, ConsoleError> {
-    context::answer(context::console()?.check(form, reach).await)
-}
-
-/// The form that its `text` means.
-#[server(name = ReadText, endpoint = "text", input = PostUrl)]
-pub async fn read_text(form: CreateForm) -> Result<CreateForm, ConsoleError> {
-    context::answer(context::console()?.read_text(form))
-}
-
-/// A form that creates a changefeed like another one.
-#[server(name = CloneForm, endpoint = "clone", input = GetUrl)]
-pub async fn clone_form(namespace: String, id: String) -> Result<CreateForm, ConsoleError> {
-    context::answer(context::console()?.form_like(&namespace, &id).await)
-}
-
-/// A changefeed as a form to change it with.
-#[server(name = GetEdit, endpoint = "edit", input = GetUrl)]
-pub async fn get_edit(namespace: String, id: String) -> Result<EditPage, ConsoleError> {
-    context::answer(context::console()?.edit_page(&namespace, &id).await)
 }

@@ -20,7 +20,6 @@ mod list;
 pub mod live;
 pub mod log;
 pub mod me;
-pub mod settings;
 pub mod theme;
 #[cfg(feature = "ssr")]
 mod view;

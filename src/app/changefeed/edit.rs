@@ -6,10 +6,8 @@ use crate::app::layout::{ErrorNote, PageError, PageHead, loading};
 use crate::app::ui::badge::StateBadge;
 use crate::app::ui::feed::{feed_address, feed_name};
 use crate::fns::changefeeds::PauseChangefeed;
-use crate::fns::create::{Draft, EditPage, get_draft, get_edit};
+use crate::fns::create::{FormView, get_form};
 use crate::fns::data::FeedState;
-use crate::fns::error::ConsoleError;
-use crate::fns::settings::{SettingGroup, get_settings};
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -23,15 +21,7 @@ pub(crate) fn Edit() -> impl IntoView {
     let pause = ServerAction::<PauseChangefeed>::new();
     let data = Resource::new_blocking(
         move || (id.get(), key.get(), pause.version().get()),
-        |((namespace, id), key, _)| async move {
-            let page = get_edit(namespace, id).await?;
-            let draft = if key.is_empty() {
-                None
-            } else {
-                get_draft(key).await?
-            };
-            Ok::<_, ConsoleError>((page, draft, get_settings().await?))
-        },
+        |((namespace, id), key, _)| get_form(key, String::new(), String::new(), format!("{namespace}/{id}")),
     );
     let head = move || {
         let (namespace, id) = id.get();
@@ -46,7 +36,7 @@ pub(crate) fn Edit() -> impl IntoView {
         <Suspense fallback=loading>
             {move || Suspend::new(async move {
                 match data.await {
-                    Ok((page, draft, groups)) => view! { <Loaded page draft groups pause/> }.into_any(),
+                    Ok(view) => view! { <Loaded view pause/> }.into_any(),
                     Err(error) => view! { <PageError error/> }.into_any(),
                 }
             })}
@@ -56,35 +46,14 @@ pub(crate) fn Edit() -> impl IntoView {
 }
 
 #[component]
-fn Loaded(
-    page: EditPage,
-    draft: Option<Draft>,
-    groups: Vec<SettingGroup>,
-    pause: ServerAction<PauseChangefeed>,
-) -> impl IntoView {
-    let EditPage {
-        form,
-        state,
-        checkpoint,
-    } = page;
+fn Loaded(view: FormView, pause: ServerAction<PauseChangefeed>) -> impl IntoView {
+    let state = view.state.unwrap_or(FeedState::Removed);
     let is_open = matches!(state, FeedState::Stopped | FeedState::Failed);
-    let stages = view! { <Stages state checkpoint is_open/> };
-    if !is_open {
-        return view! {
-            {stages}
-            <PauseFirst edit=form.edit state pause/>
-        }
-        .into_any();
+    if is_open {
+        view! { <Stages state checkpoint=view.checkpoint.clone() is_open/> <Page view/> }.into_any()
+    } else {
+        view! { <Stages state checkpoint=view.checkpoint is_open/> <PauseFirst edit=view.draft.form.edit state pause/> }.into_any()
     }
-    let draft = draft.unwrap_or_else(|| Draft {
-        form,
-        ..Draft::default()
-    });
-    view! {
-        {stages}
-        <Page draft groups/>
-    }
-    .into_any()
 }
 
 /// Where one is between pausing and resuming.

@@ -1,10 +1,10 @@
-//! Checks while the form is being typed. Cheap ones by themselves; the destination is asked only on demand.
+//! Asks the server while the form is being typed. Cheap checks by themselves; the destination only on demand.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::app::ui::field::Faults;
-use crate::fns::create::{CheckForm, CheckedForm, CreateForm, ReadText};
+use crate::app::ui::field::{Faults, fault_id};
+use crate::fns::create::{AskForm, CheckedForm, CreateForm, FormView};
 use crate::fns::error::ConsoleError;
 use leptos::leptos_dom::helpers::debounce;
 use leptos::prelude::*;
@@ -12,7 +12,7 @@ use leptos::prelude::*;
 /// How long typing has to rest before the server is asked.
 const REST: Duration = Duration::from_millis(300);
 
-/// What the form has of its checks.
+/// What the form has of its conversation with the server.
 pub(super) struct Checks {
     /// Faults to show at the fields.
     pub(super) faults: Faults,
@@ -22,55 +22,65 @@ pub(super) struct Checks {
     pub(super) checking: Signal<bool>,
     /// Called with the name of a field whenever something is typed into it.
     pub(super) on_input: Callback<String>,
-    /// Checks everything now.
-    pub(super) check: Callback<()>,
+    /// Does what a button with this intent says.
+    pub(super) ask: Callback<String>,
 }
 
-/// `typed` reads the form as it stands; `refused` is the answer to an attempt to create, `first` what came with the page,
-/// `read` takes over a text.
+/// `typed` reads the form as it stands; `refused` is the answer to an attempt to write, `first` the check that came with
+/// the page. An answer with another form goes to `begin`.
 pub(super) fn checks(
     typed: impl Fn() -> Option<CreateForm> + Copy + Send + Sync + 'static,
     refused: Faults,
     first: Option<CheckedForm>,
-    read: ServerAction<ReadText>,
+    begin: RwSignal<(u32, FormView)>,
 ) -> Checks {
-    let ask = ServerAction::<CheckForm>::new();
-    let value = ask.value();
+    let action = ServerAction::<AskForm>::new();
+    let value = action.value();
     let touched = RwSignal::new(BTreeSet::new());
     let on_demand = RwSignal::new(first.is_some());
-    let send = move |reach: bool| {
-        if let Some(form) = typed() {
-            ask.dispatch(CheckForm { form, reach });
+    let checked = RwSignal::new(first.map(Ok));
+    let unread = RwSignal::new(None);
+    let ask = Callback::new(move |intent: String| {
+        on_demand.update(|on| *on |= intent == "check");
+        if let Some(mut form) = typed() {
+            form.intent = intent;
+            action.dispatch(AskForm { form });
         }
-    };
+    });
+    Effect::new(move |_| match value.get() {
+        None => {}
+        Some(Ok(view)) if view.settings[0].is_empty() => checked.set(view.draft.checked.map(Ok)),
+        Some(Ok(view)) => begin.update(|(turn, begun)| {
+            *turn += 1;
+            begun.settings = view.settings;
+            begun.draft = view.draft;
+        }),
+        Some(Err(error)) if error.fields.is_empty() => checked.set(Some(Err(error))),
+        Some(Err(error)) => unread.set(Some(error)),
+    });
     // Not a local value: the server may drop the page on another thread than the one that made it.
-    let later: Box<dyn FnMut(()) + Send + Sync> = Box::new(debounce(REST, move |()| send(false)));
+    let later: Box<dyn FnMut(()) + Send + Sync> =
+        Box::new(debounce(REST, move |()| ask.run("look".to_owned())));
     let later = StoredValue::new(later);
     let on_input = Callback::new(move |field: String| {
+        unread.set(None);
         touched.update(|touched| {
             touched.insert(field);
         });
         later.update_value(|later| later(()));
     });
-    let check = Callback::new(move |()| {
-        on_demand.set(true);
-        send(true);
-    });
     // The texts of the form stand there from the beginning.
-    Effect::new(move |_| send(false));
-    let checked = Signal::derive(move || value.get().or_else(|| first.clone().map(Ok)));
-    let unread = read.value();
+    Effect::new(move |_| ask.run("look".to_owned()));
     let faults = Signal::derive(move || {
-        if let Some(Err(error)) = unread.get() {
+        if let Some(error) = unread.get() {
             return Some(error);
         }
         // An attempt, or a check on demand, tells everything; otherwise only what was touched is judged.
-        let Some(Ok(checked)) = value.get() else {
+        let Some(Ok(checked)) = checked.get() else {
             return refused.get();
         };
-        let everything = on_demand.get() || refused.with(Option::is_some);
         let mut fields = checked.faults;
-        if !everything {
+        if !on_demand.get() && refused.with(Option::is_none) {
             touched.with(|touched| fields.retain(|fault| touched.contains(&fault.field)));
         }
         (!fields.is_empty()).then(|| ConsoleError {
@@ -80,12 +90,44 @@ pub(super) fn checks(
             fields,
         })
     });
-    let checking = ask.pending();
+    let pending = action.pending();
+    show_at_settings(faults);
     Checks {
         faults,
-        checked,
-        checking: Signal::derive(move || checking.get() && on_demand.get()),
+        checked: checked.into(),
+        checking: Signal::derive(move || pending.get() && on_demand.get()),
         on_input,
-        check,
+        ask,
+    }
+}
+
+/// Shows faults at the fields that the server made alone, and takes back those of before.
+fn show_at_settings(faults: Faults) {
+    Effect::new(move |before: Option<Vec<String>>| {
+        for name in before.into_iter().flatten() {
+            mark(&name, None);
+        }
+        let fields = faults.get().map(|error| error.fields).unwrap_or_default();
+        // Other fields follow their signals.
+        let of_settings = fields.into_iter().filter(|fault| super::is_setting(&fault.field));
+        let shown = of_settings.map(|fault| {
+            mark(&fault.field, Some(&fault.message));
+            fault.field
+        });
+        shown.collect::<Vec<String>>()
+    });
+}
+
+fn mark(name: &str, fault: Option<&str>) {
+    let element = |id: &str| document().get_element_by_id(id);
+    if let Some(line) = element(&fault_id(name)) {
+        line.set_text_content(fault);
+        let _shown = line.toggle_attribute_with_force("hidden", fault.is_none());
+    }
+    if let Some(input) = element(name) {
+        let _marked = match fault {
+            Some(_) => input.set_attribute("aria-invalid", "true"),
+            None => input.remove_attribute("aria-invalid"),
+        };
     }
 }

@@ -6,52 +6,63 @@ mod preview;
 mod rail;
 mod review;
 mod sections;
-mod settings;
 
 use crate::app::changefeed_new::check::{Checks, checks};
 use crate::app::changefeed_new::rail::{Rail, title_of};
 use crate::app::changefeed_new::review::Review;
 use crate::app::changefeed_new::sections::{IdentitySection, Section, SinkSection, TablesSection};
-use crate::app::changefeed_new::settings::Groups;
 use crate::app::layout::{ErrorNote, PageError, PageHead, loading};
 use crate::app::ui::field::Faults;
-use crate::fns::create::{CreateForm, Draft, ReadText, SubmitChangefeed, clone_form, get_draft};
-use crate::fns::error::{ConsoleError, FieldError};
-use crate::fns::settings::{SettingGroup, SinkKind, Step, get_settings};
+use crate::fns::create::{Draft, FormView, SubmitChangefeed, get_form};
+use crate::fns::error::FieldError;
 use leptos::form::{ActionForm, FromFormData};
 use leptos::html;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
-use leptos::web_sys::FormData;
+use leptos::web_sys::{Element, FormData, HtmlElement};
 use leptos_router::hooks::use_query_map;
 
-/// What the form begins with: a draft that was sent without JavaScript, another changefeed, rules of the playground.
-type Begin = (String, String, String);
+pub(crate) use rail::is_setting;
+
+/// Beside the heading of settings that the sink does not look at.
+pub(crate) const UNUSED: &str = "not used by this sink";
+
+/// Id of the note beside the heading of a group of settings.
+pub(crate) fn note_id(at: usize) -> String {
+    format!("sink-note-{at}")
+}
+
+/// What a sink URI means for the settings, as far as it has been typed; empty when that does not show.
+pub(crate) fn sink_kind(uri: &str) -> &'static str {
+    let scheme = uri.trim().split_once("://").map_or("", |(scheme, _)| scheme);
+    match scheme.trim_end_matches("+ssl") {
+        "mysql" | "tidb" => "database",
+        "file" | "s3" | "gcs" | "gs" | "azblob" | "azure" | "noop" => "storage",
+        "kafka" => "kafka",
+        "pulsar" | "pulsar+http" | "pulsar+https" => "pulsar",
+        _ => "",
+    }
+}
 
 /// The page.
 #[component]
 pub(crate) fn ChangefeedNew() -> impl IntoView {
     let query = use_query_map();
     let begin = Memo::new(move |_| {
-        query.with(|query| {
-            let word = |name| query.get_str(name).unwrap_or_default().to_owned();
-            (word("draft"), word("from"), word("rules"))
-        })
+        let word = |name| query.with(|query| query.get_str(name).unwrap_or_default().to_owned());
+        (word("draft"), word("from"), word("rules"))
     });
-    let data = Resource::new_blocking(
+    let view = Resource::new_blocking(
         move || begin.get(),
-        |begin| async move {
-            let draft = first(begin).await?;
-            Ok::<_, ConsoleError>((draft, get_settings().await?))
-        },
+        |(draft, from, rules)| get_form(draft, from, rules, String::new()),
     );
     let crumbs = vec![("Changefeeds".to_owned(), "/ui/changefeeds".to_owned())];
     view! {
         <PageHead title="New changefeed" crumbs/>
         <Suspense fallback=loading>
             {move || Suspend::new(async move {
-                match data.await {
-                    Ok((draft, groups)) => view! { <Page draft groups/> }.into_any(),
+                match view.await {
+                    Ok(view) => view! { <Page view/> }.into_any(),
                     Err(error) => view! { <PageError error/> }.into_any(),
                 }
             })}
@@ -60,41 +71,24 @@ pub(crate) fn ChangefeedNew() -> impl IntoView {
     .into_any()
 }
 
-async fn first((draft, from, rules): Begin) -> Result<Draft, ConsoleError> {
-    if !draft.is_empty()
-        && let Some(draft) = get_draft(draft).await?
-    {
-        return Ok(draft);
-    }
-    let mut form = CreateForm::default();
-    if let Some((namespace, id)) = from.split_once('/') {
-        form = clone_form(namespace.to_owned(), id.to_owned()).await?;
-    }
-    if !rules.is_empty() {
-        form.rules = rules;
-    }
-    Ok(Draft {
-        form,
-        ..Draft::default()
-    })
-}
-
-/// The form, begun anew whenever a text is taken over into it.
+/// The form, begun anew whenever the server answers with another one.
 #[component]
-pub(crate) fn Page(draft: Draft, groups: Vec<SettingGroup>) -> impl IntoView {
-    let begin = RwSignal::new((0_u32, draft));
-    let groups = StoredValue::new(groups);
-    view! {
-        <For each=move || [begin.get()] key=|(turn, _)| *turn let:begun>
-            <FormPage draft=begun.1 groups=groups.get_value() begin/>
-        </For>
-    }
-    .into_any()
+pub(crate) fn Page(view: FormView) -> impl IntoView {
+    let begin = RwSignal::new((0_u32, view));
+    let turn = Memo::new(move |_| begin.with(|(turn, _)| *turn));
+    let form = move || {
+        turn.track();
+        let (_, view) = begin.get_untracked();
+        view! { <FormPage view begin/> }
+    };
+    view! { {form} }.into_any()
 }
 
 #[component]
-fn FormPage(draft: Draft, groups: Vec<SettingGroup>, begin: RwSignal<(u32, Draft)>) -> impl IntoView {
+fn FormPage(view: FormView, begin: RwSignal<(u32, FormView)>) -> impl IntoView {
     let submit = ServerAction::<SubmitChangefeed>::new();
+    let FormView { draft, settings, .. } = view;
+    let [events, delivery, advanced] = settings;
     let Draft {
         form,
         error,
@@ -115,40 +109,33 @@ fn FormPage(draft: Draft, groups: Vec<SettingGroup>, begin: RwSignal<(u32, Draft
             .ok()
             .map(|typed| typed.form)
     };
-    let read = ServerAction::<ReadText>::new();
-    take_over(read, begin);
     let Checks {
         faults,
         checked,
         checking,
         on_input,
-        check,
-    } = checks(typed, refused, checked, read);
+        ask,
+    } = checks(typed, refused, checked, begin);
     let pending = submit.pending();
-    let sink = RwSignal::new(SinkKind::of(&form.sink_uri));
-    let on_uri = Callback::new(move |uri: String| sink.set(SinkKind::of(&uri)));
-    let texts = StoredValue::new(form.set.clone());
-    let of_step = |step: Step| -> Vec<SettingGroup> {
-        groups
-            .iter()
-            .filter(|group| group.step == step)
-            .cloned()
-            .collect()
-    };
-    let (events, delivery, advanced) = (
-        of_step(Step::Events),
-        of_step(Step::Delivery),
-        of_step(Step::Advanced),
-    );
-    let read_text = Callback::new(move |()| {
-        if let Some(form) = typed() {
-            read.dispatch(ReadText { form });
-        }
-    });
+    let sink = RwSignal::new(form.sink_uri.clone());
+    let on_uri = Callback::new(move |uri| sink.set(uri));
+    note_unused(sink);
     view! {
         <div class="lg:grid lg:grid-cols-[11rem_minmax(0,56rem)] lg:gap-6">
             <Rail faults/>
-            <div class="min-w-0" on:input=move |ev| on_input.run(event_target_name(&ev))>
+            <div
+                class="min-w-0"
+                on:input=move |ev| on_input.run(target(&ev).map_or_else(String::new, |field| field.id()))
+                on:click=move |ev| {
+                    // A button that neither creates nor changes is answered within the page.
+                    if let Some(intent) = target(&ev).and_then(|button| button.get_attribute("value"))
+                        && is_asked(&intent)
+                    {
+                        ev.prevent_default();
+                        ask.run(intent);
+                    }
+                }
+            >
                 <FaultSummary faults=refused is_edit=!form.edit.is_empty()/>
                 <ActionForm action=submit node_ref=node>
                     <input type="hidden" name="form[draft]" value=form.draft.clone()/>
@@ -158,23 +145,15 @@ fn FormPage(draft: Draft, groups: Vec<SettingGroup>, begin: RwSignal<(u32, Draft
                     <SinkSection form=form.clone() faults on_uri/>
                     <TablesSection form=form.clone() faults preview/>
                     <Section id="events" title="Events and columns" help="What is left out of the tables that are copied.">
-                        <Groups groups=events texts sink faults/>
+                        <div class="grid gap-2" inner_html=events></div>
                     </Section>
                     <Section id="delivery" title="Delivery" help="How changes are written. What is not touched follows the defaults.">
-                        <Groups groups=delivery texts sink faults/>
+                        <div class="grid gap-2" inner_html=delivery></div>
                     </Section>
                     <Section id="advanced" title="Advanced" help="Memory, retries, and what only some upstreams have.">
-                        <Groups groups=advanced texts sink faults/>
+                        <div class="grid gap-2" inner_html=advanced></div>
                     </Section>
-                    <Review
-                        checked
-                        checking
-                        check
-                        take_over=read_text
-                        text=form.text.clone()
-                        unknown=form.unknown.clone()
-                        faults
-                    />
+                    <Review checked checking text=form.text.clone() unknown=form.unknown.clone() faults/>
                     <div class="sticky bottom-0 -mx-4 flex flex-wrap items-center gap-3 border-t border-line bg-bg px-4 py-3 md:mx-0 md:px-0">
                         <Buttons edit=form.edit.clone() pending/>
                     </div>
@@ -183,6 +162,30 @@ fn FormPage(draft: Draft, groups: Vec<SettingGroup>, begin: RwSignal<(u32, Draft
         </div>
     }
     .into_any()
+}
+
+/// Whether a button of this intent is answered without leaving the page.
+fn is_asked(intent: &str) -> bool {
+    matches!(intent, "check" | "text") || intent.starts_with("add ") || intent.starts_with("remove ")
+}
+
+/// Says beside each heading whether the sink looks at the settings below, whenever the sink URI changes.
+fn note_unused(sink: RwSignal<String>) {
+    let kind = Memo::new(move |_| sink.with(|uri| sink_kind(uri)));
+    Effect::new(move |ran: Option<()>| {
+        let kind = kind.get();
+        // The server has written them for the first one.
+        if ran.is_none() {
+            return;
+        }
+        for note in (0..).map_while(|at| document().get_element_by_id(&note_id(at))) {
+            let sinks = note.get_attribute("data-sinks").unwrap_or_default();
+            if !sinks.is_empty() {
+                let unused = !kind.is_empty() && !sinks.split(' ').any(|known| known == kind);
+                note.set_text_content(unused.then_some(UNUSED));
+            }
+        }
+    });
 }
 
 /// What ends the form.
@@ -214,27 +217,9 @@ fn Buttons(edit: String, #[prop(into)] pending: Signal<bool>) -> impl IntoView {
     .into_any()
 }
 
-/// Begins the form anew with what a text meant.
-fn take_over(read: ServerAction<ReadText>, begin: RwSignal<(u32, Draft)>) {
-    let value = read.value();
-    Effect::new(move |_| {
-        if let Some(Ok(form)) = value.get() {
-            let turn = begin.with_untracked(|(turn, _)| turn + 1);
-            let draft = Draft {
-                form,
-                ..Draft::default()
-            };
-            begin.set((turn, draft));
-        }
-    });
-}
-
-/// Name of the field that an event comes from, without the brackets of the form.
-fn event_target_name(ev: &leptos::ev::Event) -> String {
-    let element = ev
-        .target()
-        .and_then(|target| target.dyn_into::<leptos::web_sys::Element>().ok());
-    element.map_or_else(String::new, |element| element.id())
+/// The element that an event comes from.
+fn target(ev: &leptos::web_sys::Event) -> Option<Element> {
+    ev.target()?.dyn_into().ok()
 }
 
 /// All faults at the top, each a link to its field. Takes the focus when it appears.
@@ -309,8 +294,7 @@ fn focus(field: &str) {
         let _unfolded = details.set_attribute("open", "");
         above = details.parent_element();
     }
-    if let Some(element) = element.and_then(|element| element.dyn_into::<leptos::web_sys::HtmlElement>().ok())
-    {
+    if let Some(element) = element.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
         let _not_focusable = element.focus();
     }
 }

@@ -85,6 +85,11 @@ pub(super) fn title_of(field: &str) -> String {
     own.map_or_else(|| field.to_owned(), |(_, title, _)| (*title).to_owned())
 }
 
+/// Whether a field is one of those that the server makes from the table of settings.
+pub(crate) fn is_setting(field: &str) -> bool {
+    !field.is_empty() && OWN.iter().all(|(name, ..)| *name != field)
+}
+
 /// The part that a field stands in.
 fn part_of(field: &str) -> &'static str {
     if let Some((.., part)) = OWN.iter().find(|(name, ..)| *name == field) {

@@ -8,13 +8,11 @@ use crate::fns::create::{CheckedForm, FieldChange, FormText};
 use crate::fns::error::{ConsoleError, FieldError};
 use leptos::prelude::*;
 
-/// What the form would do. `check` asks the destination too, `take_over` reads the text into the form.
+/// What the form would do. Its buttons are answered where the form is.
 #[component]
 pub(super) fn Review(
     #[prop(into)] checked: Signal<Option<Result<CheckedForm, ConsoleError>>>,
     #[prop(into)] checking: Signal<bool>,
-    check: Callback<()>,
-    take_over: Callback<()>,
     /// The text that could not be read.
     text: String,
     /// Members that the form does not know.
@@ -40,10 +38,6 @@ pub(super) fn Review(
                     name="form[intent]"
                     value="check"
                     formnovalidate
-                    on:click=move |ev| {
-                        ev.prevent_default();
-                        check.run(());
-                    }
                 >
                     {move || if checking.get() { "Checking" } else { "Check everything" }}
                 </button>
@@ -59,7 +53,7 @@ pub(super) fn Review(
                         </p>
                     }
                 })}
-            <Texts checked take_over text faults/>
+            <Texts checked text faults/>
         </section>
     }
     .into_any()
@@ -147,7 +141,6 @@ fn Changes(changes: Vec<FieldChange>) -> impl IntoView {
 #[component]
 fn Texts(
     checked: Signal<Option<Result<CheckedForm, ConsoleError>>>,
-    take_over: Callback<()>,
     text: String,
     faults: Faults,
 ) -> impl IntoView {
@@ -199,10 +192,6 @@ fn Texts(
                             name="form[intent]"
                             value="text"
                             formnovalidate
-                            on:click=move |ev| {
-                                ev.prevent_default();
-                                take_over.run(());
-                            }
                         >
                             "Take over into the form"
                         </button>

@@ -7,12 +7,12 @@ use tidegate_api::{ChangefeedDetail, UpdateChangefeed, default_config};
 use tidegate_model::{CdcError, ErrorCode};
 
 use super::{body, fault, faulty, like, values, write};
-use crate::fns::create::{CreateForm, EditPage, FieldChange};
+use crate::fns::create::{CreateForm, Draft, FieldChange, FormView};
 use crate::fns::data::FeedState;
 use crate::fns::error::{ConsoleError, FieldError};
 
 /// The form that says what holds now.
-pub(crate) fn page(detail: &ChangefeedDetail, state: FeedState) -> EditPage {
+pub(crate) fn edit_view(detail: &ChangefeedDetail) -> FormView {
     let mut form = like(detail);
     form.edit = format!("{}/{}", detail.namespace, detail.id);
     form.id.clone_from(&detail.id);
@@ -22,10 +22,14 @@ pub(crate) fn page(detail: &ChangefeedDetail, state: FeedState) -> EditPage {
         form.target_tso = detail.target_ts.to_string();
     }
     form.base = write(&form).json;
-    EditPage {
-        form,
-        state,
+    FormView {
+        draft: Draft {
+            form,
+            ..Draft::default()
+        },
+        state: Some(FeedState::from_wire(&detail.state)),
         checkpoint: detail.checkpoint_time.clone(),
+        ..FormView::default()
     }
 }
 
@@ -176,14 +180,14 @@ mod tests {
 
     #[test]
     fn an_untouched_form_changes_nothing() {
-        let form = page(&detail(), FeedState::Stopped).form;
+        let form = edit_view(&detail()).draft.form;
         assert_eq!(changes(&form.base, &write(&form).json), []);
         assert_eq!(update(&form).unwrap().sink_uri, "");
     }
 
     #[test]
     fn what_was_emptied_goes_back_to_its_default() {
-        let mut form = page(&detail(), FeedState::Stopped).form;
+        let mut form = edit_view(&detail()).draft.form;
         assert_eq!(form.set["sink.mysql_config.worker_count"], "3");
         form.set.clear();
         form.force_replicate = false;
@@ -214,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_new_address_needs_its_password() {
-        let mut form = page(&detail(), FeedState::Stopped).form;
+        let mut form = edit_view(&detail()).draft.form;
         form.sink_uri = "mysql://u:xxxxx@elsewhere:3306/".to_owned();
         assert!(update(&form).unwrap_err().of_field("sink_uri").is_some());
         form.sink_password = "secret".to_owned();

@@ -3,8 +3,8 @@
 use serde_json::Value;
 use tidegate_api::{Kind, Rule, Scheme, Setting, Support, default_config, settings};
 
+use super::setting::{FieldKind, SettingField, SettingGroup, Step};
 use super::text::SECRETS;
-use crate::fns::settings::{FieldKind, SettingField, SettingGroup, SinkKind, Step};
 
 /// Fields that the form has a place of their own for.
 pub(super) const OWN: [&str; 4] = [
@@ -135,12 +135,12 @@ fn group(place: &str, path: &str) -> SettingGroup {
     }
 }
 
-/// The kinds, each with a scheme that stands for it.
-const SINKS: [(SinkKind, Scheme); 4] = [
-    (SinkKind::Database, Scheme::Mysql),
-    (SinkKind::Storage, Scheme::File),
-    (SinkKind::Kafka, Scheme::Kafka),
-    (SinkKind::Pulsar, Scheme::Pulsar),
+/// The kinds of sinks as [`crate::app::changefeed_new::sink_kind`] calls them, each with a scheme that stands for it.
+const SINKS: [(&str, Scheme); 4] = [
+    ("database", Scheme::Mysql),
+    ("storage", Scheme::File),
+    ("kafka", Scheme::Kafka),
+    ("pulsar", Scheme::Pulsar),
 ];
 
 fn note_sinks(group: &mut SettingGroup, setting: &Setting) {

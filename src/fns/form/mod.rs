@@ -2,6 +2,8 @@
 
 mod edit;
 mod groups;
+mod html;
+mod setting;
 mod text;
 mod values;
 
@@ -13,10 +15,11 @@ use crate::app::format;
 use crate::fns::create::CreateForm;
 use crate::fns::error::{ConsoleError, FieldError};
 
-pub(crate) use edit::{changes, overtaken, page, update};
+pub(crate) use edit::{changes, edit_view, overtaken, update};
 pub(crate) use groups::groups;
+pub(crate) use html::html;
 pub(crate) use text::{hidden, hidden_in_text, like, read, write};
-pub(crate) use values::add_item;
+pub(crate) use values::{add_item, remove_item};
 
 /// What an untouched field of rules says, and what holds without one.
 pub(crate) const ALL_TABLES: &str = "*.*";

@@ -40,16 +40,25 @@ pub(super) fn default_of(path: &str) -> String {
 
 /// Adds an untouched item to the list at `list`.
 pub(crate) fn add_item(texts: &mut Texts, list: &str) {
+    let next = items(texts, list).last().map_or(0, |last| last.saturating_add(1));
+    texts.insert(format!("{list}.{next}.matcher"), String::new());
+}
+
+/// Removes the item at `place`, such as `filter.event_filters.2`.
+pub(crate) fn remove_item(texts: &mut Texts, place: &str) {
+    texts.retain(|path, _| path.strip_prefix(place).is_none_or(|rest| !rest.starts_with('.')));
+}
+
+/// The numbers of the items of the list at `list`, in order.
+pub(super) fn items(texts: &Texts, list: &str) -> Vec<u64> {
     let number = |path: &String| -> Option<u64> {
         let rest = path.strip_prefix(list)?.strip_prefix('.')?;
         rest.split('.').next()?.parse().ok()
     };
-    let next = texts
-        .keys()
-        .filter_map(number)
-        .max()
-        .map_or(0, |last| last.saturating_add(1));
-    texts.insert(format!("{list}.{next}.matcher"), String::new());
+    let mut numbers: Vec<u64> = texts.keys().filter_map(number).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
 }
 
 /// The setting that a path with numbers means.
@@ -240,6 +249,18 @@ mod tests {
         ]);
         assert_eq!(faults, ["bdr_mode", "memory_quota", "sink.none"]);
         assert_eq!(config, json!({}));
+    }
+
+    #[test]
+    fn items_are_counted_by_their_numbers() {
+        let mut texts: Texts = ["f.10.a", "f.2.b", "f.2.a", "f", "g.1.a", "f.x.a"]
+            .map(|path| (path.to_owned(), String::new()))
+            .into();
+        assert_eq!(items(&texts, "f"), [2, 10]);
+        add_item(&mut texts, "f");
+        remove_item(&mut texts, "f.1");
+        remove_item(&mut texts, "f.2");
+        assert_eq!(items(&texts, "f"), [10, 11]);
     }
 
     #[test]
