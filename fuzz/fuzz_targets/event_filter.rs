@@ -29,6 +29,8 @@ fuzz_target!(|text: &str| {
     // A condition that does not fit the table is an error.
     if let Ok(dropped) = RowFilter::new(Arc::new(filter)).apply(&mut rows, Ts::from_u64(1)) {
         let after: usize = rows.iter().map(|block| block.len()).sum();
-        assert_eq!(before - after, usize::try_from(dropped).expect("few"));
+        let dropped = usize::try_from(dropped).expect("few");
+        // Of an update that changes a key, a half may stay.
+        assert!(after <= before && before - after <= dropped && dropped <= before);
     }
 });

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tidegate_model::{
-    ColumnInfo, ColumnType, Datum, Generated, IndexInfo, RowBlock, RowBlockBuilder, RowOp, TableId, TableInfo,
-    TableName, Ts,
+    ColumnInfo, ColumnType, Datum, Generated, IndexInfo, RowBlock, RowBlockBuilder, RowOp, TableId,
+    TableInfo, TableName, Ts,
 };
 
 fn column(name: &str, ty: ColumnType) -> ColumnInfo {

@@ -132,7 +132,22 @@ fn invalid(message: impl std::fmt::Display) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::query_value;
+    use futures::stream;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_arrive_is_refused_in_time() {
+        let start = tokio::time::Instant::now();
+        let never = stream::pending::<std::io::Result<Bytes>>();
+        let request = Request::new(axum::body::Body::from_stream(never));
+        let refused = Body::from_request(request, &()).await.map(|_| ()).unwrap_err();
+        assert_eq!(
+            refused.0.wire_message(),
+            "[CDC:ErrAPIInvalidParam]the request body did not arrive in time"
+        );
+        assert_eq!(start.elapsed(), BODY_TIMEOUT);
+    }
 
     #[test]
     fn the_first_value_counts_and_is_decoded() {

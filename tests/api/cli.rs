@@ -7,11 +7,22 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::guarded::{Guarded, is_healthy, secret, user};
 use crate::server::api;
 
-/// Runs `tidegate cli` with what is typed on its stdin.
+/// Runs `tidegate cli` with what is typed on its stdin, against the shared server.
 async fn cli(home: &Path, arguments: &[&str], typed: &str) -> Output {
-    let server = format!("127.0.0.1:{}", api().await.port);
+    cli_at(api().await.port, home, arguments, &[], typed).await
+}
+
+async fn cli_at(
+    port: u16,
+    home: &Path,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+    typed: &str,
+) -> Output {
+    let server = format!("127.0.0.1:{port}");
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
     command
         .arg("cli")
@@ -19,6 +30,7 @@ async fn cli(home: &Path, arguments: &[&str], typed: &str) -> Output {
         .env("HOME", home)
         .env("TIDEGATE_SERVER", server)
         .env_remove("TIDEGATE_SINK_URI")
+        .envs(environment.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -226,6 +238,85 @@ async fn the_clock_is_one_number() {
     assert!(
         tso.trim_end().parse::<u64>().unwrap() > 400_000_000_000_000_000,
         "{tso}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_asks_who_comes_is_told_by_password_token_or_file() {
+    let token = secret("new-token", "");
+    let settings = format!(
+        "{}{}[[security.tokens]]\nname = 'robot'\nhash = '{}'\nrole = 'operator'\n",
+        user("boss", "boss-passphrase", "admin"),
+        user("reader", "reader-passphrase", "viewer"),
+        token[1]
+    );
+    let server = Guarded::start(&settings, is_healthy).await;
+    let home = TempDir::new().unwrap();
+    let run = async |arguments: &[&str], environment: &[(&str, &str)]| {
+        cli_at(server.port, home.path(), arguments, environment, "").await
+    };
+    let list: &[&str] = &["changefeed", "list"];
+    let create: &[&str] = &[
+        "changefeed",
+        "create",
+        "-c",
+        "guarded",
+        "--sink-uri",
+        "blackhole://",
+        "--no-confirm",
+    ];
+    let pause: &[&str] = &["changefeed", "pause", "-c", "guarded"];
+    let remove: &[&str] = &["changefeed", "remove", "-c", "guarded"];
+    let boss: &[&str] = &["--user", "boss", "--password", "boss-passphrase"];
+    let reader = [("TICDC_USER", "reader"), ("TICDC_PASSWORD", "reader-passphrase")];
+    let robot = [("TIDEGATE_TOKEN", token[0].as_str())];
+
+    let nobody = refused(&run(list, &[]).await);
+    assert!(nobody.contains("[CDC:ErrCredentialNotFound]"), "{nobody}");
+    let wrong = refused(
+        &run(
+            &[list, &["--user", "boss", "--password", "wrong-word"]].concat(),
+            &[],
+        )
+        .await,
+    );
+    assert!(
+        wrong.contains("[CDC:ErrUnauthorized]") && !wrong.contains("wrong-word"),
+        "{wrong}"
+    );
+    let unknown = refused(&run(&[list, &["--token", "tdg_unknown-word"]].concat(), &[]).await);
+    assert!(
+        unknown.contains("[CDC:ErrUnauthorized]") && !unknown.contains("unknown-word"),
+        "{unknown}"
+    );
+    text(&run(create, &robot).await);
+    assert_eq!(json(&run(list, &reader).await)[0]["id"], "guarded");
+    let little = refused(&run(pause, &reader).await);
+    assert!(little.contains("the role operator is needed"), "{little}");
+    assert_eq!(text(&run(pause, &robot).await), "");
+    let more = refused(&run(remove, &robot).await);
+    assert!(more.contains("the role admin is needed"), "{more}");
+    let both = refused(&run(list, &[reader[0], reader[1], robot[0]]).await);
+    assert!(both.contains("give one of them"), "{both}");
+
+    // What is kept in the file: a user, then a token.
+    let typed = cli_at(server.port, home.path(), &["configure-credentials"], &[], "9\n").await;
+    assert!(refused(&typed).contains("none of 1, 2 and 3"), "{typed:?}");
+    let file = home.path().join(".ticdc/credentials");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(
+        &file,
+        "ticdc_user = 'reader'\nticdc_password = 'reader-passphrase'\n",
+    )
+    .unwrap();
+    assert_eq!(json(&run(list, &[]).await)[0]["summary"]["state"], "stopped");
+    std::fs::write(&file, format!("tidegate_token = '{}'\n", token[0])).unwrap();
+    text(&run(&["changefeed", "resume", "-c", "guarded", "--no-confirm"], &[]).await);
+    // Flags come before the file.
+    let removed = text(&run(&[remove, boss].concat(), &[]).await);
+    assert!(
+        removed.starts_with("Changefeed remove successfully."),
+        "{removed}"
     );
 }
 

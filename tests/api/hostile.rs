@@ -168,3 +168,34 @@ async fn of_fifty_creations_of_one_id_one_wins() {
         (&json!(1), &json!("normal"))
     );
 }
+
+/// Clients that begin and do not go on keep nobody else waiting.
+#[tokio::test]
+async fn connections_that_never_finish_their_request_keep_nobody_waiting() {
+    use tokio::io::AsyncWriteExt;
+    let api = api().await;
+    let beginnings = [
+        "G",
+        "POST /api/v2/changefeeds HTTP/1.1\r\nHost: local",
+        "POST /api/v2/changefeeds HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"changefeed_id\":\"slow\",",
+        "POST /api/v2/changefeeds HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a\"",
+    ];
+    let mut held = Vec::new();
+    for beginning in beginnings.iter().cycle().take(80) {
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", api.port))
+            .await
+            .unwrap();
+        stream.write_all(beginning.as_bytes()).await.unwrap();
+        held.push(stream);
+    }
+    let created = json!({"namespace": "hostile-slow", "changefeed_id": "other", "sink_uri": "blackhole://",
+        "replica_config": {"filter": {"rules": ["keyed.*"]}}});
+    api.call("POST", "/api/v2/changefeeds", &created.to_string())
+        .await
+        .ok();
+    // One of them gives up in the middle of its body: nothing came of it.
+    drop(held);
+    let list: serde_json::Value = serde_json::from_str(&feeds(api, "hostile-slow").await).unwrap();
+    assert_eq!(list["total"], 1);
+    assert_eq!(api.get("/api/v2/changefeeds/slow").await.status, 400);
+}

@@ -28,7 +28,7 @@ pub(crate) struct Api {
     pub(crate) port: u16,
     pub(crate) database: Server,
     pub(crate) dir: TempDir,
-    _process: Child,
+    process: Child,
     _watchdog: Watchdog,
 }
 
@@ -44,8 +44,13 @@ pub(crate) async fn api() -> &'static Api {
 
 impl Api {
     async fn start() -> Api {
+        Api::over(TABLES).await
+    }
+
+    /// A server of a test's own, over a database of these tables.
+    pub(crate) async fn over(tables: &str) -> Api {
         let database = Server::start(ServerOptions::default()).await.unwrap();
-        database.sql(TABLES).await.unwrap();
+        database.sql(tables).await.unwrap();
         let dir = TempDir::new().unwrap();
         let port = free_port();
         let process = command(port, dir.path())
@@ -65,7 +70,7 @@ impl Api {
             port,
             database,
             dir,
-            _process: process,
+            process,
             _watchdog: watchdog,
         }
     }
@@ -97,6 +102,13 @@ impl Api {
             .call("POST", &format!("/api/v2/changefeeds/{id}/pause"), "")
             .await;
         assert_eq!((answer.status, answer.body.as_str()), (200, "{}"));
+    }
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
     }
 }
 

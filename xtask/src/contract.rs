@@ -48,7 +48,11 @@ fn check_server() -> Result<()> {
     let server = Tidegate::start(&upstream.uri(User::Replication))?;
     let address = format!("http://127.0.0.1:{}", server.port);
     let mut schemathesis = command(&setup::schemathesis().display().to_string());
-    schemathesis.args(["--config-file", "xtask/schemathesis.toml", "run"]);
+    // What it remembers of a run stays with the run.
+    schemathesis.current_dir(&server.dir).arg("--config-file");
+    schemathesis
+        .arg(paths::root().join("xtask/schemathesis.toml"))
+        .arg("run");
     schemathesis.arg(format!("{address}/swagger/doc.json"));
     schemathesis.args(["--url", &address, "--checks", "all", "--exclude-checks", EXCLUDED]);
     schemathesis.args([

@@ -6,11 +6,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
 use crate::paths;
 use crate::process::{cargo, output, run};
+use crate::report::{Counts, Row};
 
 const TARGETS: [&str; 6] = [
     "binlog",
@@ -23,42 +25,89 @@ const TARGETS: [&str; 6] = [
 /// Time for each target when nothing else is asked for.
 const SECONDS: u64 = 60;
 const AT_ONCE: usize = 2;
+/// Lines of a target's last words that are shown.
+const FAULT_LINES: usize = 60;
 /// An input that takes longer is a hang.
-const TIMEOUT: &str = "-timeout=10";
+const TIMEOUT: &str = "-timeout=30";
 const MEMORY_MIB_MAX: &str = "-rss_limit_mb=2048";
 const INPUT_BYTES_MAX: &str = "-max_len=8192";
+/// Size of an input that is kept with the source.
+const KEPT_BYTES_MAX: &str = "-max_len=1024";
 /// What a compiler must do to every function.
 const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing";
 
+/// What people ask for.
+#[derive(Debug, PartialEq, Eq)]
+enum Request {
+    /// Look for inputs that end a target, for so many seconds each.
+    Search {
+        targets: Vec<&'static str>,
+        seconds: u64,
+    },
+    /// One input once, as when it was found.
+    Reproduce { target: &'static str, input: PathBuf },
+    /// Keep what was found with the source.
+    Merge { targets: Vec<&'static str> },
+}
+
 /// With the caller's time and targets.
 pub(crate) fn command(arguments: &[String]) -> Result<()> {
-    let mut seconds = SECONDS;
+    match parse(arguments)? {
+        Request::Search { targets, seconds } => search(&targets, seconds, &mut Vec::new()),
+        Request::Reproduce { target, input } => {
+            run(Command::new(build()?.join(target)).arg(TIMEOUT).arg(input))
+        }
+        Request::Merge { targets } => merge(&targets),
+    }
+}
+
+/// All targets, as part of the test run.
+pub(crate) fn suite(rows: &mut Vec<Row>) -> Result<()> {
+    search(&TARGETS, SECONDS, rows)
+}
+
+fn parse(arguments: &[String]) -> Result<Request> {
+    let (mut seconds, mut input, mut merges) = (SECONDS, None, false);
     let mut targets = Vec::new();
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
-        if argument == "--seconds" {
-            let value = rest.next().context("--seconds needs a number")?;
-            seconds = value.parse().with_context(|| format!("--seconds {value}"))?;
-        } else if let Some(target) = TARGETS.iter().find(|target| *target == argument) {
-            targets.push(*target);
-        } else {
-            bail!(
-                "fuzz takes --seconds N and targets ({}), not {argument}",
-                TARGETS.join(", ")
-            );
+        match argument.as_str() {
+            "--seconds" => {
+                let value = rest.next().context("--seconds needs a number")?;
+                seconds = value.parse().with_context(|| format!("--seconds {value}"))?;
+            }
+            "--input" => input = Some(PathBuf::from(rest.next().context("--input needs a file")?)),
+            "--merge" => merges = true,
+            other => match TARGETS.iter().find(|target| **target == other) {
+                Some(target) => targets.push(*target),
+                None => bail!(
+                    "fuzz takes --seconds N, --input FILE, --merge and targets ({}), not {other}",
+                    TARGETS.join(", ")
+                ),
+            },
         }
+    }
+    if let Some(input) = input {
+        let [target] = targets[..] else {
+            bail!("--input needs one target");
+        };
+        return Ok(Request::Reproduce { target, input });
     }
     if targets.is_empty() {
         targets = TARGETS.to_vec();
     }
-    fuzz(&targets, seconds)
+    Ok(if merges {
+        Request::Merge { targets }
+    } else {
+        Request::Search { targets, seconds }
+    })
 }
 
-fn fuzz(targets: &[&str], seconds: u64) -> Result<()> {
+fn search(targets: &[&str], seconds: u64, rows: &mut Vec<Row>) -> Result<()> {
     let programs = build()?;
-    let mut failed = Vec::new();
+    let mut faults = Vec::new();
     for pair in targets.chunks(AT_ONCE) {
         let running: Result<Vec<_>> = pair
             .iter()
@@ -68,20 +117,74 @@ fn fuzz(targets: &[&str], seconds: u64) -> Result<()> {
             let outcome = child.wait_with_output()?;
             let text = String::from_utf8_lossy(&outcome.stderr);
             let passed = outcome.status.success();
-            println!("{target}: {}", last_lines(&text, if passed { 1 } else { 60 }));
+            println!("fuzz {target}: {}", figures(&text));
             if !passed {
-                failed.push(target);
+                println!("{}", last_lines(&text, FAULT_LINES));
+                faults.push(fault(target, &text));
             }
+            rows.push(Row {
+                name: format!("fuzz: {target}"),
+                counts: Counts {
+                    passed: passed.into(),
+                    failed: (!passed).into(),
+                    skipped: 0,
+                },
+                took: Duration::from_secs(seconds),
+            });
         }
     }
-    if failed.is_empty() {
+    if faults.is_empty() {
         return Ok(());
     }
-    bail!(
-        "{} found something; the input is in {}: mend it and keep the input",
-        failed.join(", "),
-        corpus("").display()
+    bail!("{}\nmend it, and keep the input", faults.join("\n"))
+}
+
+/// How much was tried and reached: from the last line of libFuzzer's own.
+fn figures(text: &str) -> String {
+    let is_status = |line: &&str| {
+        let number = line.strip_prefix('#').unwrap_or_default();
+        number.starts_with(|first: char| first.is_ascii_digit())
+    };
+    let last = text.lines().rfind(is_status).unwrap_or_default();
+    let words: Vec<&str> = last.split_whitespace().collect();
+    let after = |name: &str| {
+        let at = words.iter().position(|word| *word == name);
+        at.and_then(|at| words.get(at + 1)).copied().unwrap_or("?")
+    };
+    let tried = words.first().map_or("?", |word| word.trim_start_matches('#'));
+    format!(
+        "{tried} inputs, {} a second, {} edges and {} features reached, corpus {}",
+        after("exec/s:"),
+        after("cov:"),
+        after("ft:"),
+        after("corp:")
     )
+}
+
+/// Which input it was, and how to see it again.
+fn fault(target: &str, text: &str) -> String {
+    match text.split_once("Test unit written to ") {
+        Some((_, rest)) => {
+            let file = rest.lines().next().unwrap_or_default();
+            format!("{file} ends {target}: cargo xtask fuzz {target} --input {file}")
+        }
+        None => format!("{target} ended without an input, see above"),
+    }
+}
+
+/// Adds to the kept inputs those found on this machine that reach an edge which none of them does.
+fn merge(targets: &[&str]) -> Result<()> {
+    let programs = build()?;
+    for target in targets {
+        let (kept, found) = (corpus(target), found(target));
+        fs::create_dir_all(&found)?;
+        // Edges alone, not how often each is passed: thousands of inputs differ in that.
+        run(Command::new(programs.join(target))
+            .args(["-merge=1", "-use_counters=0", KEPT_BYTES_MAX])
+            .args([&kept, &found])
+            .stderr(Stdio::null()))?;
+    }
+    Ok(())
 }
 
 /// Answers the directory of the programs.
@@ -106,10 +209,13 @@ fn corpus(target: &str) -> PathBuf {
     paths::root().join("fuzz/corpus").join(target)
 }
 
+/// What is new goes here, and is used again by the next run on this machine.
+fn found(target: &str) -> PathBuf {
+    paths::target().join("fuzz/corpus").join(target)
+}
+
 fn start_target(programs: &Path, target: &str, seconds: u64) -> Result<std::process::Child> {
-    let kept = corpus(target);
-    // What is new goes here, and is used again by the next run on this machine.
-    let found = paths::target().join("fuzz/corpus").join(target);
+    let (kept, found) = (corpus(target), found(target));
     for dir in [&kept, &found] {
         fs::create_dir_all(dir)?;
     }
@@ -158,5 +264,49 @@ mod tests {
     fn only_known_targets_are_taken() {
         let error = command(&["no_such".to_owned()]).unwrap_err();
         assert!(error.to_string().contains("binlog"), "{error}");
+    }
+
+    fn parsed(arguments: &[&str]) -> Request {
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        parse(&arguments).unwrap()
+    }
+
+    #[test]
+    fn what_is_asked_for_is_done() {
+        assert_eq!(
+            parsed(&["--seconds", "5", "binlog"]),
+            Request::Search {
+                targets: vec!["binlog"],
+                seconds: 5
+            }
+        );
+        assert_eq!(
+            parsed(&["binlog", "--input", "x"]),
+            Request::Reproduce {
+                target: "binlog",
+                input: "x".into()
+            }
+        );
+        let all = TARGETS.to_vec();
+        assert_eq!(parsed(&["--merge"]), Request::Merge { targets: all });
+        assert!(parse(&["--input".to_owned(), "x".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn a_fault_names_its_input_and_the_figures_are_the_last() {
+        let text = "\
+#2\tINITED cov: 5 ft: 6 corp: 1/1b exec/s: 0 rss: 27Mb
+#131\tDONE   cov: 90 ft: 245 corp: 13/51Kb lim: 73 exec/s: 1059 rss: 53Mb
+###### Recommended dictionary. ######
+artifact_prefix='/w/found-'; Test unit written to /w/found-crash-1
+Base64: x";
+        assert_eq!(
+            figures(text),
+            "131 inputs, 1059 a second, 90 edges and 245 features reached, corpus 13/51Kb"
+        );
+        assert_eq!(
+            fault("binlog", text),
+            "/w/found-crash-1 ends binlog: cargo xtask fuzz binlog --input /w/found-crash-1"
+        );
     }
 }

@@ -31,6 +31,8 @@ Usage: cargo xtask <command>
   front                            build the console's front end into target/site
   sim [--seed N] [--iters M]       simulation of the engine with faults
   fuzz [--seconds N] [TARGET ...]  arbitrary bytes into decoders and parsers; a minute for each target
+  fuzz TARGET --input FILE         one input once, as when it was found
+  fuzz --merge [TARGET ...]        keep found inputs that reach new code with the source
   chaos [--kills N] [--upstream-restarts N] [--downstream-restarts N] [--failovers 0|1] [--transactions N] [--pause-ms N]
         [--seed S]                 crashes, restarts and a failover under load, at full size unless told otherwise
   bench [NAME ...] [--rows N] [--no-build]

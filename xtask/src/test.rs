@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::check::SERVER;
 use crate::process::{cargo, command, run};
 use crate::report::{Counts, Report, Row};
-use crate::{check, contract, front, paths, setup};
+use crate::{check, contract, front, fuzz, paths, setup};
 
 pub(crate) fn test() -> Result<ExitCode> {
     paths::bound_shared_target()?;
@@ -20,6 +20,7 @@ pub(crate) fn test() -> Result<ExitCode> {
     report.step("front end", front::build);
     report.suite("Rust tests", rust_tests);
     report.suite("API against its document", contract::conformance);
+    report.suite("fuzzing", fuzz::suite);
     report.suite("browser tests", browser_tests);
     Ok(report.finish())
 }

@@ -2,7 +2,7 @@
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde_json::{Map, Value};
-use tidegate_model::{CdcError, ErrorCode, Result};
+use tidegate_model::{CdcError, ErrorCode, Result, is_secret_name};
 
 /// Reads the first JSON value of `body` as `T`. Bytes after it are ignored, of repeated keys the last counts, and
 /// `null` as the whole body means an empty object.
@@ -22,11 +22,27 @@ pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     from_value(value).map_err(|text| bind_error(&text))
 }
 
-/// Reads `value` as `T`; the error names the member.
+/// Members beside those with a secret-looking name whose text may hold a secret: URIs.
+const URI_MEMBERS: [&str; 5] = [
+    "sink_uri",
+    "storage",
+    "schema_registry",
+    "claim_check_storage_uri",
+    "sasl_oauth_token_url",
+];
+
+/// Reads `value` as `T`; the error names the member, and quotes its value unless that may be a secret.
 pub(crate) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, String> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
-        let text = error.into_inner().to_string();
+        let name = path.rsplit('.').next().unwrap_or_default();
+        let is_secret = is_secret_name(name) || URI_MEMBERS.contains(&name);
+        let inner = error.into_inner();
+        let text = if is_secret {
+            "the value is of a wrong type".to_owned()
+        } else {
+            inner.to_string()
+        };
         if path == "." {
             text
         } else {
@@ -126,6 +142,18 @@ mod tests {
         assert!(text(r#"{"ts":-1}"#).starts_with(&format!("{start}ts: invalid value")));
         assert!(text(r#"{"ts":1.0}"#).starts_with(&format!("{start}ts: invalid type")));
         assert!(text("[]").starts_with(start));
+        for body in [
+            r#"{"sink_uri":864209753}"#,
+            r#"{"replica_config":{"sink":{"kafka_config":{"sasl_password":864209753}}}}"#,
+            r#"{"replica_config":{"consistent":{"storage":864209753}}}"#,
+        ] {
+            let error = read_json::<crate::CreateChangefeed>(body.as_bytes()).unwrap_err();
+            let text = error.wire_message();
+            assert!(
+                text.contains("of a wrong type") && !text.contains("864209753"),
+                "{text}"
+            );
+        }
         assert!(text("}").starts_with(start));
     }
 }

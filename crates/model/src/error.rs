@@ -252,6 +252,12 @@ const SECRET_WORDS: [&str; 11] = [
     "client",
 ];
 
+/// Whether a parameter or member of this name may hold a secret.
+pub fn is_secret_name(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    SECRET_WORDS.iter().any(|word| lower.contains(word))
+}
+
 /// `uri` with the password of its user part and the values of secret-looking query parameters replaced by `xxxxx`.
 /// A text without `://` comes back as `<invalid uri>`, because nobody knows what is in it.
 pub fn mask_uri(uri: &str) -> String {
@@ -312,8 +318,7 @@ fn mask_parameter(parameter: &str) -> String {
     let Some((name, _)) = parameter.split_once('=') else {
         return parameter.to_owned();
     };
-    let lower = name.to_lowercase();
-    if SECRET_WORDS.iter().any(|word| lower.contains(word)) || lower.contains('%') {
+    if is_secret_name(name) || name.contains('%') {
         format!("{name}={MASK}")
     } else {
         parameter.to_owned()

@@ -22,7 +22,9 @@ pub use ack::{Ack, AckTarget};
 pub use clock::{Clock, SystemClock};
 pub use datum::{Date, DateTime, Datum, Time, Timestamp};
 pub use ddl::{DdlEvent, DdlKind, DdlSession, DdlTable};
-pub use error::{CdcError, ErrorCode, Result, ResultExt, RetryClass, mask_uri, mask_uri_strict};
+pub use error::{
+    CdcError, ErrorCode, Result, ResultExt, RetryClass, is_secret_name, mask_uri, mask_uri_strict,
+};
 pub use event::{Event, TxnBatch, TxnEvent};
 pub use id::{CaptureId, ChangefeedId, DEFAULT_NAMESPACE, is_valid_id};
 pub use row::{Image, Row, RowBlock, RowBlockBuilder, RowOp};

@@ -51,6 +51,9 @@ pub(super) struct Connection {
     /// Password. Prefer TICDC_PASSWORD or the credentials file: arguments are visible to other users of the machine.
     #[arg(long, global = true, value_name = "TEXT", hide_env_values = true)]
     password: Option<String>,
+    /// Bearer token, instead of a user. Prefer TIDEGATE_TOKEN, for the same reason.
+    #[arg(long, global = true, value_name = "TEXT", conflicts_with_all = ["user", "password"])]
+    token: Option<String>,
     /// debug: show each request on stderr [default: warn]
     #[arg(
         long,
@@ -82,6 +85,7 @@ impl Api {
         let given = Credentials {
             user: connection.user,
             password: connection.password,
+            token: connection.token,
             ca: connection.ca,
             cert: connection.cert,
             key: connection.key,

@@ -1,4 +1,4 @@
-//! User, password and TLS files: flags, then the environment, then `~/.ticdc/credentials`.
+//! User and password, or a token, and TLS files: flags, then the environment, then `~/.ticdc/credentials`.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -22,6 +22,9 @@ pub(super) struct Credentials {
     pub(super) user: Option<String>,
     #[serde(rename = "ticdc_password", skip_serializing_if = "Option::is_none")]
     pub(super) password: Option<String>,
+    /// Instead of a user.
+    #[serde(rename = "tidegate_token", skip_serializing_if = "Option::is_none")]
+    pub(super) token: Option<String>,
     #[serde(rename = "ca_path", skip_serializing_if = "Option::is_none")]
     pub(super) ca: Option<PathBuf>,
     #[serde(rename = "cert_path", skip_serializing_if = "Option::is_none")]
@@ -33,6 +36,9 @@ pub(super) struct Credentials {
 impl Credentials {
     /// The value of the `Authorization` header.
     pub(super) fn authorization(&self) -> Option<String> {
+        if let Some(token) = &self.token {
+            return Some(format!("Bearer {token}"));
+        }
         let user = self.user.as_ref()?;
         let pair = format!("{user}:{}", self.password.as_deref().unwrap_or_default());
         Some(format!("Basic {}", STANDARD.encode(pair)))
@@ -43,13 +49,18 @@ impl Credentials {
         self.ca.is_some() || self.cert.is_some() || self.key.is_some()
     }
 
-    /// `self`, and from `other` what it lacks. A user and its password, and the TLS files, come from one place each.
+    fn names_somebody(&self) -> bool {
+        self.user.is_some() || self.password.is_some() || self.token.is_some()
+    }
+
+    /// `self`, and from `other` what it lacks. Who asks (a token, or a user with its password), and the TLS files, come
+    /// from one place each.
     fn or(self, other: Credentials) -> Credentials {
         let has_tls_files = self.has_tls_files();
-        let (user, password) = if self.user.is_some() || self.password.is_some() {
-            (self.user, self.password)
+        let (user, password, token) = if self.names_somebody() {
+            (self.user, self.password, self.token)
         } else {
-            (other.user, other.password)
+            (other.user, other.password, other.token)
         };
         let (ca, cert, key) = if has_tls_files {
             (self.ca, self.cert, self.key)
@@ -59,6 +70,7 @@ impl Credentials {
         Credentials {
             user,
             password,
+            token,
             ca,
             cert,
             key,
@@ -69,13 +81,20 @@ impl Credentials {
 /// Looks for what the flags did not give. Asks for a password if there is a user without one.
 ///
 /// # Errors
-/// `CredentialNotFound` for a password without a user; `APIInvalidParam` for a file that cannot be read.
+/// `CredentialNotFound` for a password without a user, or for a token beside one; `APIInvalidParam` for a file that
+/// cannot be read.
 pub(super) fn find(flags: Credentials) -> Result<Credentials> {
     let file = match file_path() {
         Some(path) if path.exists() => read(&path)?,
         _ => Credentials::default(),
     };
     let mut found = flags.or(environment()).or(file);
+    if found.token.is_some() && (found.user.is_some() || found.password.is_some()) {
+        return Err(CdcError::new(
+            ErrorCode::CredentialNotFound,
+            "both a token and a user or password were given in one place: give one of them",
+        ));
+    }
     match (&found.user, &found.password) {
         (None, Some(_)) => Err(CdcError::new(
             ErrorCode::CredentialNotFound,
@@ -100,7 +119,7 @@ pub(super) fn configure() -> Result<()> {
             "HOME is not set: there is no place for the credentials",
         )
     })?;
-    let choice = prompt::line("What to keep: 1 TLS files, 2 user and password [1/2]: ")?;
+    let choice = prompt::line("What to keep: 1 TLS files, 2 user and password, 3 token [1/2/3]: ")?;
     let credentials = match choice.as_str() {
         "1" => Credentials {
             ca: optional("CA certificate: ")?.map(PathBuf::from),
@@ -113,10 +132,14 @@ pub(super) fn configure() -> Result<()> {
             password: Some(prompt::secret("Password: ")?),
             ..Credentials::default()
         },
+        "3" => Credentials {
+            token: Some(prompt::secret("Token: ")?),
+            ..Credentials::default()
+        },
         other => {
             return Err(CdcError::new(
                 ErrorCode::APIInvalidParam,
-                format_args!("{other:?} is neither 1 nor 2"),
+                format_args!("{other:?} is none of 1, 2 and 3"),
             ));
         }
     };
@@ -134,6 +157,7 @@ fn environment() -> Credentials {
     Credentials {
         user: variable("TICDC_USER"),
         password: variable("TICDC_PASSWORD"),
+        token: variable("TIDEGATE_TOKEN"),
         ca: variable("TICDC_CA_PATH").map(PathBuf::from),
         cert: variable("TICDC_CERT_PATH").map(PathBuf::from),
         key: variable("TICDC_KEY_PATH").map(PathBuf::from),
@@ -204,6 +228,13 @@ mod tests {
         let header = user("Aladdin", Some("open sesame")).authorization();
         assert_eq!(header.as_deref(), Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
         assert_eq!(Credentials::default().authorization(), None);
+        let token = Credentials {
+            token: Some("tdg_x".to_owned()),
+            ..Credentials::default()
+        };
+        assert_eq!(token.authorization().as_deref(), Some("Bearer tdg_x"));
+        let found = token.or(user("file", Some("of file")));
+        assert_eq!((found.user, found.token.as_deref()), (None, Some("tdg_x")));
     }
 
     #[test]

@@ -29,7 +29,8 @@ Examples:
   tidegate cli --server https://cdc.example.com:8300 --ca ca.pem --user ops capture list
 
 User and password are looked for in the flags, in TICDC_USER and TICDC_PASSWORD, and in ~/.ticdc/credentials, which
-'tidegate cli configure-credentials' writes; TLS files in --ca, --cert and --key, TICDC_CA_PATH, TICDC_CERT_PATH and
+'tidegate cli configure-credentials' writes; a token in --token, TIDEGATE_TOKEN, and as tidegate_token in the same file;
+TLS files in --ca, --cert and --key, TICDC_CA_PATH, TICDC_CERT_PATH and
 TICDC_KEY_PATH, and the same file.
 
 Exit codes: 0 done; 1 refused or failed, with the reason on stderr; 2 wrong arguments.";
@@ -76,7 +77,7 @@ enum Command {
     /// The upstream's clock.
     #[command(subcommand, arg_required_else_help = true)]
     Tso(cluster::TsoCommand),
-    /// Write user, password or TLS files to ~/.ticdc/credentials.
+    /// Write user and password, a token, or TLS files to ~/.ticdc/credentials.
     ConfigureCredentials,
     /// Dangerous commands for repairs.
     #[command(subcommand, arg_required_else_help = true, hide = true)]

@@ -3,6 +3,9 @@
 use serde_json::{Map, Value, json};
 use tidegate_api::{Kind, Rule, Setting, Support, default_config, settings};
 
+/// Durations as text, such as `1h30m`: no more digits than surely fit 64 bits of nanoseconds.
+const DURATION: &str = "^[-+]?(0|([0-9]{1,6}(\\.[0-9]{1,9})?(ns|us|µs|ms|s|m|h)){1,2})$";
+
 /// The schema. Requests may leave members out or give `null` for them.
 pub(super) fn schema() -> Value {
     let defaults = default_config();
@@ -51,7 +54,7 @@ fn member(setting: &Setting, defaults: &Value) -> Value {
         Kind::Number => number(setting.path),
         Kind::Text | Kind::DurationText => json!({"type": ["string", "null"]}),
         Kind::Duration => {
-            json!({"type": ["number", "string", "null"], "minimum": i64::MIN, "maximum": i64::MAX})
+            json!({"type": ["number", "string", "null"], "minimum": i64::MIN, "maximum": i64::MAX, "pattern": DURATION})
         }
         Kind::Texts => json!({"type": ["array", "null"], "items": {"type": "string"}}),
         Kind::Numbers => {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use schemas::{reference, schemas};
 
 use super::access::{Need, Role};
+use super::audit::PAGE_MAX;
 use super::routes::{RouteTable, Routes};
 use super::{extension, owner, top, v1, v2};
 
@@ -74,11 +75,7 @@ fn documented_routes() -> RouteTable {
 
 fn operation(endpoint: &Endpoint, need: Need) -> Value {
     let mut parameters: Vec<Value> = path_parameters(endpoint.path).map(path_parameter).collect();
-    parameters.extend(
-        endpoint.query.iter().map(
-            |name| json!({"name": name, "in": "query", "required": false, "schema": {"type": "string"}}),
-        ),
-    );
+    parameters.extend(endpoint.query.iter().map(|name| query_parameter(name)));
     let done = match endpoint.answer {
         "Nothing" => json!({"description": "Done"}),
         "Text" => json!({"description": "Done", "content": {"text/plain": {"schema": reference("Text")}}}),
@@ -143,6 +140,16 @@ fn path_parameter(name: &str) -> Value {
         json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*$"})
     };
     json!({"name": name, "in": "path", "required": true, "schema": schema})
+}
+
+fn query_parameter(name: &str) -> Value {
+    let schema = match name {
+        "limit" => json!({"type": "integer", "minimum": 1, "maximum": PAGE_MAX}),
+        "cursor" => json!({"type": "integer", "format": "uint64", "minimum": 0, "maximum": u64::MAX}),
+        "changefeed_id" => schemas::id(),
+        _ => json!({"type": "string"}),
+    };
+    json!({"name": name, "in": "query", "required": false, "schema": schema})
 }
 
 fn path_parameters(path: &str) -> impl Iterator<Item = &str> {

@@ -111,7 +111,7 @@ fn config_member() -> (&'static str, Value) {
 }
 
 /// An id that may be left empty.
-fn id() -> Value {
+pub(super) fn id() -> Value {
     json!({"type": "string", "maxLength": 128, "pattern": "^([a-zA-Z0-9]+(-[a-zA-Z0-9]+)*)?$"})
 }
 

@@ -3,6 +3,7 @@
 mod failover;
 mod faults;
 mod large;
+mod log;
 mod schema;
 mod sharing;
 mod stream;
