@@ -34,33 +34,39 @@ pub(super) fn checks(
     first: Option<CheckedForm>,
     begin: RwSignal<(u32, FormView)>,
 ) -> Checks {
-    let action = ServerAction::<AskForm>::new();
-    let value = action.value();
+    // Two, because an action forgets an answer that is overtaken: typing must not overtake a button.
+    let (buttons, looks) = (ServerAction::<AskForm>::new(), ServerAction::<AskForm>::new());
     let touched = RwSignal::new(BTreeSet::new());
     let on_demand = RwSignal::new(first.is_some());
     let checked = RwSignal::new(first.map(Ok));
     let unread = RwSignal::new(None);
-    let ask = Callback::new(move |intent: String| {
-        on_demand.update(|on| *on |= intent == "check");
+    let send = move |action: ServerAction<AskForm>, intent: String| {
         if let Some(mut form) = typed() {
             form.intent = intent;
             action.dispatch(AskForm { form });
         }
+    };
+    let ask = Callback::new(move |intent: String| {
+        on_demand.update(|on| *on |= intent == "check");
+        send(buttons, intent);
     });
-    Effect::new(move |_| match value.get() {
-        None => {}
-        Some(Ok(view)) if view.settings[0].is_empty() => checked.set(view.draft.checked.map(Ok)),
-        Some(Ok(view)) => begin.update(|(turn, begun)| {
-            *turn += 1;
-            begun.settings = view.settings;
-            begun.draft = view.draft;
-        }),
-        Some(Err(error)) if error.fields.is_empty() => checked.set(Some(Err(error))),
-        Some(Err(error)) => unread.set(Some(error)),
-    });
+    for action in [buttons, looks] {
+        let value = action.value();
+        Effect::new(move |_| match value.get() {
+            None => {}
+            Some(Ok(view)) if view.settings[0].is_empty() => checked.set(view.draft.checked.map(Ok)),
+            Some(Ok(view)) => begin.update(|(turn, begun)| {
+                *turn += 1;
+                begun.settings = view.settings;
+                begun.draft = view.draft;
+            }),
+            Some(Err(error)) if error.fields.is_empty() => checked.set(Some(Err(error))),
+            Some(Err(error)) => unread.set(Some(error)),
+        });
+    }
+    let look = move || send(looks, "look".to_owned());
     // Not a local value: the server may drop the page on another thread than the one that made it.
-    let later: Box<dyn FnMut(()) + Send + Sync> =
-        Box::new(debounce(REST, move |()| ask.run("look".to_owned())));
+    let later: Box<dyn FnMut(()) + Send + Sync> = Box::new(debounce(REST, move |()| look()));
     let later = StoredValue::new(later);
     let on_input = Callback::new(move |field: String| {
         unread.set(None);
@@ -70,7 +76,7 @@ pub(super) fn checks(
         later.update_value(|later| later(()));
     });
     // The texts of the form stand there from the beginning.
-    Effect::new(move |_| ask.run("look".to_owned()));
+    Effect::new(move |_| look());
     let faults = Signal::derive(move || {
         if let Some(error) = unread.get() {
             return Some(error);
@@ -90,7 +96,7 @@ pub(super) fn checks(
             fields,
         })
     });
-    let pending = action.pending();
+    let pending = buttons.pending();
     show_at_settings(faults);
     Checks {
         faults,
