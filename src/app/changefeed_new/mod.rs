@@ -75,13 +75,15 @@ pub(crate) fn ChangefeedNew() -> impl IntoView {
 #[component]
 pub(crate) fn Page(view: FormView) -> impl IntoView {
     let begin = RwSignal::new((0_u32, view));
-    let turn = Memo::new(move |_| begin.with(|(turn, _)| *turn));
-    let form = move || {
-        turn.track();
-        let (_, view) = begin.get_untracked();
-        view! { <FormPage view begin/> }
-    };
-    view! { {form} }.into_any()
+    // By key, so that another form is built from nothing: the old one's handles lead to the old one's elements.
+    view! {
+        <For
+            each=move || [begin.get()]
+            key=|(turn, _)| *turn
+            children=move |(_, view)| view! { <FormPage view begin/> }
+        />
+    }
+    .into_any()
 }
 
 #[component]
