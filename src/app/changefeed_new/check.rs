@@ -12,6 +12,28 @@ use leptos::prelude::*;
 /// How long typing has to rest before the server is asked.
 const REST: Duration = Duration::from_millis(300);
 
+/// What outlives the form when the server answers with another one. Handles.
+#[derive(Copy, Clone)]
+pub(super) struct Kept {
+    /// The form, and how often it was begun.
+    pub(super) begin: RwSignal<(u32, FormView)>,
+    /// Fields that something was typed into.
+    touched: RwSignal<BTreeSet<String>>,
+    /// A check on demand was asked for.
+    on_demand: RwSignal<bool>,
+}
+
+impl Kept {
+    /// Begins with this form.
+    pub(super) fn new(view: FormView) -> Self {
+        Kept {
+            touched: RwSignal::default(),
+            on_demand: RwSignal::new(view.draft.checked.is_some()),
+            begin: RwSignal::new((0, view)),
+        }
+    }
+}
+
 /// What the form has of its conversation with the server.
 pub(super) struct Checks {
     /// Faults to show at the fields.
@@ -27,17 +49,20 @@ pub(super) struct Checks {
 }
 
 /// `typed` reads the form as it stands; `refused` is the answer to an attempt to write, `first` the check that came with
-/// the page. An answer with another form goes to `begin`.
+/// the page. An answer with another form begins that.
 pub(super) fn checks(
     typed: impl Fn() -> Option<CreateForm> + Copy + Send + Sync + 'static,
     refused: Faults,
     first: Option<CheckedForm>,
-    begin: RwSignal<(u32, FormView)>,
+    kept: Kept,
 ) -> Checks {
+    let Kept {
+        begin,
+        touched,
+        on_demand,
+    } = kept;
     // Two, because an action forgets an answer that is overtaken: typing must not overtake a button.
     let (buttons, looks) = (ServerAction::<AskForm>::new(), ServerAction::<AskForm>::new());
-    let touched = RwSignal::new(BTreeSet::new());
-    let on_demand = RwSignal::new(first.is_some());
     let checked = RwSignal::new(first.map(Ok));
     let unread = RwSignal::new(None);
     let send = move |action: ServerAction<AskForm>, intent: String| {

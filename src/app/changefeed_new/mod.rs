@@ -7,7 +7,7 @@ mod rail;
 mod review;
 mod sections;
 
-use crate::app::changefeed_new::check::{Checks, checks};
+use crate::app::changefeed_new::check::{Checks, Kept, checks};
 use crate::app::changefeed_new::rail::{Rail, title_of};
 use crate::app::changefeed_new::review::Review;
 use crate::app::changefeed_new::sections::{IdentitySection, Section, SinkSection, TablesSection};
@@ -74,20 +74,20 @@ pub(crate) fn ChangefeedNew() -> impl IntoView {
 /// The form, begun anew whenever the server answers with another one.
 #[component]
 pub(crate) fn Page(view: FormView) -> impl IntoView {
-    let begin = RwSignal::new((0_u32, view));
+    let kept = Kept::new(view);
     // By key, so that another form is built from nothing: the old one's handles lead to the old one's elements.
     view! {
         <For
-            each=move || [begin.get()]
+            each=move || [kept.begin.get()]
             key=|(turn, _)| *turn
-            children=move |(_, view)| view! { <FormPage view begin/> }
+            children=move |(_, view)| view! { <FormPage view kept/> }
         />
     }
     .into_any()
 }
 
 #[component]
-fn FormPage(view: FormView, begin: RwSignal<(u32, FormView)>) -> impl IntoView {
+fn FormPage(view: FormView, kept: Kept) -> impl IntoView {
     let submit = ServerAction::<SubmitChangefeed>::new();
     let FormView { draft, settings, .. } = view;
     let [events, delivery, advanced] = settings;
@@ -117,7 +117,7 @@ fn FormPage(view: FormView, begin: RwSignal<(u32, FormView)>) -> impl IntoView {
         checking,
         on_input,
         ask,
-    } = checks(typed, refused, checked, begin);
+    } = checks(typed, refused, checked, kept);
     let pending = submit.pending();
     let sink = RwSignal::new(form.sink_uri.clone());
     let on_uri = Callback::new(move |uri| sink.set(uri));
