@@ -30,6 +30,7 @@ impl Drafts {
         let sink_password = std::mem::take(&mut draft.form.sink_password);
         draft.form.sink_uri = form::hidden(&sink_uri);
         draft.form.text = form::hidden_in_text(&draft.form.text);
+        draft.form.set.retain(|path, _| !form::is_secret(path));
         draft.form.draft.clone_from(&key);
         let mut drafts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         drafts.push_back(Kept {

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tidegate_api::{Kind, Rule, Scheme, Setting, Support, default_config, settings};
 
 use super::setting::{FieldKind, SettingField, SettingGroup, Step};
-use super::text::SECRETS;
+use super::text::is_secret;
 
 /// Fields that the form has a place of their own for.
 pub(super) const OWN: [&str; 4] = [
@@ -185,7 +185,7 @@ fn kind(setting: &Setting) -> FieldKind {
     match setting.kind {
         Kind::Flag => FieldKind::Flag,
         Kind::Texts | Kind::Numbers => FieldKind::Lines,
-        Kind::Text if SECRETS.iter().any(|word| name.ends_with(word)) => FieldKind::Secret,
+        Kind::Text if is_secret(name) => FieldKind::Secret,
         _ => FieldKind::Line,
     }
 }

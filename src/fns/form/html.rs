@@ -307,6 +307,12 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_not_shown_again() {
+        let form = form(&[("sink.kafka_config.sasl_password", "hunter2")]);
+        assert!(!html(&groups(), &form, &[]).concat().contains("hunter2"));
+    }
+
+    #[test]
     fn groups_that_the_sink_does_not_use_say_so() {
         let [_, delivery, _] = html(&groups(), &form(&[]), &[]);
         let note = |title: &str| {

@@ -18,7 +18,7 @@ use crate::fns::error::{ConsoleError, FieldError};
 pub(crate) use edit::{changes, edit_view, overtaken, update};
 pub(crate) use groups::groups;
 pub(crate) use html::html;
-pub(crate) use text::{hidden, hidden_in_text, like, read, write};
+pub(crate) use text::{hidden, hidden_in_text, is_secret, like, read, write};
 pub(crate) use values::{add_item, remove_item};
 
 /// What an untouched field of rules says, and what holds without one.

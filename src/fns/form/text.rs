@@ -9,7 +9,12 @@ use crate::fns::create::{CreateForm, FormText};
 use crate::fns::error::{ConsoleError, FieldError};
 
 /// How names of secrets end.
-pub(super) const SECRETS: [&str; 4] = ["password", "secret", "access_key", "token"];
+const SECRETS: [&str; 4] = ["password", "secret", "access_key", "token"];
+
+/// Whether the setting at `path` is a secret.
+pub(crate) fn is_secret(path: &str) -> bool {
+    SECRETS.iter().any(|word| path.ends_with(word))
+}
 
 /// What the form says, without its secrets.
 pub(crate) fn write(form: &CreateForm) -> FormText {
@@ -39,7 +44,7 @@ fn hide_secrets(config: &mut Value) {
         return;
     };
     for (name, value) in members {
-        if value.is_string() && SECRETS.iter().any(|word| name.ends_with(word)) {
+        if value.is_string() && is_secret(name) {
             *value = MASK.into();
         }
         hide_secrets(value);
