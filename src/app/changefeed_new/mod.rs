@@ -156,7 +156,7 @@ fn FormPage(view: FormView, kept: Kept) -> impl IntoView {
                         <div class="grid gap-2" inner_html=advanced></div>
                     </Section>
                     <Review checked checking text=form.text.clone() unknown=form.unknown.clone() faults/>
-                    <div class="sticky bottom-0 -mx-4 flex flex-wrap items-center gap-3 border-t border-line bg-bg px-4 py-3 md:mx-0 md:px-0">
+                    <div class="flex flex-wrap items-center gap-3 border-t border-line py-3">
                         <Buttons edit=form.edit.clone() pending/>
                     </div>
                 </ActionForm>

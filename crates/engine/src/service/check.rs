@@ -28,7 +28,8 @@ impl ReplicationService {
         findings: &mut Findings,
     ) -> Result<()> {
         let Some(uri) = findings.take("/sink_uri", SinkUri::parse(&info.sink_uri))? else {
-            return Ok(());
+            // The tables have their faults whatever the destination is.
+            return self.check_filter(&info.config, findings).await;
         };
         info.config.check(&uri, findings)?;
         self.check_filter(&info.config, findings).await?;
