@@ -112,7 +112,9 @@ pub(super) fn checks(
         };
         let mut fields = checked.faults;
         if !on_demand.get() && refused.with(Option::is_none) {
-            touched.with(|touched| fields.retain(|fault| touched.contains(&fault.field)));
+            touched.with(|touched| {
+                fields.retain(|fault| touched.iter().any(|field| is_at(field, &fault.field)))
+            });
         }
         (!fields.is_empty()).then(|| ConsoleError {
             code: String::new(),
@@ -130,6 +132,13 @@ pub(super) fn checks(
         on_input,
         ask,
     }
+}
+
+/// Whether a field is what a fault names, or one of its parts.
+fn is_at(field: &str, fault: &str) -> bool {
+    field
+        .strip_prefix(fault)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Shows faults at the fields that the server made alone, and takes back those of before.
