@@ -6,6 +6,12 @@
 // Views nest generic types as deep as the page.
 #![recursion_limit = "512"]
 
+#[cfg(not(erase_components))]
+compile_error!(
+    "server and browser are built with the flags of .cargo/config.toml; RUSTFLAGS in the environment hides them: \
+     add `--cfg erase_components` to it"
+);
+
 pub mod app;
 #[cfg(feature = "ssr")]
 pub mod cli;

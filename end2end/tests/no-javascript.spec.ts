@@ -79,6 +79,22 @@ test("create keeps what was typed, explains, previews and shows no secret", asyn
     await server.untilState(id, "normal");
 });
 
+test("filters are added, everything is checked, and a text is taken over", async ({ page }) => {
+    await page.goto("/ui/changefeeds/new");
+    await page.getByLabel("Sink URI").fill("blackhole://");
+    await page.getByRole("button", { name: "Add a filter" }).click();
+    await page.getByLabel("Matcher").first().fill("shop.*");
+    await page.getByLabel("Ignore event").fill("inserts");
+    await page.getByRole("button", { name: "Check everything" }).click();
+    const review = page.getByRole("region", { name: "Review", exact: true });
+    await expect(review).toContainText("inserts");
+    await expect(page.getByLabel("Ignore event")).toHaveValue("inserts");
+    await page.getByText("As text: JSON, TOML, curl").click();
+    await page.getByRole("textbox", { name: /^JSON, the body/ }).fill("memory-quota = 7654321");
+    await page.getByRole("button", { name: "Take over into the form" }).click();
+    await expect(page.getByLabel("Memory quota memory_quota")).toHaveValue("7654321");
+});
+
 test("a password of its own field is not shown again and not lost", async ({ page, server }) => {
     const id = freshId("plain");
     const uri = new URL(downstreamUri());

@@ -13,7 +13,7 @@ mod activity;
 mod announce;
 mod captures;
 mod changefeed;
-mod changefeed_new;
+pub(crate) mod changefeed_new;
 mod changefeeds;
 pub(crate) mod format;
 mod layout;
@@ -21,7 +21,7 @@ mod live;
 mod log;
 mod overview;
 pub(crate) mod theme;
-mod ui;
+pub(crate) mod ui;
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Stylesheet, provide_meta_context};
@@ -71,6 +71,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("changefeeds/:namespace/:id") view=changefeed::Summary ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/config") view=changefeed::Config ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/api") view=changefeed::Api ssr=WHOLE/>
+                    <Route path=path!("changefeeds/:namespace/:id/edit") view=changefeed::Edit ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/remove") view=changefeed::Remove ssr=WHOLE/>
                     <Route path=path!("captures") view=captures::Captures ssr=WHOLE/>
                     <Route path=path!("activity") view=activity::Activity ssr=WHOLE/>

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use leptos::prelude::*;
-use tidegate_api::{FilterPreviewRequest, ResumeChangefeed};
-use tidegate_engine::ReplicationService;
+use tidegate_api::{ChangefeedDetail, FilterPreviewRequest, Finding, ResumeChangefeed, Severity};
+use tidegate_engine::{Reach, ReplicationService};
 use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, SystemClock};
 
-use crate::fns::create::{CreateForm, Draft};
+use crate::fns::create::{CheckedForm, CreateForm, Draft, FormView};
 use crate::fns::data::{CaptureRow, Captures, FeedDetail, FeedPage, Overview, RulePreview};
 use crate::fns::drafts::Drafts;
 use crate::fns::error::{ConsoleError, FieldError};
@@ -172,26 +172,150 @@ impl Console {
         Ok(self.log.set_level(level)?)
     }
 
-    /// A form that was refused without JavaScript.
-    pub fn draft(&self, key: &str) -> Option<Draft> {
-        self.drafts.read(key)
+    /// The form of a page; see [`crate::fns::create::get_form`].
+    ///
+    /// # Errors
+    /// `ChangeFeedNotExists`.
+    pub async fn form(
+        &self,
+        draft: &str,
+        from: &str,
+        rules: String,
+        edit: &str,
+    ) -> Result<FormView, ConsoleError> {
+        let mut view = match named(edit) {
+            Some(id) => form::edit_view(&self.service.get_changefeed(&id).await?),
+            None => FormView::default(),
+        };
+        if let Some(draft) = self.drafts.read(draft) {
+            view.draft = draft;
+        } else if let Some(id) = named(from) {
+            view.draft.form = form::like(&self.service.get_changefeed(&id).await?);
+        } else if !rules.is_empty() {
+            view.draft.form.rules = rules;
+        }
+        view.settings = settings_html(&view.draft);
+        Ok(view)
     }
 
-    /// Creates the changefeed of a form, or looks at its tables; the answer is the address to go to. A plain form
-    /// that is refused leads back to itself.
+    /// Creates or changes the changefeed of a form, or does what else its button says; the answer is the address to go
+    /// to. A plain form that is not done leads back to itself.
     pub async fn submit(&self, mut form: CreateForm, plain: bool) -> Result<String, ConsoleError> {
         self.drafts.unmask(&mut form);
-        if form.intent == "preview" {
-            return Ok(match self.preview(&form.rules, form.case_sensitive).await {
-                Ok(preview) => self.keep(form, None, Some(preview)) + "#preview",
-                Err(error) => self.keep(form, Some(error), None),
+        let writes = matches!(form.intent.as_str(), "create" | "apply" | "apply_resume");
+        let (draft, place) = if writes {
+            match Box::pin(self.write(&form)).await {
+                Ok(address) => return Ok(address),
+                Err(error) if !plain => return Err(error),
+                Err(error) => (refused(form, error), ""),
+            }
+        } else {
+            match Box::pin(self.work(form.clone())).await {
+                Ok(done) => done,
+                Err(error) => (refused(form, error), ""),
+            }
+        };
+        Ok(self.keep(draft) + place)
+    }
+
+    /// Does what a form says short of creating or changing a changefeed; see [`crate::fns::create::ask_form`].
+    ///
+    /// # Errors
+    /// Faults of the text, and those of the upstream.
+    pub async fn ask(&self, mut form: CreateForm) -> Result<FormView, ConsoleError> {
+        let sent = (form.sink_uri.clone(), form.sink_password.clone());
+        self.drafts.unmask(&mut form);
+        let stored = form.sink_uri.clone();
+        let (mut draft, _place) = Box::pin(self.work(form)).await?;
+        if draft.checked.is_some() {
+            draft.form = CreateForm::default();
+            return Ok(FormView {
+                draft,
+                ..FormView::default()
             });
         }
-        match self.create(&form).await {
-            Ok(address) => Ok(address),
-            Err(error) if plain => Ok(self.keep(form, Some(error), None)),
-            Err(error) => Err(error),
+        // The page gets back what it sent, and nothing that it has not got.
+        if draft.form.sink_uri == stored {
+            draft.form.sink_uri = sent.0;
         }
+        draft.form.sink_password = sent.1;
+        Ok(FormView {
+            settings: settings_html(&draft),
+            draft,
+            ..FormView::default()
+        })
+    }
+
+    /// Does what a button says that neither creates nor changes a changefeed: the form as it is then, and the part of the
+    /// page to show.
+    async fn work(&self, form: CreateForm) -> Result<(Draft, &'static str), ConsoleError> {
+        let mut draft = Draft::default();
+        let intent = form.intent.clone();
+        let (word, place) = intent.split_once(' ').unwrap_or((&intent, ""));
+        draft.form = form;
+        let part = match word {
+            "preview" => {
+                draft.preview = Some(self.preview(&draft.form.rules, draft.form.case_sensitive).await?);
+                "#preview"
+            }
+            "look" | "check" => {
+                draft.checked = Some(self.check(&draft.form, word == "check").await?);
+                "#review"
+            }
+            "text" => {
+                draft.form = form::read(&draft.form.text, &draft.form)?;
+                ""
+            }
+            "add" => {
+                form::add_item(&mut draft.form.set, place);
+                "#events"
+            }
+            "remove" => {
+                form::remove_item(&mut draft.form.set, place);
+                "#events"
+            }
+            _ => "",
+        };
+        draft.form.text.clear();
+        Ok((draft, part))
+    }
+
+    /// What is to be said about a form. `reach`: the destination is asked too.
+    async fn check(&self, form: &CreateForm, reach: bool) -> Result<CheckedForm, ConsoleError> {
+        let mut checked = CheckedForm {
+            text: form::write(form),
+            reached: reach,
+            ..CheckedForm::default()
+        };
+        if !form.edit.is_empty() {
+            checked.changes = form::changes(&form.base, &checked.text.json);
+        }
+        let reach = if reach { Reach::Destination } else { Reach::Nothing };
+        match self.findings(form, reach).await {
+            Err(error) if error.fields.is_empty() => return Err(error),
+            Err(error) => checked.faults = error.fields,
+            Ok(findings) => {
+                checked.faults = form::found(&findings, Severity::Error, form);
+                checked.warnings = form::found(&findings, Severity::Warning, form);
+            }
+        }
+        Ok(checked)
+    }
+
+    /// Everything that the engine finds in a form.
+    async fn findings(&self, form: &CreateForm, reach: Reach) -> Result<Vec<Finding>, ConsoleError> {
+        Ok(match named(&form.edit) {
+            Some(id) => {
+                self.service
+                    .validate_update(&id, form::update(form)?, reach)
+                    .await?
+            }
+            None => {
+                self.service
+                    .validate_changefeed(form::request(form)?, reach)
+                    .await?
+            }
+        })
     }
 
     /// What rules, one a line, select among the upstream's tables.
@@ -202,23 +326,85 @@ impl Console {
             rules,
             case_sensitive,
         };
-        let refused = |error| form::refusal(error, &CreateForm::default());
+        let refused = |error| form::refusal(error, "rules");
         let preview = self.service.preview_filter(request).await.map_err(refused)?;
         Ok(view::preview(preview, count))
     }
 
-    async fn create(&self, form: &CreateForm) -> Result<String, ConsoleError> {
-        let created = self.service.create_changefeed(form::request(form)?).await;
-        let created = created.map_err(|error| form::refusal(error, form))?;
-        Ok(format!("/ui/changefeeds/{}/{}", created.namespace, created.id))
+    /// Creates or changes the changefeed of a form; the answer is its address.
+    async fn write(&self, form: &CreateForm) -> Result<String, ConsoleError> {
+        let written = match named(&form.edit) {
+            Some(id) => self.apply(&id, form).await?,
+            None => self.service.create_changefeed(form::request(form)?).await,
+        };
+        let refused = match written {
+            Ok(detail) => return Ok(format!("/ui/changefeeds/{}/{}", detail.namespace, detail.id)),
+            Err(error) => error,
+        };
+        // All faults at once, each at its field: the engine tells the first one only.
+        let mut error = ConsoleError::from(refused);
+        let findings = self.findings(form, Reach::Destination).await?;
+        error.fields = form::found(&findings, Severity::Error, form);
+        Err(error)
     }
 
-    fn keep(&self, form: CreateForm, error: Option<ConsoleError>, preview: Option<RulePreview>) -> String {
+    /// Changes a changefeed, unless somebody else has since the page was opened, and lets it go on if that was asked for.
+    async fn apply(
+        &self,
+        id: &ChangefeedId,
+        form: &CreateForm,
+    ) -> Result<tidegate_model::Result<ChangefeedDetail>, ConsoleError> {
+        let now = form::edit_view(&self.service.get_changefeed(id).await?)
+            .draft
+            .form
+            .base;
+        let others = form::changes(&form.base, &now);
+        if !others.is_empty() {
+            return Err(form::overtaken(&others));
+        }
+        let update = form::update(form)?;
+        let updated = match self.service.update_changefeed(id, update).await {
+            Ok(detail) => detail,
+            Err(error) => return Ok(Err(error)),
+        };
+        if form.intent == "apply_resume" {
+            self.resume(&id.namespace, &id.id).await?;
+        }
+        Ok(Ok(updated))
+    }
+
+    fn keep(&self, draft: Draft) -> String {
         let key = uuid::Uuid::new_v4().to_string();
-        let address = format!("/ui/changefeeds/new?draft={key}");
-        self.drafts.keep(key, Draft { form, error, preview });
+        let page = match named(&draft.form.edit) {
+            Some(id) => format!("{}/{}/edit", id.namespace, id.id),
+            None => "new".to_owned(),
+        };
+        let address = format!("/ui/changefeeds/{page}?draft={key}");
+        self.drafts.keep(key, draft);
         address
     }
+}
+
+/// The changefeed called `namespace/id`.
+fn named(name: &str) -> Option<ChangefeedId> {
+    let (namespace, id) = name.split_once('/')?;
+    Some(ChangefeedId::new(namespace, id))
+}
+
+fn refused(form: CreateForm, error: ConsoleError) -> Draft {
+    Draft {
+        form,
+        error: Some(error),
+        ..Draft::default()
+    }
+}
+
+/// The fields of all settings, with what was typed and what is wrong with it.
+fn settings_html(draft: &Draft) -> [String; 3] {
+    let found = draft.checked.as_ref().map(|checked| &checked.faults);
+    let refused = draft.error.as_ref().map(|error| &error.fields);
+    let faults = refused.or(found).cloned().unwrap_or_default();
+    form::html(&form::groups(), &draft.form, &faults)
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@
 
 #[cfg(feature = "ssr")]
 use crate::fns::context;
-use crate::fns::data::RulePreview;
-use crate::fns::error::ConsoleError;
+use crate::fns::data::{FeedState, RulePreview};
+use crate::fns::error::{ConsoleError, FieldError};
 use leptos::prelude::*;
 use leptos::server_fn::codec::{GetUrl, PostUrl};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Everything a user can type into the form, as text. An empty text means "not set".
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -16,7 +17,9 @@ use serde::{Deserialize, Serialize};
 pub struct CreateForm {
     /// Key of the draft the form was made from. Gives back the secrets that the page does not show.
     pub draft: String,
-    /// `create`, or `preview` to look at the tables only.
+    /// `create`, `apply` or `apply_resume`; `preview` to look at the tables only, `look` and `check` to check
+    /// without and with the destination; `text` to take over the text; `add` and `remove`, with a place behind them, for
+    /// items of lists.
     pub intent: String,
     /// Namespace.
     pub namespace: String,
@@ -46,28 +49,16 @@ pub struct CreateForm {
     pub force_replicate: bool,
     /// Whether tables without a usable key are left out.
     pub ignore_ineligible_table: bool,
-    /// `csv`, `canal-json` or empty.
-    pub protocol: String,
-    /// `none`, `year`, `month`, `day` or empty.
-    pub date_separator: String,
-    /// CSV delimiter.
-    pub csv_delimiter: String,
-    /// CSV quote.
-    pub csv_quote: String,
-    /// Text for NULL.
-    pub csv_null: String,
-    /// `base64`, `hex` or empty.
-    pub csv_binary_encoding: String,
-    /// Whether each line carries its commit-ts.
-    pub csv_include_commit_ts: bool,
-    /// Whether files start with the names of the columns.
-    pub csv_header: bool,
-    /// Whether the old row of an update is written too.
-    pub csv_old_value: bool,
-    /// Whether messages use exactly the layout of canal.
-    pub content_compatible: bool,
-    /// Whether deletes carry only the key.
-    pub delete_only_key: bool,
+    /// All other settings that were touched, by path.
+    pub set: BTreeMap<String, String>,
+    /// Members of a text that the form does not know, for showing.
+    pub unknown: String,
+    /// Text to take over into the form.
+    pub text: String,
+    /// The changefeed that is changed, `namespace/id`; empty for a new one.
+    pub edit: String,
+    /// What the form said when its page was opened, as JSON: tells whether somebody else has changed the changefeed since.
+    pub base: String,
 }
 
 impl Default for CreateForm {
@@ -91,23 +82,17 @@ impl Default for CreateForm {
             case_sensitive: false,
             force_replicate: false,
             ignore_ineligible_table: false,
-            protocol: String::new(),
-            date_separator: String::new(),
-            csv_delimiter: String::new(),
-            csv_quote: String::new(),
-            csv_null: String::new(),
-            csv_binary_encoding: String::new(),
-            csv_include_commit_ts: false,
-            csv_header: false,
-            csv_old_value: false,
-            content_compatible: false,
-            delete_only_key: false,
+            set: BTreeMap::new(),
+            unknown: String::new(),
+            text: String::new(),
+            edit: String::new(),
+            base: String::new(),
         }
     }
 }
 
 /// A form that was sent without JavaScript, kept so that nothing typed is lost.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Draft {
     /// What was typed, the sink URI masked and its password left out.
     pub form: CreateForm,
@@ -115,6 +100,57 @@ pub struct Draft {
     pub error: Option<ConsoleError>,
     /// What its rules select.
     pub preview: Option<RulePreview>,
+    /// What a check found.
+    pub checked: Option<CheckedForm>,
+}
+
+/// The form as text, without its secrets.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct FormText {
+    /// Body of the API's request.
+    pub json: String,
+    /// Config file of the command line.
+    pub toml: String,
+}
+
+/// One value that is different.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// Place in the body of the request, with dots.
+    pub path: String,
+    /// Before, as JSON; empty when there was none: the default held.
+    pub from: String,
+    /// After.
+    pub to: String,
+}
+
+/// What a page with the form shows.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct FormView {
+    /// The form and what is to be said about it.
+    pub draft: Draft,
+    /// The fields of all settings as HTML: which events are left out, how changes are written, everything else. Made by
+    /// the server alone, so that a hundred fields cost the browser nothing. Empty: they are as they were.
+    pub settings: [String; 3],
+    /// State of the changefeed that is changed: only a stopped or failed one takes changes.
+    pub state: Option<FeedState>,
+    /// Where it would go on.
+    pub checkpoint: String,
+}
+
+/// What is to be said about a form.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct CheckedForm {
+    /// What keeps the changefeed from being created.
+    pub faults: Vec<FieldError>,
+    /// What is probably not as intended.
+    pub warnings: Vec<FieldError>,
+    /// What a changefeed that exists would have instead.
+    pub changes: Vec<FieldChange>,
+    /// The form as text.
+    pub text: FormText,
+    /// Whether the destination was asked too.
+    pub reached: bool,
 }
 
 /// Creates the changefeed, or only looks at what the rules select. With JavaScript a refusal comes back as an error
@@ -122,15 +158,29 @@ pub struct Draft {
 #[server(name = SubmitChangefeed, endpoint = "create", input = PostUrl)]
 pub async fn submit_changefeed(form: CreateForm) -> Result<(), ConsoleError> {
     let console = context::console()?;
-    let address = context::answer(console.submit(form, context::is_plain_form()).await)?;
+    let submitted = Box::pin(console.submit(form, context::is_plain_form())).await;
+    let address = context::answer(submitted)?;
     leptos_axum::redirect(&address);
     Ok(())
 }
 
-/// The draft behind a key; none when it is unknown or too old.
-#[server(name = GetDraft, endpoint = "draft", input = GetUrl)]
-pub async fn get_draft(key: String) -> Result<Option<Draft>, ConsoleError> {
-    Ok(context::console()?.draft(&key))
+/// The form of a page. For a new changefeed: the draft behind a key, a form like another changefeed `from`, or an
+/// untouched one with `rules`. With `edit`, `namespace/id`, the form that changes a changefeed.
+#[server(name = GetForm, endpoint = "form", input = GetUrl)]
+pub async fn get_form(
+    draft: String,
+    from: String,
+    rules: String,
+    edit: String,
+) -> Result<FormView, ConsoleError> {
+    context::answer(context::console()?.form(&draft, &from, rules, &edit).await)
+}
+
+/// Does what the button or the typing says without creating or changing anything: checks, takes over a text, adds or
+/// removes an item of a list.
+#[server(name = AskForm, endpoint = "ask", input = PostUrl)]
+pub async fn ask_form(form: CreateForm) -> Result<FormView, ConsoleError> {
+    context::answer(Box::pin(context::console()?.ask(form)).await)
 }
 
 /// What `rules`, one a line, select among the tables of the upstream.

@@ -2,9 +2,9 @@
 //! that was typed stays here: the page gets the URI masked, and the mask that comes back is exchanged again.
 
 use crate::fns::create::{CreateForm, Draft};
+use crate::fns::form;
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
-use tidegate_model::mask_uri;
 
 /// More than this many drafts push out the oldest.
 const DRAFTS_MAX: usize = 64;
@@ -28,7 +28,9 @@ impl Drafts {
     pub(crate) fn keep(&self, key: String, mut draft: Draft) {
         let sink_uri = draft.form.sink_uri.clone();
         let sink_password = std::mem::take(&mut draft.form.sink_password);
-        draft.form.sink_uri = mask(&sink_uri);
+        draft.form.sink_uri = form::hidden(&sink_uri);
+        draft.form.text = form::hidden_in_text(&draft.form.text);
+        draft.form.set.retain(|path, _| !form::is_secret(path));
         draft.form.draft.clone_from(&key);
         let mut drafts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         drafts.push_back(Kept {
@@ -69,16 +71,6 @@ impl Drafts {
     }
 }
 
-/// What was typed with its secrets masked. A text that is no URI may be a password alone: it is not shown again
-/// unless it holds none of the characters that separate one.
-fn mask(typed: &str) -> String {
-    let typed = typed.trim();
-    if !typed.contains("://") && !typed.contains(['@', ':']) {
-        return typed.to_owned();
-    }
-    mask_uri(typed)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,8 +82,7 @@ mod tests {
         };
         Draft {
             form,
-            error: None,
-            preview: None,
+            ..Draft::default()
         }
     }
 
@@ -145,11 +136,5 @@ mod tests {
         }
         assert_eq!(drafts.read("0"), None);
         assert!(drafts.read("1").is_some());
-    }
-
-    #[test]
-    fn plain_words_stay_and_credentials_without_scheme_do_not() {
-        assert_eq!(mask("blackhole"), "blackhole");
-        assert_eq!(mask("root:secret@host"), "<invalid uri>");
     }
 }

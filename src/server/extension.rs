@@ -4,6 +4,7 @@ use axum::extract::{RawPathParams, State};
 use tidegate_api::{
     CreateChangefeed, ErrorHelp, FilterPreviewRequest, List, ServerInfo, UpstreamFacts, read_json,
 };
+use tidegate_engine::Reach;
 use tidegate_model::{CdcError, ErrorCode, RetryClass};
 
 use super::access::{OPERATOR, VIEWER};
@@ -67,7 +68,11 @@ async fn preview(State(app): State<App>, body: Body) -> Answer {
 async fn validate(State(app): State<App>, body: Body) -> Answer {
     let request: CreateChangefeed = read_json(&body.0)?;
     own_upstream(&request.pd)?;
-    compact(&List::new(app.service.validate_changefeed(request).await?))
+    compact(&List::new(
+        app.service
+            .validate_changefeed(request, Reach::Destination)
+            .await?,
+    ))
 }
 
 /// The code may be written with or without `CDC:`.

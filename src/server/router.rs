@@ -111,9 +111,13 @@ fn function_need(path: &str) -> Need {
     match path.rsplit('/').next() {
         Some("theme") => PUBLIC,
         Some(
-            "captures" | "changefeed" | "changefeeds" | "draft" | "log_level" | "me" | "overview" | "preview",
+            "captures" | "changefeed" | "changefeeds" | "draft" | "log_level" | "me" | "overview" | "preview"
+            | "settings",
         ) => VIEWER,
-        Some("activity" | "create" | "pause" | "resume" | "set_log_level") => OPERATOR,
+        Some(
+            "activity" | "apply" | "check" | "clone" | "create" | "edit" | "pause" | "resume"
+            | "set_log_level" | "text",
+        ) => OPERATOR,
         _ => ADMIN,
     }
 }

@@ -16,4 +16,4 @@ mod service;
 mod synced;
 
 pub use owner::Capture;
-pub use service::{ReplicationService, ServiceParts};
+pub use service::{Reach, ReplicationService, ServiceParts};

@@ -32,6 +32,8 @@ fn no_resume(state: FeedState) -> Option<&'static str> {
 pub(super) fn Actions(namespace: String, id: String, vitals: Memo<Vitals>, writes: Writes) -> impl IntoView {
     let state = move || vitals.with(|v| v.state);
     let remove = format!("{}/remove", feed_address(&namespace, &id));
+    let edit = format!("{}/edit", feed_address(&namespace, &id));
+    let clone = format!("/ui/changefeeds/new?from={namespace}/{id}");
     let (namespace_too, id_too) = (namespace.clone(), id.clone());
     let busy = move || writes.pause.pending().get() || writes.resume.pending().get();
     view! {
@@ -46,6 +48,12 @@ pub(super) fn Actions(namespace: String, id: String, vitals: Memo<Vitals>, write
                 <input type="hidden" name="id" value=id/>
                 <ActionButton name="Resume" glyph=Glyph::Play busy=Signal::derive(busy) reason=Signal::derive(move || no_resume(state()))/>
             </ActionForm>
+            <a class="btn" href=edit>
+                "Edit"
+            </a>
+            <a class="btn" href=clone>
+                "Clone"
+            </a>
             <a class="btn btn-danger" href=remove>
                 <Icon glyph=Glyph::Bin/>
                 "Remove"

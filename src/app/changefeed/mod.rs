@@ -3,6 +3,7 @@
 mod actions;
 mod api;
 mod config;
+mod edit;
 mod remove;
 mod summary;
 
@@ -17,6 +18,7 @@ use crate::fns::error::ConsoleError;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
+pub(crate) use edit::Edit;
 pub(crate) use remove::Remove;
 
 /// The writes that the header offers. A handle.

@@ -2,17 +2,23 @@
 
 use crate::app::changefeed_new::preview::Preview;
 use crate::app::ui::field::{
-    CheckField, FaultLine, Faults, FieldLabel, PasswordField, SelectField, TextField, described_by, fault,
-    fault_id, help_id,
+    CheckField, FaultLine, Faults, FieldLabel, PasswordField, TextField, described_by, fault, fault_id,
+    help_id,
 };
 use crate::fns::create::CreateForm;
 use crate::fns::data::RulePreview;
 use leptos::prelude::*;
 
 #[component]
-fn Section(title: &'static str, help: &'static str, children: Children) -> impl IntoView {
+pub(super) fn Section(
+    /// Where links lead to.
+    id: &'static str,
+    title: &'static str,
+    help: &'static str,
+    children: Children,
+) -> impl IntoView {
     view! {
-        <fieldset class="card mb-4 min-w-0 p-4 md:p-5">
+        <fieldset id=id class="card mb-4 min-w-0 scroll-mt-16 p-4 md:p-5">
             <legend class="float-left mb-1 w-full text-lg font-semibold">{title}</legend>
             <p class="clear-both mb-4 text-sm text-ink-2">{help}</p>
             <div class="grid grid-cols-[minmax(0,1fr)] gap-4">{children()}</div>
@@ -24,8 +30,29 @@ fn Section(title: &'static str, help: &'static str, children: Children) -> impl 
 /// Name, start and end.
 #[component]
 pub(super) fn IdentitySection(form: CreateForm, faults: Faults) -> impl IntoView {
+    let target = view! {
+        <Moment
+            legend="Target"
+            name="target"
+            key="target_ts"
+            open="none"
+            open_text="None: it runs until it is paused or removed"
+            chosen=form.target
+            time=form.target_time
+            tso=form.target_tso
+            faults
+        />
+    };
+    if !form.edit.is_empty() {
+        return view! {
+            <Section id="changefeed" title="Changefeed" help="Name and start stay as they are.">
+                {target}
+            </Section>
+        }
+        .into_any();
+    }
     view! {
-        <Section title="Changefeed" help="What it is called, and which part of the history it copies.">
+        <Section id="changefeed" title="Changefeed" help="What it is called, and which part of the history it copies.">
             <div class="grid gap-4 sm:grid-cols-2">
                 <TextField
                     name="id"
@@ -58,17 +85,7 @@ pub(super) fn IdentitySection(form: CreateForm, faults: Faults) -> impl IntoView
                 tso=form.start_tso
                 faults
             />
-            <Moment
-                legend="Target"
-                name="target"
-                key="target_ts"
-                open="none"
-                open_text="None: it runs until it is paused or removed"
-                chosen=form.target
-                time=form.target_time
-                tso=form.target_tso
-                faults
-            />
+            {target}
             </div>
         </Section>
     }
@@ -179,9 +196,9 @@ fn TsoInput(name: &'static str, label: &'static str, value: String, faults: Faul
 
 /// Where changes go.
 #[component]
-pub(super) fn SinkSection(form: CreateForm, faults: Faults) -> impl IntoView {
+pub(super) fn SinkSection(form: CreateForm, faults: Faults, on_uri: Callback<String>) -> impl IntoView {
     view! {
-        <Section title="Destination" help="One address says where changes go and how.">
+        <Section id="sink" title="Destination" help="One address says where changes go and how.">
             <TextField
                 name="sink_uri"
                 label="Sink URI"
@@ -190,11 +207,14 @@ pub(super) fn SinkSection(form: CreateForm, faults: Faults) -> impl IntoView {
                 placeholder="mysql://user@host:3306/"
                 value=form.sink_uri
                 faults
+                on_input=on_uri
             />
             <PasswordField
                 name="sink_password"
                 label="Password"
-                help=if form.draft.is_empty() {
+                help=if !form.edit.is_empty() {
+                    "Of the user in the sink URI. Empty: the one that is stored."
+                } else if form.draft.is_empty() {
                     "Of the user in the sink URI. It is never shown again."
                 } else {
                     "Of the user in the sink URI. Empty: the one you typed before."
@@ -234,7 +254,7 @@ pub(super) fn TablesSection(form: CreateForm, faults: Faults, preview: Option<Ru
     let fault = fault(faults, "rules");
     let on_case = Callback::new(move |on| case_sensitive.set(on));
     view! {
-        <Section title="Tables" help="The last rule that matches a table decides about it.">
+        <Section id="tables" title="Tables" help="The last rule that matches a table decides about it.">
             <div class="grid gap-4 lg:grid-cols-2">
                 <div class="grid min-w-0 content-start gap-4">
                     <div class="min-w-0">
@@ -286,94 +306,4 @@ pub(super) fn TablesSection(form: CreateForm, faults: Faults, preview: Option<Ru
         </Section>
     }
     .into_any()
-}
-
-const PROTOCOLS: &[(&str, &str)] = &[
-    ("", "As the sink URI says"),
-    ("csv", "csv"),
-    ("canal-json", "canal-json"),
-];
-const SEPARATORS: &[(&str, &str)] = &[
-    ("", "day (default)"),
-    ("none", "none"),
-    ("year", "year"),
-    ("month", "month"),
-    ("day", "day"),
-];
-const ENCODINGS: &[(&str, &str)] = &[("", "base64 (default)"), ("base64", "base64"), ("hex", "hex")];
-
-/// What only file sinks use. Folded: most changefeeds need none of it.
-#[component]
-pub(super) fn FilesSection(form: CreateForm, faults: Faults) -> impl IntoView {
-    let touched = touches_files(&form);
-    view! {
-        <details class="card mb-6 min-w-0" open=touched>
-            <summary class="cursor-pointer p-4 text-lg font-semibold md:px-5">
-                "Files"
-                <span class="ml-2 text-sm font-normal text-ink-2">"only for sinks that write files"</span>
-            </summary>
-            <div class="grid gap-4 px-4 pb-5 md:px-5">
-                <div class="grid gap-4 sm:grid-cols-2">
-                    <SelectField name="protocol" label="Protocol" key="sink.protocol" options=PROTOCOLS value=form.protocol faults/>
-                    <SelectField
-                        name="date_separator"
-                        label="Folder per"
-                        key="sink.date_separator"
-                        options=SEPARATORS
-                        value=form.date_separator
-                        faults
-                    />
-                </div>
-                <fieldset class="min-w-0">
-                    <legend class="mb-2 text-sm font-medium text-ink-2">"csv"</legend>
-                    <div class="mb-3 grid gap-4 sm:grid-cols-2 lg:grid-cols-4">
-                        <TextField name="csv_delimiter" label="Delimiter" key="csv.delimiter" placeholder="," value=form.csv_delimiter faults/>
-                        <TextField name="csv_quote" label="Quote" key="csv.quote" placeholder="\"" value=form.csv_quote faults/>
-                        <TextField name="csv_null" label="Text for NULL" key="csv.null" placeholder="\\N" value=form.csv_null faults/>
-                        <SelectField
-                            name="csv_binary_encoding"
-                            label="Binary columns"
-                            key="csv.binary_encoding_method"
-                            options=ENCODINGS
-                            value=form.csv_binary_encoding
-                            faults
-                        />
-                    </div>
-                    <div class="grid gap-3 sm:grid-cols-3">
-                        <CheckField name="csv_include_commit_ts" label="Commit time" key="csv.include_commit_ts" help="A column with the commit-ts." checked=form.csv_include_commit_ts/>
-                        <CheckField name="csv_header" label="Header" key="csv.output_field_header" help="First line names the columns." checked=form.csv_header/>
-                        <CheckField name="csv_old_value" label="Old rows" key="csv.output_old_value" help="Updates carry the row before, too." checked=form.csv_old_value/>
-                    </div>
-                </fieldset>
-                <fieldset class="min-w-0">
-                    <legend class="mb-2 text-sm font-medium text-ink-2">"canal-json"</legend>
-                    <div class="grid gap-3 sm:grid-cols-2">
-                        <CheckField name="content_compatible" label="Exactly as Canal writes it" key="sink.content_compatible" help="Same fields and forms as the official tool." checked=form.content_compatible/>
-                        <CheckField name="delete_only_key" label="Deletes carry only the key" key="sink.delete_only_output_handle_key_columns" help="Smaller messages for deletes." checked=form.delete_only_key/>
-                    </div>
-                </fieldset>
-            </div>
-        </details>
-    }
-    .into_any()
-}
-
-/// Whether something in the section for files was set.
-fn touches_files(form: &CreateForm) -> bool {
-    let texts = [
-        &form.protocol,
-        &form.date_separator,
-        &form.csv_delimiter,
-        &form.csv_quote,
-        &form.csv_null,
-        &form.csv_binary_encoding,
-    ];
-    let switches = [
-        form.csv_include_commit_ts,
-        form.csv_header,
-        form.csv_old_value,
-        form.content_compatible,
-        form.delete_only_key,
-    ];
-    texts.iter().any(|text| !text.is_empty()) || switches.contains(&true)
 }

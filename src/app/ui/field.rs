@@ -10,6 +10,11 @@ pub(crate) fn fault(faults: Faults, name: &'static str) -> Signal<Option<String>
     Signal::derive(move || faults.with(|error| error.as_ref().and_then(|error| error.of_field(name))))
 }
 
+/// The fault of a field whose name is made up.
+pub(crate) fn fault_of(faults: Faults, name: String) -> Signal<Option<String>> {
+    Signal::derive(move || faults.with(|error| error.as_ref().and_then(|error| error.of_field(&name))))
+}
+
 /// A line below an input that says what is wrong with it.
 #[component]
 pub(crate) fn FaultLine(id: String, fault: Signal<Option<String>>) -> impl IntoView {
@@ -115,52 +120,6 @@ pub(crate) fn PasswordField(
                     "Show"
                 </button>
             </div>
-            <FaultLine id=fault_id(name) fault/>
-            <p id=help_id(name) class="mt-1 text-xs text-ink-3">
-                {help}
-            </p>
-        </div>
-    }
-    .into_any()
-}
-
-/// A choice among a few words; the first is the default.
-#[component]
-pub(crate) fn SelectField(
-    /// Name of the field in the form.
-    name: &'static str,
-    /// What it is, for people.
-    label: &'static str,
-    /// Its key in the API.
-    #[prop(optional)]
-    key: &'static str,
-    /// One line of help.
-    #[prop(optional)]
-    help: &'static str,
-    /// Value and text of each choice.
-    options: &'static [(&'static str, &'static str)],
-    /// Which is chosen at first.
-    value: String,
-    /// Where faults come from.
-    faults: Faults,
-) -> impl IntoView {
-    let fault = fault(faults, name);
-    let options = options
-        .iter()
-        .map(|(word, text)| view! { <option value=*word selected=*word == value>{*text}</option> })
-        .collect_view();
-    view! {
-        <div class="min-w-0">
-            <FieldLabel name label key/>
-            <select
-                class="input"
-                id=name
-                name=format!("form[{name}]")
-                aria-describedby=described_by(name)
-                aria-invalid=move || fault.with(Option::is_some).then_some("true")
-            >
-                {options}
-            </select>
             <FaultLine id=fault_id(name) fault/>
             <p id=help_id(name) class="mt-1 text-xs text-ink-3">
                 {help}

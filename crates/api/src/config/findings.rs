@@ -32,6 +32,7 @@ pub enum Severity {
 #[derive(Debug, Default)]
 pub struct Findings {
     stops: bool,
+    offline: bool,
     all: Vec<(String, Severity, CdcError)>,
 }
 
@@ -39,6 +40,19 @@ impl Findings {
     /// Collects everything.
     pub fn all() -> Self {
         Findings::default()
+    }
+
+    /// Collects what can be found without connecting to a destination.
+    pub fn offline() -> Self {
+        Findings {
+            offline: true,
+            ..Findings::default()
+        }
+    }
+
+    /// Whether no destination is to be connected to.
+    pub fn stays_offline(&self) -> bool {
+        self.offline
     }
 
     /// Ends a check at its first error.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use tidegate_api::{Findings, ReplicaConfig, SinkUri};
+use tidegate_api::{EventFilter, Findings, ReplicaConfig, SinkUri};
 use tidegate_model::{CdcError, ErrorCode, Result, Ts};
 use tidegate_upstream::{TableSummary, UpstreamInfo};
 
@@ -28,7 +28,8 @@ impl ReplicationService {
         findings: &mut Findings,
     ) -> Result<()> {
         let Some(uri) = findings.take("/sink_uri", SinkUri::parse(&info.sink_uri))? else {
-            return Ok(());
+            // The tables have their faults whatever the destination is.
+            return self.check_filter(&info.config, findings).await;
         };
         info.config.check(&uri, findings)?;
         self.check_filter(&info.config, findings).await?;
@@ -36,7 +37,7 @@ impl ReplicationService {
         info.config.check_scheme(&uri, findings)?;
         info.config.check_support(Some(&uri), findings)?;
         info.config.check_destination(&uri, findings)?;
-        if findings.has_error_below(&["/sink_uri", "/replica_config/sink"]) {
+        if findings.stays_offline() || findings.has_error_below(&["/sink_uri", "/replica_config/sink"]) {
             return Ok(());
         }
         findings.take("/sink_uri", self.check_sink(info, &uri, at).await)?;
@@ -148,25 +149,55 @@ fn filter_pointer(config: &ReplicaConfig, zone: &TimeZone) -> String {
         change(&mut alone);
         FeedFilter::new(&alone, zone).is_ok()
     };
+    const PLACE: &str = "/replica_config/filter";
     let filter = &config.filter;
-    let rule = filter
-        .rules
-        .iter()
-        .position(|rule| !stands_alone(&|alone| alone.filter.rules = vec![rule.clone()]));
-    let event = || {
-        filter
-            .event_filters
-            .iter()
-            .position(|entry| !stands_alone(&|alone| alone.filter.event_filters = vec![entry.clone()]))
-    };
-    let place = "/replica_config/filter";
-    match rule {
-        Some(index) => format!("{place}/rules/{index}"),
-        None => event().map_or_else(
-            || place.to_owned(),
-            |index| format!("{place}/event_filters/{index}"),
-        ),
+    let rule_stands = |rule: &String| stands_alone(&|alone| alone.filter.rules = vec![rule.clone()]);
+    if let Some(index) = filter.rules.iter().position(|rule| !rule_stands(rule)) {
+        return format!("{PLACE}/rules/{index}");
     }
+    let event_stands =
+        |entry: &EventFilter| stands_alone(&|alone| alone.filter.event_filters = vec![entry.clone()]);
+    for (index, entry) in filter.event_filters.iter().enumerate() {
+        if !event_stands(entry) {
+            let member = wrong_member(entry, event_stands).unwrap_or_default();
+            return format!("{PLACE}/event_filters/{index}{member}");
+        }
+    }
+    PLACE.to_owned()
+}
+
+/// The member without which an event filter that does not stand would: `/` and its name.
+fn wrong_member(entry: &EventFilter, stands: impl Fn(&EventFilter) -> bool) -> Option<&'static str> {
+    let with_matcher = EventFilter {
+        matcher: entry.matcher.clone(),
+        ..EventFilter::default()
+    };
+    if !stands(&with_matcher) {
+        return Some("/matcher");
+    }
+    let without: [(&str, fn(&mut EventFilter)); 6] = [
+        ("/ignore_event", |entry| entry.ignore_event = None),
+        ("/ignore_sql", |entry| entry.ignore_sql = None),
+        ("/ignore_insert_value_expr", |entry| {
+            entry.ignore_insert_value_expr.clear()
+        }),
+        ("/ignore_update_new_value_expr", |entry| {
+            entry.ignore_update_new_value_expr.clear()
+        }),
+        ("/ignore_update_old_value_expr", |entry| {
+            entry.ignore_update_old_value_expr.clear()
+        }),
+        ("/ignore_delete_value_expr", |entry| {
+            entry.ignore_delete_value_expr.clear()
+        }),
+    ];
+    // Several may be wrong. From behind: what makes the rest stand is the first of them, and the one that is told.
+    let mut rest = entry.clone();
+    let wrong = without.iter().rev().find(|(_, clear)| {
+        clear(&mut rest);
+        stands(&rest)
+    });
+    wrong.map(|(name, _)| *name)
 }
 
 /// Names of the tables inside the filter that cannot be replicated.
@@ -225,5 +256,37 @@ mod tests {
         check("db:4000", "tidb://DB/", true);
         check("db:3306", "mysql://db/", false);
         check("db:3306", "mysql://db2:3306/", false);
+    }
+
+    #[test]
+    fn a_fault_of_the_filter_is_told_at_its_member() {
+        let check = |filter: &str, place: &str| {
+            let config = ReplicaConfig {
+                filter: serde_json::from_str(filter).expect("a filter"),
+                ..ReplicaConfig::default()
+            };
+            let found = filter_pointer(&config, &TimeZone::UTC);
+            assert_eq!(found, format!("/replica_config/filter{place}"));
+        };
+        check(
+            r#"{"rules":["a.*","["],"ignore_txn_start_ts":[],"event_filters":[]}"#,
+            "/rules/1",
+        );
+        let event = |members: &str, place: &str| {
+            check(
+                &format!(r#"{{"rules":[],"event_filters":[{{"matcher":["a.*"]}},{{{members}}}]}}"#),
+                &format!("/event_filters/1{place}"),
+            );
+        };
+        event(r#""matcher":["["]"#, "/matcher");
+        event(r#""matcher":["a.*"],"ignore_event":["inserts"]"#, "/ignore_event");
+        event(
+            r#""matcher":["a.*"],"ignore_sql":["("],"ignore_delete_value_expr":"id =""#,
+            "/ignore_sql",
+        );
+        event(
+            r#""matcher":["a.*"],"ignore_update_new_value_expr":"id = ""#,
+            "/ignore_update_new_value_expr",
+        );
     }
 }

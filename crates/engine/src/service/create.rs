@@ -11,6 +11,25 @@ use super::{ReplicationService, owner_gone};
 use crate::feed::{FeedState, State};
 use crate::owner::{Creation, FeedInfo, Reservation, stuck_duration};
 
+/// How far a check without consequences goes.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// The destination is not asked: quick enough while somebody is typing.
+    Nothing,
+    /// It is connected to, unless its description is wrong.
+    Destination,
+}
+
+impl Reach {
+    /// What collects all that is found.
+    pub(super) fn findings(self) -> Findings {
+        match self {
+            Reach::Nothing => Findings::offline(),
+            Reach::Destination => Findings::all(),
+        }
+    }
+}
+
 impl ReplicationService {
     /// Checks everything, stores the changefeed and runs it. Visible to every later call once it returns.
     ///
@@ -38,13 +57,12 @@ impl ReplicationService {
     }
 
     /// Everything that would keep a changefeed from being created, in the order of [`Self::create_changefeed`], and
-    /// what would probably not be as intended. Connects to the destination unless its description is wrong; creates
-    /// nothing.
+    /// what would probably not be as intended. Creates nothing.
     ///
     /// # Errors
     /// None: faults of the upstream and the destination are findings too.
-    pub async fn validate_changefeed(&self, request: CreateChangefeed) -> Result<Vec<Finding>> {
-        let mut findings = Findings::all();
+    pub async fn validate_changefeed(&self, request: CreateChangefeed, reach: Reach) -> Result<Vec<Finding>> {
+        let mut findings = reach.findings();
         // What was planned is dropped.
         self.plan(request, &mut findings).await?;
         Ok(findings.into_shown())

@@ -1,9 +1,12 @@
 //! Updating, pausing, resuming and removing a changefeed.
 
-use tidegate_api::{ChangefeedDetail, Findings, ReplicaConfig, ResumeChangefeed, SinkUri, UpdateChangefeed};
+use tidegate_api::{
+    ChangefeedDetail, Finding, Findings, ReplicaConfig, ResumeChangefeed, SinkUri, UpdateChangefeed,
+};
 use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Result, Ts};
 use tokio::sync::oneshot;
 
+use super::create::Reach;
 use super::{ReplicationService, owner_gone};
 use crate::feed::State;
 use crate::owner::{Command, FeedInfo, Handle, update_refused};
@@ -49,7 +52,9 @@ impl ReplicationService {
                 ));
             }
         }
-        let checked = self.updated_settings(&mut info, request, view.checkpoint).await;
+        let checked = self
+            .updated_settings(&mut info, request, view.checkpoint, &mut Findings::first_error())
+            .await;
         checked.map_err(|error| match error.code() {
             ErrorCode::TableIneligible | ErrorCode::ChangefeedUpdateRefused => error,
             // A fault of ours or of the upstream is none that another request would mend.
@@ -65,6 +70,29 @@ impl ReplicationService {
         self.order(&handle, Command::Update(Box::new(info), reply), answer)
             .await?;
         Ok(self.detail(&handle.view()))
+    }
+
+    /// Everything that would keep [`Self::update_changefeed`] from changing these settings, whatever the state, and what
+    /// would probably not be as intended. Changes nothing.
+    ///
+    /// # Errors
+    /// `ChangeFeedNotExists`: faults of the upstream and the destination are findings too.
+    pub async fn validate_update(
+        &self,
+        id: &ChangefeedId,
+        request: UpdateChangefeed,
+        reach: Reach,
+    ) -> Result<Vec<Finding>> {
+        let view = self.registry.get(id)?.view();
+        let mut info = FeedInfo::clone(&view.info);
+        let mut findings = reach.findings();
+        let checked = self
+            .updated_settings(&mut info, request, view.checkpoint, &mut findings)
+            .await;
+        if let Err(error) = checked {
+            findings.error("/sink_uri", error)?;
+        }
+        Ok(findings.into_shown())
     }
 
     /// Stops replicating; the checkpoint stays. Does nothing to a changefeed that is not running. Answers when the
@@ -133,6 +161,7 @@ impl ReplicationService {
         info: &mut FeedInfo,
         request: UpdateChangefeed,
         checkpoint: Ts,
+        findings: &mut Findings,
     ) -> Result<()> {
         let uri_changes = !request.sink_uri.is_empty();
         if !uri_changes && request.replica_config.is_none() {
@@ -158,8 +187,7 @@ impl ReplicationService {
                  its secret too",
             ));
         }
-        self.check_settings(info, checkpoint, &mut Findings::first_error())
-            .await
+        self.check_settings(info, checkpoint, findings).await
     }
 }
 

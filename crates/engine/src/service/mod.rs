@@ -10,6 +10,8 @@ mod query;
 mod tables;
 mod watch;
 
+pub use create::Reach;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

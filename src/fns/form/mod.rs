@@ -1,10 +1,28 @@
 //! From the text of the form to a request, and from an error of the engine to the field it belongs to. Pure.
 
+mod edit;
+mod groups;
+mod html;
+mod setting;
+mod text;
+mod values;
+
+use serde_json::{Map, Value};
+use tidegate_api::{CreateChangefeed, Finding, Severity, SinkUri};
+use tidegate_model::{CdcError, ErrorCode, Ts, is_valid_id};
+
 use crate::app::format;
 use crate::fns::create::CreateForm;
 use crate::fns::error::{ConsoleError, FieldError};
-use tidegate_api::{CreateChangefeed, ReplicaConfig, SinkUri};
-use tidegate_model::{CdcError, ErrorCode, Ts, is_valid_id};
+
+pub(crate) use edit::{changes, edit_view, overtaken, update};
+pub(crate) use groups::groups;
+pub(crate) use html::html;
+pub(crate) use text::{hidden, hidden_in_text, is_secret, like, read, write};
+pub(crate) use values::{add_item, remove_item};
+
+/// What an untouched field of rules says, and what holds without one.
+pub(crate) const ALL_TABLES: &str = "*.*";
 
 /// The rules of the text field: one a line, blank lines left out.
 pub(crate) fn rules(text: &str) -> Vec<String> {
@@ -21,46 +39,88 @@ pub(crate) fn rules(text: &str) -> Vec<String> {
 /// Every fault that can be seen without asking the engine, by field.
 pub(crate) fn request(form: &CreateForm) -> Result<CreateChangefeed, ConsoleError> {
     let mut faults = Vec::new();
-    check_name("id", &form.id, &mut faults);
-    check_name("namespace", &form.namespace, &mut faults);
-    let sink_uri = sink_uri(form, &mut faults);
+    let body = body(form, &mut faults);
+    if !faults.is_empty() {
+        return Err(faulty(faults));
+    }
+    serde_json::from_value(body).map_err(|error| {
+        CdcError::new(
+            ErrorCode::APIInvalidParam,
+            format_args!("the form makes no request: {error}"),
+        )
+        .into()
+    })
+}
+
+fn faulty(fields: Vec<FieldError>) -> ConsoleError {
+    ConsoleError {
+        code: String::new(),
+        message: "The form has faults.".to_owned(),
+        remedy: String::new(),
+        fields,
+    }
+}
+
+/// The body of the request: only what was typed, so that a later change of a default reaches the changefeed. With the
+/// password.
+fn body(form: &CreateForm, faults: &mut Vec<FieldError>) -> Value {
+    check_name("id", &form.id, faults);
+    check_name("namespace", &form.namespace, faults);
+    let sink_uri = sink_uri(form, faults);
     let start_ts = moment(
         &form.start,
         ("start_time", &form.start_time),
         ("start_tso", &form.start_tso),
-        &mut faults,
+        faults,
     );
     let target_ts = moment(
         &form.target,
         ("target_time", &form.target_time),
         ("target_tso", &form.target_tso),
-        &mut faults,
+        faults,
     );
+    let config = config(form, faults);
+    let mut body = Map::new();
+    for (name, text) in [("changefeed_id", &form.id), ("namespace", &form.namespace)] {
+        if !text.trim().is_empty() {
+            body.insert(name.to_owned(), text.trim().into());
+        }
+    }
+    body.insert("sink_uri".to_owned(), sink_uri.into());
+    for (name, ts) in [("start_ts", start_ts), ("target_ts", target_ts)] {
+        if ts != 0 {
+            body.insert(name.to_owned(), ts.into());
+        }
+    }
+    if config.as_object().is_some_and(|config| !config.is_empty()) {
+        body.insert("replica_config".to_owned(), config);
+    }
+    Value::Object(body)
+}
+
+fn config(form: &CreateForm, faults: &mut Vec<FieldError>) -> Value {
     let rules = rules(&form.rules);
     if rules.is_empty() {
         fault(
-            &mut faults,
+            faults,
             "rules",
             "Write at least one rule; *.* selects every table.",
         );
     }
-    if !faults.is_empty() {
-        return Err(ConsoleError {
-            code: String::new(),
-            message: "The form has faults.".to_owned(),
-            remedy: String::new(),
-            fields: faults,
-        });
+    let mut config = values::config(&form.set, faults);
+    if rules != [ALL_TABLES] {
+        config["filter"]["rules"] = rules.into();
     }
-    Ok(CreateChangefeed {
-        namespace: form.namespace.trim().to_owned(),
-        changefeed_id: form.id.trim().to_owned(),
-        sink_uri,
-        start_ts,
-        target_ts,
-        replica_config: config(form, rules),
-        ..CreateChangefeed::default()
-    })
+    for (name, on) in [
+        ("case_sensitive", form.case_sensitive),
+        ("force_replicate", form.force_replicate),
+        ("ignore_ineligible_table", form.ignore_ineligible_table),
+    ] {
+        if on {
+            config[name] = true.into();
+        }
+    }
+    config
 }
 
 /// The sink URI with the password of its own field.
@@ -70,7 +130,8 @@ fn sink_uri(form: &CreateForm, faults: &mut Vec<FieldError>) -> String {
         fault(faults, "sink_uri", "Say where the changes go.");
     }
     // As a password the mask would be taken for a real one. What is no URI at all is the engine's to refuse.
-    if form.sink_password.is_empty() && SinkUri::parse(typed).is_ok_and(|uri| uri.has_mask()) {
+    let is_stored = !form.edit.is_empty() && typed == edit::stored_uri(form);
+    if form.sink_password.is_empty() && !is_stored && SinkUri::parse(typed).is_ok_and(|uri| uri.has_mask()) {
         fault(
             faults,
             "sink_uri",
@@ -102,10 +163,9 @@ fn with_password(uri: &str, password: &str) -> Option<String> {
 }
 
 /// The engine's refusal, at the field it belongs to where there is one.
-pub(crate) fn refusal(error: CdcError, form: &CreateForm) -> ConsoleError {
-    let field = field_of(error.code(), error.message(), form);
+pub(crate) fn refusal(error: CdcError, field: &str) -> ConsoleError {
     let mut error = ConsoleError::from(error);
-    if let Some(field) = field {
+    if !field.is_empty() {
         error.fields = vec![FieldError {
             field: field.to_owned(),
             message: error.message.clone(),
@@ -114,45 +174,47 @@ pub(crate) fn refusal(error: CdcError, form: &CreateForm) -> ConsoleError {
     error
 }
 
-fn config(form: &CreateForm, rules: Vec<String>) -> ReplicaConfig {
-    let mut config = ReplicaConfig {
-        case_sensitive: form.case_sensitive,
-        force_replicate: form.force_replicate,
-        ignore_ineligible_table: form.ignore_ineligible_table,
-        ..ReplicaConfig::default()
-    };
-    config.filter.rules = rules;
-    let sink = &mut config.sink;
-    set(&mut sink.protocol, &form.protocol);
-    set(&mut sink.date_separator, &form.date_separator);
-    if form.content_compatible {
-        sink.content_compatible = Some(true);
-    }
-    if form.delete_only_key {
-        sink.delete_only_output_handle_key_columns = Some(true);
-    }
-    let mut csv = sink.csv.take().unwrap_or_default();
-    // A blank may be meant here: the text is taken as it is.
-    for (value, typed) in [
-        (&mut csv.delimiter, &form.csv_delimiter),
-        (&mut csv.quote, &form.csv_quote),
-        (&mut csv.null, &form.csv_null),
-        (&mut csv.binary_encoding_method, &form.csv_binary_encoding),
-    ] {
-        if !typed.is_empty() {
-            value.clone_from(typed);
-        }
-    }
-    csv.include_commit_ts = form.csv_include_commit_ts;
-    csv.output_field_header = form.csv_header;
-    csv.output_old_value = form.csv_old_value;
-    sink.csv = Some(csv);
-    config
+/// What a check found of one severity, by field. Without a field: about the changefeed as a whole.
+pub(crate) fn found(findings: &[Finding], severity: Severity, form: &CreateForm) -> Vec<FieldError> {
+    let of_severity = findings.iter().filter(|finding| finding.severity == severity);
+    of_severity
+        .map(|finding| FieldError {
+            field: field_of(&finding.pointer, form),
+            message: finding.message.clone(),
+        })
+        .collect()
 }
 
-fn set(value: &mut Option<String>, typed: &str) {
-    if !typed.trim().is_empty() {
-        *value = Some(typed.trim().to_owned());
+/// The field for a place in the request: the deepest that the form has; empty when it has none.
+fn field_of(pointer: &str, form: &CreateForm) -> String {
+    let moment = |name: &str, choice: &str| match choice {
+        "time" => format!("{name}_time"),
+        "tso" => format!("{name}_tso"),
+        _ => name.to_owned(),
+    };
+    match pointer {
+        "/changefeed_id" => return "id".to_owned(),
+        "/namespace" | "/sink_uri" => return pointer[1..].to_owned(),
+        "/start_ts" => return moment("start", &form.start),
+        "/target_ts" => return moment("target", &form.target),
+        _ => {}
+    }
+    let Some(path) = pointer.strip_prefix("/replica_config/") else {
+        return String::new();
+    };
+    let path = path.replace('/', ".");
+    if path == "filter" || path.starts_with("filter.rules") {
+        return "rules".to_owned();
+    }
+    let mut name = path.as_str();
+    loop {
+        if groups::is_field(name) {
+            return name.to_owned();
+        }
+        match name.rsplit_once('.') {
+            Some((above, _)) => name = above,
+            None => return String::new(),
+        }
     }
 }
 
@@ -207,47 +269,10 @@ fn fault(faults: &mut Vec<FieldError>, field: &str, message: &str) {
     });
 }
 
-/// The field that mends an error. Settings of files share one code: there the message names the setting.
-fn field_of(code: ErrorCode, message: &str, form: &CreateForm) -> Option<&'static str> {
-    let start = match form.start.as_str() {
-        "time" => "start_time",
-        "tso" => "start_tso",
-        _ => "start",
-    };
-    let target = if form.target == "tso" {
-        "target_tso"
-    } else {
-        "target_time"
-    };
-    match code {
-        ErrorCode::ChangeFeedAlreadyExists => Some("id"),
-        ErrorCode::SinkURIInvalid
-        | ErrorCode::MySQLConnectionError
-        | ErrorCode::MySQLInvalidConfig
-        | ErrorCode::ExternalStorageAPI => Some("sink_uri"),
-        ErrorCode::SinkUnknownProtocol => Some("protocol"),
-        ErrorCode::FilterRuleInvalid | ErrorCode::TableIneligible => Some("rules"),
-        ErrorCode::StartTsBeforeGC => Some(start),
-        ErrorCode::APIInvalidParam if message.contains("start-ts") => Some(start),
-        ErrorCode::TargetTsBeforeStartTs => Some(target),
-        ErrorCode::SinkInvalidConfig | ErrorCode::StorageSinkInvalidConfig => {
-            let named = [
-                ("csv.delimiter", "csv_delimiter"),
-                ("csv.quote", "csv_quote"),
-                ("csv.binary_encoding_method", "csv_binary_encoding"),
-                ("date_separator", "date_separator"),
-            ];
-            let named = named
-                .iter()
-                .filter_map(|(key, field)| Some((message.find(key)?, *field)));
-            Some(named.min().map_or("sink_uri", |(_, field)| field))
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use tidegate_api::ReplicaConfig;
+
     use super::*;
 
     fn form() -> CreateForm {
@@ -377,11 +402,15 @@ mod tests {
     }
 
     #[test]
-    fn file_settings_reach_the_config() {
+    fn touched_settings_reach_the_config_beside_the_defaults() {
         let form = CreateForm {
-            protocol: "csv".to_owned(),
-            csv_delimiter: "\t".to_owned(),
-            csv_header: true,
+            set: [
+                ("sink.protocol", "csv"),
+                ("sink.csv.delimiter", "\t"),
+                ("sink.csv.output_field_header", "true"),
+            ]
+            .map(|(path, text)| (path.to_owned(), text.to_owned()))
+            .into(),
             rules: "shop.*\r\n\r\n!shop.tmp_*\r\n".to_owned(),
             ..form()
         };
@@ -400,23 +429,19 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_stands_at_its_field() {
-        let check = |code, message: &str, field: &str| {
-            let error = refusal(CdcError::new(code, message), &form());
-            let fields: Vec<_> = error.fields.iter().map(|fault| fault.field.as_str()).collect();
-            assert_eq!(fields, [field], "{message}");
-        };
-        check(ErrorCode::ChangeFeedAlreadyExists, "exists", "id");
-        check(ErrorCode::FilterRuleInvalid, "rule 1", "rules");
+    fn a_finding_stands_at_the_deepest_field_there_is() {
+        let check = |pointer: &str, field: &str| assert_eq!(field_of(pointer, &form()), field, "{pointer}");
+        check("", "");
+        check("/changefeed_id", "id");
+        check("/start_ts", "start");
+        check("/replica_config/filter", "rules");
+        check("/replica_config/filter/rules/2", "rules");
+        check("/replica_config/sink/csv/quote", "sink.csv.quote");
         check(
-            ErrorCode::SinkInvalidConfig,
-            "csv.quote and csv.delimiter must not share a character",
-            "csv_quote",
+            "/replica_config/filter/event_filters/3/ignore_sql/0",
+            "filter.event_filters.3.ignore_sql",
         );
-        check(
-            ErrorCode::APIInvalidParam,
-            "invalid start-ts 9, larger than current tso 3",
-            "start",
-        );
+        check("/replica_config/filter/event_filters", "filter.event_filters");
+        check("/replica_config/sink/none", "");
     }
 }
