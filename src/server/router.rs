@@ -15,7 +15,7 @@ use super::audit::{self, Recorder};
 use super::host::{self, Hosts};
 use super::routes::{RouteTable, Routes};
 use super::state::App;
-use super::{assets, document, extension, live, middleware, owner, respond, top, v1, v2};
+use super::{assets, document, extension, live, log, middleware, owner, respond, top, v1, v2};
 use crate::app;
 use crate::fns::context::Console;
 
@@ -40,6 +40,8 @@ fn all(app: &App) -> Routes {
         .merge(console(app))
         .map(|router| router.layer(from_fn(middleware::in_time)))
         .get("/ui/live", VIEWER, live::stream_events)
+        .get("/ui/logs/live", VIEWER, log::stream_lines)
+        .get("/ui/logs/download", VIEWER, log::download)
 }
 
 /// What holds for every request, the outermost rule last.
@@ -111,7 +113,8 @@ fn function_need(path: &str) -> Need {
     match path.rsplit('/').next() {
         Some("theme") => PUBLIC,
         Some(
-            "captures" | "changefeed" | "changefeeds" | "draft" | "log_level" | "me" | "overview" | "preview",
+            "captures" | "changefeed" | "changefeeds" | "draft" | "log" | "log_level" | "me" | "overview"
+            | "preview" | "try_out",
         ) => VIEWER,
         Some("activity" | "create" | "pause" | "resume" | "set_log_level") => OPERATOR,
         _ => ADMIN,

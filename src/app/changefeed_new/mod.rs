@@ -40,6 +40,9 @@ const LABELS: [(&str, &str); 16] = [
 pub(crate) fn ChangefeedNew() -> impl IntoView {
     let query = use_query_map();
     let key = Memo::new(move |_| query.with(|query| query.get_str("draft").unwrap_or_default().to_owned()));
+    let start = move || {
+        query.with_untracked(|query| started_with(query.get_str("rules"), query.get_str("case_sensitive")))
+    };
     let draft = Resource::new_blocking(
         move || key.get(),
         |key| async move {
@@ -56,13 +59,27 @@ pub(crate) fn ChangefeedNew() -> impl IntoView {
         <Suspense fallback=loading>
             {move || Suspend::new(async move {
                 match draft.await {
-                    Ok(draft) => view! { <FormPage draft/> }.into_any(),
+                    Ok(draft) => view! { <FormPage draft=draft.or_else(start)/> }.into_any(),
                     Err(error) => view! { <PageError error/> }.into_any(),
                 }
             })}
         </Suspense>
     }
     .into_any()
+}
+
+/// A form whose rules were made elsewhere.
+fn started_with(rules: Option<&str>, case_sensitive: Option<&str>) -> Option<Draft> {
+    let form = CreateForm {
+        rules: rules?.to_owned(),
+        case_sensitive: case_sensitive == Some("true"),
+        ..CreateForm::default()
+    };
+    Some(Draft {
+        form,
+        error: None,
+        preview: None,
+    })
 }
 
 #[component]
