@@ -216,10 +216,11 @@ impl Console {
 
     /// Changes the log level; `back`: for ten minutes only.
     pub fn set_log_level(&self, level: &str, back: bool) -> Result<(), ConsoleError> {
-        Ok(match back {
+        match back {
             true => self.log.set_level_for(level, DEBUG_TIME)?,
             false => self.log.set_level(level)?,
-        })
+        }
+        Ok(())
     }
 
     /// The newest lines of the log, as the query of an address asks for them.

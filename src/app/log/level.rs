@@ -12,29 +12,7 @@ use leptos::prelude::*;
 pub(crate) fn LevelForm(set: ServerAction<SetLogLevel>, level: LevelNow) -> impl IntoView {
     let LevelNow { level, back } = level;
     let returns = RwSignal::new(level != "debug");
-    let choices = LEVELS
-        .iter()
-        .map(|(word, text)| {
-            let id = format!("level-{word}");
-            view! {
-                <div class="flex gap-2.5">
-                    <input
-                        class="check"
-                        type="radio"
-                        name="level"
-                        id=id.clone()
-                        value=*word
-                        checked=*word == level
-                        on:change=move |_| returns.set(*word == "debug")
-                    />
-                    <label for=id class="text-sm">
-                        <span class="font-medium">{*word}</span>
-                        <span class="block text-xs text-ink-3">{*text}</span>
-                    </label>
-                </div>
-            }
-        })
-        .collect_view();
+    let choices = choices(&level, returns);
     let now = match back {
         Some((word, at_ms)) => format!(" until {}, then {word}.", format::utc(at_ms)),
         None => ".".to_owned(),
@@ -79,21 +57,58 @@ pub(crate) fn LevelForm(set: ServerAction<SetLogLevel>, level: LevelNow) -> impl
             <div class="mt-3" role="status">
                 {outcome}
             </div>
-            <details class="mt-4 text-sm">
-                <summary class="link w-fit cursor-pointer">"From a shell"</summary>
-                <div class="mt-2">
-                    <CodeBlock
-                        what="curl command"
-                        code=format!(
-                            "curl -X POST {SHELL_BASE}/api/v2/log\" \\\n  -H 'Content-Type: application/json' -d '{{\"log_level\":\"debug\"}}'",
-                        )
-                    />
-                    <p class="mt-2 text-xs text-ink-3">
-                        "Set " <code>"TIDEGATE"</code> " to the address of this server if it is another one."
-                    </p>
-                </div>
-            </details>
+            <FromShell/>
         </section>
     }
     .into_any()
+}
+
+/// The same over the API.
+#[component]
+fn FromShell() -> impl IntoView {
+    view! {
+        <details class="mt-4 text-sm">
+            <summary class="link w-fit cursor-pointer">"From a shell"</summary>
+            <div class="mt-2">
+                <CodeBlock
+                    what="curl command"
+                    code=format!(
+                        "curl -X POST {SHELL_BASE}/api/v2/log\" \\\n  -H 'Content-Type: application/json' -d '{{\"log_level\":\"debug\"}}'",
+                    )
+                />
+                <p class="mt-2 text-xs text-ink-3">
+                    "Set " <code>"TIDEGATE"</code> " to the address of this server if it is another one."
+                </p>
+            </div>
+        </details>
+    }
+    .into_any()
+}
+
+/// A button for each level. `returns`: whether the level returns by itself, which each level says in its way.
+fn choices(level: &str, returns: RwSignal<bool>) -> AnyView {
+    LEVELS
+        .iter()
+        .map(|(word, text)| {
+            let id = format!("level-{word}");
+            view! {
+                <div class="flex gap-2.5">
+                    <input
+                        class="check"
+                        type="radio"
+                        name="level"
+                        id=id.clone()
+                        value=*word
+                        checked=*word == level
+                        on:change=move |_| returns.set(*word == "debug")
+                    />
+                    <label for=id class="text-sm">
+                        <span class="font-medium">{*word}</span>
+                        <span class="block text-xs text-ink-3">{*text}</span>
+                    </label>
+                </div>
+            }
+        })
+        .collect_view()
+        .into_any()
 }

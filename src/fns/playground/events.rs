@@ -203,60 +203,53 @@ fn members(asked: &Asked, zone: &TimeZone, faults: &mut Vec<Fault>) -> Vec<Membe
                 &[]
             }
         };
-        let mut add = |name: String, field: &str, text: String, alone: EventRule<'_>| match EventFilter::new(
-            &[EventRule { matcher, ..alone }],
-            zone.clone(),
-        ) {
-            Ok(filter) => members.push(Member {
-                entry,
-                name,
-                text,
-                filter: Arc::new(filter),
-            }),
-            Err(error) => faults.push(fault(entry, field, &name, told(&error))),
+        for (name, field, text, alone) in alone(rule) {
+            match EventFilter::new(&[EventRule { matcher, ..alone }], zone.clone()) {
+                Ok(filter) => members.push(Member {
+                    entry,
+                    name,
+                    text,
+                    filter: Arc::new(filter),
+                }),
+                Err(error) => faults.push(fault(entry, field, &name, told(&error))),
+            }
+        }
+    }
+    members
+}
+
+/// Each member of an entry: its name, its field, what it says, and an entry that has nothing else.
+fn alone(rule: &Entry) -> Vec<(String, &'static str, String, EventRule<'_>)> {
+    let mut members = Vec::new();
+    if !rule.ignore_event.is_empty() {
+        let alone = EventRule {
+            ignore_event: &rule.ignore_event,
+            ..EventRule::default()
         };
-        if !rule.ignore_event.is_empty() {
-            let alone = EventRule {
-                ignore_event: &rule.ignore_event,
-                ..EventRule::default()
-            };
-            add(
-                "ignore_event".to_owned(),
-                "event",
-                rule.ignore_event.join(", "),
-                alone,
-            );
-        }
-        for (number, sql) in rule.ignore_sql.iter().enumerate() {
-            let alone = EventRule {
-                ignore_sql: std::slice::from_ref(sql),
-                ..EventRule::default()
-            };
-            add(format!("ignore_sql[{number}]"), "sql", sql.clone(), alone);
-        }
-        for (place, text) in rule
-            .expressions
-            .iter()
-            .enumerate()
-            .filter(|(_, text)| !text.is_empty())
-        {
-            let mut parts = [""; 4];
-            parts[place] = text;
-            let [insert, update_old, update_new, delete] = parts;
-            let alone = EventRule {
-                insert,
-                update_old,
-                update_new,
-                delete,
-                ..EventRule::default()
-            };
-            add(
-                EXPRESSIONS[place].to_owned(),
-                asked::EXPRESSION_FIELDS[place],
-                text.clone(),
-                alone,
-            );
-        }
+        let text = rule.ignore_event.join(", ");
+        members.push(("ignore_event".to_owned(), "event", text, alone));
+    }
+    for (number, sql) in rule.ignore_sql.iter().enumerate() {
+        let alone = EventRule {
+            ignore_sql: std::slice::from_ref(sql),
+            ..EventRule::default()
+        };
+        members.push((format!("ignore_sql[{number}]"), "sql", sql.clone(), alone));
+    }
+    let expressions = rule.expressions.iter().enumerate();
+    for (place, text) in expressions.filter(|(_, text)| !text.is_empty()) {
+        let mut parts = [""; 4];
+        parts[place] = text;
+        let [insert, update_old, update_new, delete] = parts;
+        let alone = EventRule {
+            insert,
+            update_old,
+            update_new,
+            delete,
+            ..EventRule::default()
+        };
+        let name = EXPRESSIONS[place].to_owned();
+        members.push((name, EXPRESSION_FIELDS[place], text.clone(), alone));
     }
     members
 }
@@ -276,7 +269,8 @@ fn fault(entry: usize, field: &str, member: &str, problem: String) -> Fault {
     Fault {
         field: asked::entry_field(entry, field),
         place: format!("Filter {}, {member}", entry + 1),
-        problem,
+        // Tried alone, it was the first.
+        problem: problem.replace("event_filters[0]", &format!("event_filters[{entry}]")),
     }
 }
 

@@ -49,8 +49,24 @@ pub(crate) fn push(
         return Ok(());
     }
     let text = unquoted(text);
-    let bytes;
-    builder.push(match &column.ty {
+    if let ColumnType::Decimal { precision, scale } = column.ty {
+        let digits = decimal(text, precision, scale)?;
+        builder.push(Datum::Decimal(&digits));
+    } else if let Some(bytes) = bytes_of(&column.ty, text)? {
+        builder.push(match column.ty {
+            ColumnType::Geometry => Datum::Geometry(&bytes),
+            ColumnType::Vector { .. } => Datum::Vector(&bytes),
+            _ => Datum::Bytes(&bytes),
+        });
+    } else {
+        builder.push(plain(column, text, zone)?);
+    }
+    Ok(())
+}
+
+/// A value that is made of the text without a buffer.
+fn plain<'t>(column: &ColumnInfo, text: &'t str, zone: &TimeZone) -> Result<Datum<'t>, String> {
+    Ok(match &column.ty {
         ColumnType::TinyInt => integer(text, column.unsigned, 8)?,
         ColumnType::SmallInt => integer(text, column.unsigned, 16)?,
         ColumnType::MediumInt => integer(text, column.unsigned, 24)?,
@@ -58,11 +74,6 @@ pub(crate) fn push(
         ColumnType::BigInt => integer(text, column.unsigned, 64)?,
         ColumnType::Float => Datum::Float(number(text)? as f32),
         ColumnType::Double => Datum::Double(number(text)?),
-        ColumnType::Decimal { precision, scale } => {
-            let digits = decimal(text, *precision, *scale)?;
-            builder.push(Datum::Decimal(&digits));
-            return Ok(());
-        }
         ColumnType::Bit { bits } => Datum::Bit(bits_of(text, *bits)?),
         ColumnType::Year => Datum::Year(year(text)?),
         ColumnType::Date => Datum::Date(date(text)?),
@@ -77,51 +88,34 @@ pub(crate) fn push(
             serde_json::from_str::<serde_json::Value>(text).map_err(|error| format!("no JSON: {error}"))?;
             Datum::Json(text)
         }
-        ColumnType::Geometry => {
-            bytes = binary(text)?;
-            Datum::Geometry(&bytes)
-        }
-        ColumnType::Vector { .. } => {
-            bytes = binary(text)?;
-            Datum::Vector(&bytes)
-        }
+        _ => Datum::Text(text.as_bytes()),
+    })
+}
+
+/// The bytes of a value of a type that has bytes; nothing for other types.
+fn bytes_of(ty: &ColumnType, text: &str) -> Result<Option<Vec<u8>>, String> {
+    Ok(Some(match ty {
         ColumnType::Uuid => {
-            bytes = text
-                .parse::<uuid::Uuid>()
-                .map_err(|_| "no UUID")?
-                .as_bytes()
-                .to_vec();
-            Datum::Bytes(&bytes)
+            let id: uuid::Uuid = text.parse().map_err(|_| "no UUID")?;
+            id.as_bytes().to_vec()
         }
         ColumnType::Inet4 => {
-            bytes = text
-                .parse::<Ipv4Addr>()
-                .map_err(|_| "no IPv4 address")?
-                .octets()
-                .to_vec();
-            Datum::Bytes(&bytes)
+            let address: Ipv4Addr = text.parse().map_err(|_| "no IPv4 address")?;
+            address.octets().to_vec()
         }
         ColumnType::Inet6 => {
-            bytes = text
-                .parse::<Ipv6Addr>()
-                .map_err(|_| "no IPv6 address")?
-                .octets()
-                .to_vec();
-            Datum::Bytes(&bytes)
+            let address: Ipv6Addr = text.parse().map_err(|_| "no IPv6 address")?;
+            address.octets().to_vec()
         }
-        ColumnType::Binary { bytes: length } => {
+        ColumnType::Binary { bytes } => {
             let mut padded = binary(text)?;
-            padded.resize(padded.len().max(*length as usize), 0);
-            bytes = padded;
-            Datum::Bytes(&bytes)
+            padded.resize(padded.len().max(*bytes as usize), 0);
+            padded
         }
-        ty if ty.is_binary() => {
-            bytes = binary(text)?;
-            Datum::Bytes(&bytes)
-        }
-        _ => Datum::Text(text.as_bytes()),
-    });
-    Ok(())
+        ColumnType::Vector { .. } => binary(text)?,
+        ty if ty.is_binary() => binary(text)?,
+        _ => return Ok(None),
+    }))
 }
 
 fn is_text(ty: &ColumnType) -> bool {
