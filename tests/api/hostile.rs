@@ -148,6 +148,21 @@ async fn numbers_beyond_their_type_and_depth_beyond_reason() {
     assert_eq!(api.get("/api/v2/health").await.body, "{}");
 }
 
+/// A check once took the id for as long as it ran, and whoever created the changefeed meanwhile was told that it exists.
+#[tokio::test]
+async fn checks_do_not_stand_in_the_way_of_a_creation() {
+    let api = api().await;
+    for round in 0..5 {
+        let body = format!(
+            r#"{{"namespace":"hostile-check","changefeed_id":"checked-{round}","sink_uri":"blackhole://","replica_config":{{"ignore_ineligible_table":true}}}}"#
+        );
+        let check = || api.call("POST", "/api/tidegate/v1/changefeeds/validate", &body);
+        let checks = futures::future::join_all((0..8).map(|_| check()));
+        let (_, created) = futures::join!(checks, api.call("POST", "/api/v2/changefeeds", &body));
+        assert_eq!(created.status, 200, "{created:?}");
+    }
+}
+
 #[tokio::test]
 async fn of_fifty_creations_of_one_id_one_wins() {
     let api = api().await;

@@ -8,6 +8,7 @@
 )]
 
 mod access;
+mod bounds;
 mod changefeeds;
 mod cli;
 mod client;

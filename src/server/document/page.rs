@@ -10,7 +10,7 @@ const STYLE: &str = include_str!("page.css");
 pub(super) fn render(document: &Value) -> String {
     let operations = operations(document);
     let mut html = format!(
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Tidegate API</title>\
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Tidegate API</title><link rel=\"icon\" type=\"image/svg+xml\" href=\"/ui/favicon.svg\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><style>{STYLE}</style></head><body>\
          <a class=\"skip\" href=\"#operations\">Skip to the operations</a><header><h1>Tidegate API {}</h1><p>{}</p>\
          <p>Machine-readable: <a href=\"/swagger/doc.json\">/swagger/doc.json</a>. <a href=\"/ui\">Console</a></p>\

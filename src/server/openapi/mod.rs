@@ -144,8 +144,11 @@ fn path_parameter(name: &str) -> Value {
 
 fn query_parameter(name: &str) -> Value {
     let schema = match name {
-        "limit" => json!({"type": "integer", "minimum": 1, "maximum": PAGE_MAX}),
-        "cursor" => json!({"type": "integer", "format": "uint64", "minimum": 0, "maximum": u64::MAX}),
+        // Numbers, or empty as if absent.
+        "limit" => {
+            json!({"type": "string", "pattern": "^([1-9][0-9]?|1[0-9]{2}|200)?$", "description": format!("1 to {PAGE_MAX}")})
+        }
+        "cursor" => json!({"type": "string", "pattern": "^([0-9]{1,19})?$"}),
         "changefeed_id" => schemas::id(),
         _ => json!({"type": "string"}),
     };

@@ -106,8 +106,7 @@ fn named<const N: usize>(schemas: [(&str, Value); N]) -> Map<String, Value> {
 }
 
 fn config_member() -> (&'static str, Value) {
-    let schema = json!({"oneOf": [reference("ReplicaConfig"), {"type": "null"}]});
-    ("replica_config?", schema)
+    ("replica_config?", reference("ReplicaConfig"))
 }
 
 /// An id that may be left empty.

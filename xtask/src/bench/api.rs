@@ -1,4 +1,4 @@
-//! How fast the API answers with many changefeeds while one of them replicates.
+//! How fast the API answers while many changefeeds replicate, each a table of its own.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -20,16 +20,21 @@ const CLIENTS: u32 = 8;
 const LIST_P99_LIMIT_MS: f64 = 20.0;
 const GET_P99_LIMIT_MS: f64 = 5.0;
 const ROWS_PER_STATEMENT: u32 = 100;
+/// So many statements go to the upstream at once, each followed by a pause: 2,000 rows/s.
+const STATEMENTS: u64 = 20;
+const PAUSE_SECONDS: &str = "0.05";
 
 /// Measures and prints. Times count from the moment at which a request was due, so that a slow answer cannot hide the
 /// requests that wait behind it.
 pub(super) fn api(runtime: &Runtime, count: u64) -> Result<()> {
     let upstream = runtime.block_on(Server::start(options(1)))?;
     let downstream = runtime.block_on(Server::start(options(2)))?;
-    let table =
-        "CREATE DATABASE shop; CREATE TABLE shop.item (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(40))";
-    runtime.block_on(upstream.sql(table))?;
-    runtime.block_on(downstream.sql(table))?;
+    let table = |number: u64| {
+        format!("CREATE TABLE shop.item_{number} (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(40));")
+    };
+    let tables: String = (0..count).map(table).collect();
+    runtime.block_on(upstream.sql(&format!("CREATE DATABASE shop; {tables}")))?;
+    runtime.block_on(downstream.sql(&format!("CREATE DATABASE shop; {}", table(0))))?;
     let tidegate = Tidegate::start(&upstream.uri(User::Replication))?;
     for number in 0..count {
         let sink_uri = if number == 0 {
@@ -40,13 +45,13 @@ pub(super) fn api(runtime: &Runtime, count: u64) -> Result<()> {
         let body = json!({
             "changefeed_id": format!("feed-{number}"),
             "sink_uri": sink_uri,
-            "replica_config": {"filter": {"rules": ["shop.*"]}},
+            "replica_config": {"filter": {"rules": [format!("shop.item_{number}")]}},
         });
         tidegate.post("/api/v2/changefeeds", &body)?;
     }
     let stop = AtomicBool::new(false);
     let (mut lists, mut gets) = std::thread::scope(|scope| {
-        let writer = scope.spawn(|| write(&upstream, &stop));
+        let writer = scope.spawn(|| write(&upstream, count, &stop));
         let start = Instant::now();
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
@@ -69,13 +74,14 @@ pub(super) fn api(runtime: &Runtime, count: u64) -> Result<()> {
         let written = writer
             .join()
             .map_err(|_| anyhow::anyhow!("the writer panicked"))??;
-        println!("{written} rows replicated meanwhile by each of {count} changefeeds");
+        println!("{written} rows replicated meanwhile, by {count} changefeeds");
         fault.map_or(Ok(all), Err)
     })?;
-    let list = percentile_ms(&mut lists).context("no list")?;
-    let get = percentile_ms(&mut gets).context("no get")?;
+    let (list_median, list) = percentiles_ms(&mut lists).context("no list")?;
+    let (get_median, get) = percentiles_ms(&mut gets).context("no get")?;
     println!(
-        "{count} changefeeds, {REQUESTS_PER_SECOND} requests/s: list p99 {list:.2} ms of {}, get p99 {get:.2} ms of {}",
+        "{count} changefeeds, {REQUESTS_PER_SECOND} requests/s, in ms: list p50 {list_median:.2} p99 {list:.2} of {}, get p50 \
+         {get_median:.2} p99 {get:.2} of {}",
         lists.len(),
         gets.len()
     );
@@ -85,17 +91,22 @@ pub(super) fn api(runtime: &Runtime, count: u64) -> Result<()> {
     Ok(())
 }
 
-/// Inserts rows until it is told to stop; answers how many.
-fn write(upstream: &Server, stop: &AtomicBool) -> Result<u64> {
+/// Inserts rows into one table after the other until it is told to stop; answers how many.
+fn write(upstream: &Server, tables: u64, stop: &AtomicBool) -> Result<u64> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let values = vec!["('some text of a row')"; ROWS_PER_STATEMENT as usize].join(",");
-    let statement = format!("INSERT INTO shop.item (name) VALUES {values}");
-    let mut rows = 0;
+    let (mut rows, mut table) = (0, 0);
     while !stop.load(Ordering::Acquire) {
-        runtime.block_on(upstream.sql(&statement))?;
-        rows += u64::from(ROWS_PER_STATEMENT);
+        let statement = |at: u64| {
+            let table = at % tables;
+            format!("INSERT INTO shop.item_{table} (name) VALUES {values}; DO SLEEP({PAUSE_SECONDS});")
+        };
+        let script: String = (table..table + STATEMENTS).map(statement).collect();
+        runtime.block_on(upstream.sql(&script))?;
+        rows += STATEMENTS * u64::from(ROWS_PER_STATEMENT);
+        table += STATEMENTS;
     }
     Ok(rows)
 }
@@ -130,9 +141,10 @@ fn ask(
     }
 }
 
-/// The 99th percentile.
-fn percentile_ms(times: &mut [Duration]) -> Option<f64> {
+/// The median and the 99th percentile.
+fn percentiles_ms(times: &mut [Duration]) -> Option<(f64, f64)> {
     times.sort_unstable();
     let last = times.len().checked_sub(1)?;
-    Some(times[last * 99 / 100].as_secs_f64() * 1e3)
+    let at = |percent: usize| times[last * percent / 100].as_secs_f64() * 1e3;
+    Some((at(50), at(99)))
 }

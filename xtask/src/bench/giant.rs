@@ -61,6 +61,8 @@ pub(super) fn giant(runtime: &Runtime, findings: &mut Findings) -> Result<()> {
             took: start.elapsed(),
             peak_rss_bytes: Some(tidegate.peak_rss_bytes()?),
         });
+        // It writes as long as it runs.
+        drop(tidegate);
         if name.ends_with("files") {
             std::fs::remove_dir_all(&folder)?;
         } else {

@@ -79,30 +79,42 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
         .enable_all()
         .build()?;
     let mut findings = Findings::default();
+    let mut failed = Vec::new();
     for name in &options.names {
         println!("\n==> bench {name}");
-        match *name {
-            "decode" => decode(&runtime, options.rows.unwrap_or(1_000_000), &mut findings)?,
-            "replicate" => {
-                let rows = options.rows.unwrap_or(500_000);
-                replicate(&runtime, Shape::Bulk, rows, &mut findings)?;
-            }
-            "small" => {
-                let rows = options.rows.unwrap_or(100_000);
-                replicate(&runtime, Shape::Small, rows, &mut findings)?;
-            }
-            "latency" => latency::bench(&runtime, &mut findings)?,
-            "files" => files::files(&runtime, options.rows.unwrap_or(1_000_000), &mut findings)?,
-            "giant" => giant::giant(&runtime, &mut findings)?,
-            "api" => api::api(&runtime, options.rows.unwrap_or(1_000))?,
-            "fleet" => fleet::fleet(&runtime, options.rows.unwrap_or(1_000))?,
-            _ => memory(&runtime, options.rows.unwrap_or(3_000_000), &mut findings)?,
+        if let Err(error) = measure(name, &runtime, &options, &mut findings) {
+            println!("{name} failed: {error:#}");
+            failed.push(*name);
         }
     }
     findings.print();
     let file = paths::root().join("target/bench.json");
     std::fs::write(&file, serde_json::to_string_pretty(&findings.as_json())?)?;
     println!("\nwritten to {}", file.display());
+    if !failed.is_empty() {
+        bail!("not measured: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+fn measure(name: &str, runtime: &Runtime, options: &Options, findings: &mut Findings) -> Result<()> {
+    match name {
+        "decode" => decode(runtime, options.rows.unwrap_or(1_000_000), findings)?,
+        "replicate" => {
+            let rows = options.rows.unwrap_or(500_000);
+            replicate(runtime, Shape::Bulk, rows, findings)?;
+        }
+        "small" => {
+            let rows = options.rows.unwrap_or(100_000);
+            replicate(runtime, Shape::Small, rows, findings)?;
+        }
+        "latency" => latency::bench(runtime, findings)?,
+        "files" => files::files(runtime, options.rows.unwrap_or(1_000_000), findings)?,
+        "giant" => giant::giant(runtime, findings)?,
+        "api" => api::api(runtime, options.rows.unwrap_or(1_000))?,
+        "fleet" => fleet::fleet(runtime, options.rows.unwrap_or(1_000))?,
+        _ => memory(runtime, options.rows.unwrap_or(3_000_000), findings)?,
+    }
     Ok(())
 }
 

@@ -38,6 +38,17 @@ impl Registry {
         })
     }
 
+    /// Whether an id could be taken now.
+    ///
+    /// # Errors
+    /// `ChangeFeedAlreadyExists`.
+    pub(crate) fn check_free(&self, id: &ChangefeedId) -> Result<()> {
+        if self.lock().contains_key(id) {
+            return Err(already_exists(id));
+        }
+        Ok(())
+    }
+
     /// The changefeed of an id.
     ///
     /// # Errors

@@ -45,19 +45,25 @@ impl ReplicationService {
     /// None: faults of the upstream and the destination are findings too.
     pub async fn validate_changefeed(&self, request: CreateChangefeed) -> Result<Vec<Finding>> {
         let mut findings = Findings::all();
-        // What was planned is dropped, and its id is free again.
+        // What was planned is dropped.
         self.plan(request, &mut findings).await?;
         Ok(findings.into_shown())
     }
 
-    /// Checks a request and takes its id. `None`: something is wrong that the plan cannot do without.
+    /// Checks a request, and takes its id unless all findings are wanted. `None`: nothing can be created by it.
     async fn plan(&self, request: CreateChangefeed, findings: &mut Findings) -> Result<Option<Plan>> {
         if request.sink_uri.is_empty() {
             let error = CdcError::new(ErrorCode::SinkURIInvalid, "sink_uri is empty");
             findings.error("/sink_uri", error)?;
         }
         let id = new_id(&request, findings)?;
-        let reservation = findings.take("/changefeed_id", self.registry.reserve(&id))?;
+        let reservation = if findings.wants_all() {
+            // A check takes nothing: it would stand in the way of whoever creates the changefeed meanwhile.
+            findings.take("/changefeed_id", self.registry.check_free(&id))?;
+            None
+        } else {
+            findings.take("/changefeed_id", self.registry.reserve(&id))?
+        };
         let start_ts = self.start_ts(Ts::from_u64(request.start_ts), "start-ts").await;
         let start_ts = findings.take("/start_ts", start_ts)?;
         let target_ts = Ts::from_u64(request.target_ts);

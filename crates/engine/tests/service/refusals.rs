@@ -58,13 +58,13 @@ async fn the_first_fault_of_a_creation_is_the_one_reported() {
     bad.start_ts = Ts::from_physical_ms(START_MS).as_u64();
     expect(&bad, ErrorCode::TargetTsBeforeStartTs, "target-ts").await;
     bad.target_ts = 0;
-    expect(&bad, ErrorCode::NotSupported, "enable_table_monitor").await;
-    bad.replica_config.enable_table_monitor = None;
     expect(&bad, ErrorCode::FilterRuleInvalid, "filter rule 1, column 4").await;
     bad.replica_config.filter.rules = vec!["*.*".to_owned()];
     mend_event_filters(&mut bad, &expect).await;
     expect(&bad, ErrorCode::TableIneligible, "shop.keyless").await;
     bad.replica_config.ignore_ineligible_table = true;
+    expect(&bad, ErrorCode::NotSupported, "enable_table_monitor").await;
+    bad.replica_config.enable_table_monitor = None;
     expect(&bad, ErrorCode::MySQLConnectionError, "refused").await;
     *bench.sinks.refusal.lock().unwrap() = None;
     bench.service.create_changefeed(bad).await.unwrap();

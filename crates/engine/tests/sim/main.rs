@@ -31,8 +31,8 @@ fn play(seed: u64) -> Vec<String> {
     World::new(seed, None, None).play()
 }
 
-fn kept_seeds() -> impl Iterator<Item = u64> {
-    let lines = KEPT
+fn kept_seeds(text: &str) -> impl Iterator<Item = u64> {
+    let lines = text
         .lines()
         .map(|line| line.split('#').next().unwrap_or_default().trim());
     lines
@@ -60,7 +60,7 @@ fn no_seed_loses_a_row() {
     let first = number("TIDEGATE_SIM_SEED");
     let count = number("TIDEGATE_SIM_SEEDS").unwrap_or(if first.is_some() { 1 } else { SEEDS });
     let kept: Vec<u64> = if first.is_none() {
-        kept_seeds().collect()
+        kept_seeds(KEPT).collect()
     } else {
         Vec::new()
     };

@@ -6,7 +6,7 @@ use crate::play;
 use crate::world::World;
 
 /// Seeds within which a broken build must be found out.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 500;
 
 /// Which complaint must be heard.
 fn expected(sabotage: Sabotage) -> &'static [&'static str] {

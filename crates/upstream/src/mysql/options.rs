@@ -12,8 +12,8 @@ pub struct MysqlOptions {
     pub connect: ConnectOptions,
     /// Folder for spilled transactions. It is made if missing; leftovers in it are removed at start.
     pub spill_dir: PathBuf,
-    /// Fixed replication server id of the shared reader; private readers take the ids after it. `None`: derived
-    /// from the server's identity and a random number.
+    /// Replication server id of the shared reader. `None`: a random one, as private readers have it: an id that merely
+    /// followed this one might be that of a real replica, whose connection the server would close.
     pub server_id: Option<u32>,
     /// Bytes of transactions that are kept in memory for changefeeds near the end of the log.
     pub ring_bytes: usize,

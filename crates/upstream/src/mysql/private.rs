@@ -13,6 +13,7 @@ use super::assemble::Assembler;
 use super::finish::Finisher;
 use super::group::Group;
 use super::reader::next;
+use super::recovery::random_server_id;
 use super::shared::Shared;
 use super::timeline::{Anchor, Assigner};
 use crate::{Quota, Share};
@@ -72,7 +73,7 @@ struct Private {
 
 impl Private {
     async fn run(&mut self, out: &mpsc::Sender<Result<Progress>>) -> Result<()> {
-        let server_id = self.shared.next_server_id();
+        let server_id = random_server_id();
         let mut stream = self
             .shared
             .open_private_dump(self.assembler.position(), server_id)

@@ -22,7 +22,7 @@ use super::finish::Finisher;
 use super::group::Group;
 use super::maintenance::{self, Untidy};
 use super::metrics;
-use super::recovery::{Next, Recovery};
+use super::recovery::{Next, Recovery, random_server_id};
 use super::shared::Shared;
 use super::start;
 use super::tail::Tail;
@@ -43,7 +43,7 @@ pub(crate) async fn run(
     mut assembler: Assembler,
     stop: CancellationToken,
 ) {
-    let mut recovery = Recovery::new(shared.next_server_id());
+    let mut recovery = Recovery::new(shared.options.server_id.unwrap_or_else(random_server_id));
     let mut doubt = Doubt::new(shared.options.diverged_patience);
     loop {
         let outcome = Session {

@@ -12,6 +12,11 @@ const BLOCKED_RETRY: Duration = Duration::from_secs(10);
 /// A connection that lasted this long was a good one.
 const STABLE: Duration = Duration::from_secs(60);
 
+/// A replication server id that hardly anybody gives to a server.
+pub(super) fn random_server_id() -> u32 {
+    rand::random_range(0x4000_0000..0xFFFF_0000)
+}
+
 /// Decides how to go on after a lost connection.
 pub(super) struct Recovery {
     backoff: Backoff,
@@ -66,7 +71,12 @@ impl Recovery {
         match code {
             // Take another id once; two readers that evict each other for ever help nobody.
             ErrorCode::DuplicateServerId if !self.evicted => {
-                self.server_id = rand::random_range(0x4000_0000..0xFFFF_0000);
+                let taken = std::mem::replace(&mut self.server_id, random_server_id());
+                tracing::warn!(
+                    taken,
+                    instead = self.server_id,
+                    "another reader uses this server_id, so reading goes on with another: give one of both another id"
+                );
                 self.evicted = true;
                 Remedy { tell: false, ..retry }
             }

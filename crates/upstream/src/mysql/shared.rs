@@ -1,6 +1,5 @@
 //! What the shared reader, the pullers and the API side of one upstream have in common.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -23,10 +22,6 @@ use super::successor::Servers;
 use super::timeline::Timeline;
 use super::turns::Turns;
 use crate::UpstreamWatermark;
-
-/// Replica ids are taken from here on: far from what people number their servers with.
-const SERVER_ID_MIN: u32 = 0x4000_0000;
-const SERVER_ID_RANGE: u32 = 0xBFFF_FFF0;
 
 /// Longest wait for a dump to begin. A server with many files looks for the place first.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(120);
@@ -57,7 +52,6 @@ pub(crate) struct Shared {
     position: watch::Sender<Position>,
     pub(crate) watermark: watch::Sender<UpstreamWatermark>,
     pub(crate) turns: Turns,
-    server_id: AtomicU32,
     /// For pullers and the API.
     pub(crate) questions: Questions,
     /// For the shared reader, which must not wait behind a long question of somebody else.
@@ -87,10 +81,6 @@ pub(crate) struct Parts {
 
 impl Shared {
     pub(crate) fn new(parts: Parts) -> Self {
-        let server_id = parts
-            .options
-            .server_id
-            .unwrap_or_else(|| SERVER_ID_MIN + (rand::random::<u32>() % SERVER_ID_RANGE));
         Shared {
             id: parts.id,
             flavour: parts.facts.flavour(),
@@ -112,7 +102,6 @@ impl Shared {
             spill: parts.spill,
             position: watch::Sender::new(parts.position),
             watermark: watch::Sender::default(),
-            server_id: AtomicU32::new(server_id),
             start_wanted: Mutex::default(),
             probe_now: Notify::new(),
         }
@@ -144,11 +133,6 @@ impl Shared {
 
     pub(crate) fn position(&self) -> watch::Receiver<Position> {
         self.position.subscribe()
-    }
-
-    /// A replica id that this process has not used yet.
-    pub(crate) fn next_server_id(&self) -> u32 {
-        self.server_id.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Cuts a dump that begins after `position` into groups.

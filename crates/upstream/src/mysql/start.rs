@@ -15,6 +15,7 @@ use super::hints::Hints;
 use super::kept::Kept;
 use super::maintenance;
 use super::options::MysqlOptions;
+use super::recovery::random_server_id;
 use super::schema_log::SchemaLog;
 use super::shared::{Parts, Shared};
 use super::spill::SpillDir;
@@ -110,9 +111,7 @@ async fn check_grants(options: &MysqlOptions, facts: &ServerFacts, conn: &mut Co
     };
     let request = DumpRequest {
         start,
-        server_id: options
-            .server_id
-            .unwrap_or_else(|| rand::random_range(0x4000_0000..0xFFFF_0000)),
+        server_id: options.server_id.unwrap_or_else(random_server_id),
         heartbeat: options.heartbeat,
         non_blocking: true,
         server: None,

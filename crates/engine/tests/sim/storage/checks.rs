@@ -52,6 +52,12 @@ impl Checks {
         });
     }
 
+    /// The process was started again. Its first `metadata` may be older than the last one of the life before, which had
+    /// come further than the checkpoint that it could store.
+    pub(crate) fn restarted(&self) {
+        self.with(|state| state.told = Ts::ZERO);
+    }
+
     /// Sees the files that appear.
     pub(crate) fn files(self: &Arc<Self>) -> Arc<FileWatch> {
         let checks = Arc::clone(self);

@@ -18,6 +18,7 @@ use tidegate_testkit::Trace;
 use world::World;
 
 const SEEDS: u64 = 60;
+const KEPT: &str = include_str!("kept_seeds.txt");
 /// Lines of a trace that are shown.
 const TRACE_LINES: usize = 400;
 
@@ -45,8 +46,15 @@ fn no_seed_loses_a_row_in_files() {
     };
     let first = number("TIDEGATE_SIM_SEED");
     let count = number("TIDEGATE_SIM_SEEDS").unwrap_or(if first.is_some() { 1 } else { SEEDS });
+    let kept: Vec<u64> = if first.is_none() {
+        crate::kept_seeds(KEPT).collect()
+    } else {
+        Vec::new()
+    };
     let first = first.unwrap_or(0);
-    let failed: Vec<(u64, Vec<String>)> = (first..first + count)
+    let failed: Vec<(u64, Vec<String>)> = kept
+        .into_iter()
+        .chain(first..first + count)
         .filter_map(|seed| {
             let faults = play(seed);
             (!faults.is_empty()).then_some((seed, faults))

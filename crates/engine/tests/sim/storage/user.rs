@@ -14,6 +14,12 @@ const POLL_MS: u64 = 2_000;
 const PATIENCE: Duration = Duration::from_secs(4 * 3600);
 /// So long after a start, people do things. Then they wait.
 const BUSY: Duration = Duration::from_secs(20 * 60);
+/// Codes of the faults that are played.
+const PASSING: [&str; 3] = [
+    "CDC:ErrExternalStorageAPI",
+    "CDC:ErrUpstreamConnection",
+    "CDC:ErrMetaStore",
+];
 /// How far a clock may be set forwards or backwards: to another day.
 pub(crate) const JUMP_MS_MAX: u64 = 36 * 3_600_000;
 
@@ -25,7 +31,7 @@ pub(crate) async fn use_service(life: &Life<'_>) {
     let deadline = Instant::now() + PATIENCE;
     let waiting_from = Instant::now() + BUSY;
     while Instant::now() < deadline {
-        if visit(life, Instant::now() < waiting_from).await {
+        if Box::pin(visit(life, Instant::now() < waiting_from)).await {
             life.service.shutdown(Duration::from_secs(20)).await;
             return;
         }
@@ -61,7 +67,15 @@ async fn visit(life: &Life<'_>, busy: bool) -> bool {
         "finished" => world
             .checks
             .complain(format!("finished at {}, not at {last}", detail.checkpoint_ts)),
-        "failed" => world.checks.complain(format!("failed: {:?}", detail.error)),
+        // With bad luck the checkpoint stands still for as long as that takes, and people look after it.
+        "failed" => {
+            let code = detail.error.as_ref().map_or("", |error| &*error.code);
+            if !PASSING.contains(&code) {
+                world.checks.complain(format!("failed: {:?}", detail.error));
+            }
+            let resumed = service.resume_changefeed(&id, ResumeChangefeed::default()).await;
+            faults.trace(|| format!("resume after {code}: {resumed:?}"));
+        }
         "stopped" if faults.happens(300) => {
             let resumed = service.resume_changefeed(&id, ResumeChangefeed::default()).await;
             faults.trace(|| format!("resume: {resumed:?}"));

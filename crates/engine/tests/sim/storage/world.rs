@@ -236,6 +236,7 @@ impl World {
         let seed = self.seed.wrapping_mul(1000) + life;
         let faults = Faults::traced(seed, self.scenario.plan, crash_after, self.trace.clone());
         faults.trace(|| format!("life {life} begins"));
+        self.checks.restarted();
         let jump_ms = dice.below(2 * JUMP_MS_MAX).cast_signed() - JUMP_MS_MAX.cast_signed();
         let (finished, now_ms) = runtime.block_on(async {
             let steady = SimClock::starting_at(self.now_ms);

@@ -1,5 +1,10 @@
 //! What a directory of files asks of the file system. A simulation brings one that dies and forgets.
 
+#![cfg_attr(
+    not(feature = "simulation"),
+    expect(unreachable_pub, reason = "simulations are given these")
+)]
+
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -229,17 +229,23 @@ pub(super) fn probe(disk: &Arc<dyn Disk>, root: &Path) -> Result<PathBuf> {
     probed.map_err(|error| storage_error("write", root, error))
 }
 
+/// Makes the root and what is missing above it, durably, from the top: so only the deepest one that is there may be left
+/// by a run that died before it was durable.
 fn make_root(disk: &dyn Disk, root: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = root.ancestors().take_while(|path| !disk.is_dir(path)).collect();
+    let deepest = root.ancestors().nth(missing.len());
+    if let Some(above) = deepest.and_then(Path::parent) {
+        match disk.sync_dir(above) {
+            // Then it was not made by us.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced?,
+        }
+    }
     for dir in missing.iter().rev() {
         create_dir(disk, dir)?;
         disk.sync_dir(parent(dir))?;
     }
-    match disk.sync_dir(parent(root)) {
-        // Then it was not made by us.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && missing.is_empty() => Ok(()),
-        synced => synced,
-    }
+    Ok(())
 }
 
 pub(super) fn storage_error(verb: &str, path: &Path, error: io::Error) -> CdcError {
