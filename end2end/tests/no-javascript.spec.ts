@@ -25,7 +25,7 @@ test("pages are readable and the list can be filtered", async ({ page, server })
     await expect(page.getByRole("img", { name: /Checkpoint lag/ })).toBeVisible();
     await page.getByRole("link", { name: "Config" }).click();
     await expect(page.getByRole("region", { name: "replica_config as JSON" })).toContainText("memory_quota");
-    for (const [path, heading] of [["/ui/captures", "Captures"], ["/ui/logs", "Logs"]] as const) {
+    for (const [path, heading] of [["/ui/captures", "Captures"], ["/ui/processors", "Processors"], ["/ui/logs", "Logs"]] as const) {
         await page.goto(path);
         await expect(page.getByRole("heading", { level: 1, name: heading })).toBeVisible();
     }
@@ -124,4 +124,31 @@ test("theme and log level", async ({ page }) => {
     await page.getByRole("radio", { name: /^info/ }).check();
     await page.getByRole("button", { name: "Set level" }).click();
     await expect(page.getByRole("radio", { name: /^info/ })).toBeChecked();
+});
+
+test("playgrounds and the filter of the log are plain forms", async ({ page }) => {
+    await page.goto("/ui/playground/filter");
+    await page.getByLabel("Table rules").fill("shop.*\n!shop.tmp_*");
+    await page.getByRole("button", { name: "Try" }).click();
+    await expect(page.getByRole("heading", { name: /^3 of \d+ tables selected$/ })).toBeVisible();
+    await page.getByRole("link", { name: "Turn rule 2 off" }).click();
+    await expect(page.getByRole("heading", { name: /^4 of \d+ tables selected$/ })).toBeVisible();
+    await expect(page.getByLabel("Table rules")).toHaveValue("shop.*\n# !shop.tmp_*");
+
+    await page.goto("/ui/playground/expression");
+    await page.getByLabel("Table", { exact: true }).selectOption("shop.orders");
+    await page.getByLabel(/^Tables ?matcher/).fill("shop.*");
+    await page.getByLabel("Drop deletes where the old row").fill("id = 7");
+    await page.getByRole("button", { name: "Try" }).click();
+    await page.getByRole("button", { name: "Add row" }).click();
+    await page.getByLabel("Row 2", { exact: true }).selectOption("delete");
+    await page.getByRole("button", { name: "Try" }).click();
+    await page.getByRole("group", { name: "Row 2", exact: true }).getByLabel("id").fill("7");
+    await page.getByRole("button", { name: "Try" }).click();
+    await expect(page.getByRole("group", { name: "Row 2: delete" })).toContainText("dropped");
+
+    await page.goto("/ui/logs");
+    await page.getByLabel("Text", { exact: true }).fill("server is up");
+    await page.getByRole("button", { name: "Filter" }).click();
+    await expect(page.getByRole("region", { name: "Log lines" })).toContainText("server is up");
 });

@@ -10,7 +10,11 @@ const PAGES = [
     "/ui/changefeeds/default/ID/config",
     "/ui/changefeeds/default/ID/api",
     "/ui/changefeeds/default/ID/remove",
+    "/ui/playground/filter?rules=shop.*%0A!shop.tmp_*%0Anone.*&name=shop.orders",
+    "/ui/playground/filter?rules=shop.[",
+    "/ui/playground/expression?table=shop.orders&f0.matcher=shop.*&f0.insert=id>1&r0.op=update&ddl=DROP TABLE shop.items",
     "/ui/captures",
+    "/ui/processors",
     "/ui/activity",
     "/ui/logs",
 ];
@@ -146,9 +150,36 @@ test("a browser without a clipboard offers no copying", async ({ page }) => {
 test("the command for the log level works on this server", async ({ page, emptyServer }) => {
     await page.goto(`${emptyServer.url}/ui/logs`);
     await hydrated(page);
+    await page.getByText("From a shell").click();
     const command = (await page.getByRole("region", { name: "curl command" }).textContent()) ?? "";
     const run = promisify(execFile);
     await run("sh", ["-c", `${command.trim()} --fail --silent`], { env: { ...process.env, TIDEGATE: emptyServer.url } });
     await page.reload();
     await expect(page.getByRole("radio", { name: "debug" })).toBeChecked();
+});
+
+test("a capture says how it is", async ({ page }) => {
+    await open(page, "/ui/captures");
+    const row = page.getByRole("row").last();
+    await expect(row).toContainText("alive");
+    await expect(row).toContainText("owner");
+    await expect(row).toContainText(/\d (ms|s)|\d m/);
+});
+
+test("processors are those of the running changefeeds", async ({ page, server }) => {
+    const id = freshId("running");
+    await server.api("POST", "/changefeeds", {
+        changefeed_id: id,
+        sink_uri: "blackhole://",
+        replica_config: { filter: { rules: ["shop.orders"] } },
+    });
+    await server.untilLive(id);
+    await open(page, "/ui/processors");
+    const row = page.getByRole("row").filter({ hasText: id });
+    await expect(row.getByRole("cell")).toHaveText("1");
+    await row.getByRole("link", { name: id }).click();
+    await page.getByRole("button", { name: "Pause" }).click();
+    await server.untilState(id, "stopped");
+    await open(page, "/ui/processors");
+    await expect(page.getByRole("row").filter({ hasText: id })).toHaveCount(0);
 });

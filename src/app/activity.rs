@@ -1,10 +1,9 @@
 //! Who changed what, newest first.
 
 use crate::app::layout::{PageError, PageHead, loading};
-use crate::fns::activity::{self, get_activity};
+use crate::fns::activity::get_activity;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
-use tidegate_api::{ActivityChange, ActivityEntry};
 
 /// The page. `?cursor=` goes back in time.
 #[component]
@@ -18,7 +17,7 @@ pub(crate) fn Activity() -> impl IntoView {
         <Transition fallback=loading>
             {move || Suspend::new(async move {
                 match page.await {
-                    Ok(page) => view! { <Entries page/> }.into_any(),
+                    Ok(entries) => view! { <div inner_html=entries></div> }.into_any(),
                     Err(error) => view! { <PageError error/> }.into_any(),
                 }
             })}
@@ -27,137 +26,141 @@ pub(crate) fn Activity() -> impl IntoView {
     .into_any()
 }
 
-#[component]
-fn Entries(page: activity::Activity) -> impl IntoView {
-    if page.entries.is_empty() {
-        return view! { <p class="py-8 text-sm text-ink-3">"Nothing was changed yet."</p> }.into_any();
-    }
-    let rows = page
-        .entries
-        .into_iter()
-        .map(|entry| view! { <Entry entry/> })
-        .collect_view();
-    let older = page.older.map(|cursor| {
-        view! {
-            <p class="mt-4">
-                <a class="btn" href=format!("/ui/activity?cursor={cursor}")>
-                    "Older"
-                </a>
-            </p>
-        }
-    });
-    view! {
-        <div class="card overflow-x-auto">
-            <table class="data-table data-cards" role="table">
-                <caption class="sr-only">"Activity"</caption>
-                <thead role="rowgroup">
-                    <tr role="row">
-                        <th scope="col" role="columnheader">"Time (UTC)"</th>
-                        <th scope="col" role="columnheader">"Who"</th>
-                        <th scope="col" role="columnheader">"Action"</th>
-                        <th scope="col" role="columnheader">"Changefeed"</th>
-                        <th scope="col" role="columnheader">"Result"</th>
-                        <th scope="col" role="columnheader">"Changes"</th>
-                    </tr>
-                </thead>
-                <tbody role="rowgroup">{rows}</tbody>
-            </table>
-        </div>
-        {older}
-    }
-    .into_any()
-}
+#[cfg(feature = "ssr")]
+pub(crate) use made::entries;
 
-#[component]
-fn Entry(entry: ActivityEntry) -> impl IntoView {
-    let feed = entry.changefeed.as_ref().map(|feed| {
-        let href = format!("/ui/changefeeds/{}/{}", feed.namespace, feed.id);
-        let name = match feed.namespace.as_str() {
-            "default" => feed.id.clone(),
-            namespace => format!("{namespace}/{}", feed.id),
+#[cfg(feature = "ssr")]
+mod made {
+    use crate::app::ui::feed::{feed_address, feed_name};
+    use crate::app::ui::html::html;
+    use leptos::prelude::*;
+    use tidegate_api::{ActivityChange, ActivityEntry};
+
+    /// Entries as a table, and the way to older ones.
+    pub(crate) fn entries(entries: Vec<ActivityEntry>, older: Option<u64>) -> String {
+        html(|| table(entries, older))
+    }
+
+    fn table(entries: Vec<ActivityEntry>, older: Option<u64>) -> AnyView {
+        if entries.is_empty() {
+            return view! { <p class="py-8 text-sm text-ink-3">"Nothing was changed yet."</p> }.into_any();
+        }
+        let rows: Vec<AnyView> = entries.into_iter().map(row).collect();
+        let older = older.map(|cursor| {
+            view! {
+                <p class="mt-4">
+                    <a class="btn" href=format!("/ui/activity?cursor={cursor}")>
+                        "Older"
+                    </a>
+                </p>
+            }
+        });
+        view! {
+            <div class="card overflow-x-auto">
+                <table class="data-table data-cards" role="table">
+                    <caption class="sr-only">"Activity"</caption>
+                    <thead role="rowgroup">
+                        <tr role="row">
+                            <th scope="col" role="columnheader">"Time (UTC)"</th>
+                            <th scope="col" role="columnheader">"Who"</th>
+                            <th scope="col" role="columnheader">"Action"</th>
+                            <th scope="col" role="columnheader">"Changefeed"</th>
+                            <th scope="col" role="columnheader">"Result"</th>
+                            <th scope="col" role="columnheader">"Changes"</th>
+                        </tr>
+                    </thead>
+                    <tbody role="rowgroup">{rows}</tbody>
+                </table>
+            </div>
+            {older}
+        }
+        .into_any()
+    }
+
+    fn row(entry: ActivityEntry) -> AnyView {
+        let feed = entry.changefeed.as_ref().map(|feed| {
+            view! {
+                <a class="link" href=feed_address(&feed.namespace, &feed.id)>
+                    {feed_name(&feed.namespace, &feed.id)}
+                </a>
+            }
+        });
+        let result_class = match entry.result.as_str() {
+            "done" => "text-normal",
+            "begun" => "text-ink-2",
+            _ => "text-failed",
         };
         view! {
-            <a class="link" href=href>
-                {name}
-            </a>
+            <tr role="row">
+                <td role="cell" data-label="Time (UTC)">
+                    <time datetime=entry.time.clone()>{short(&entry.time)}</time>
+                </td>
+                <th scope="row" role="rowheader" class="!text-sm !text-ink">
+                    {who(&entry)}
+                    <span class="block text-xs font-normal text-ink-3">{entry.address.clone()}</span>
+                </th>
+                <td role="cell" data-label="Action">{entry.action.clone()}</td>
+                <td role="cell" data-label="Changefeed">{feed}</td>
+                <td role="cell" data-label="Result">
+                    <span class=result_class>{entry.result.clone()}</span>
+                    <span class="block font-mono text-xs wrap-anywhere text-ink-3">{entry.code.clone()}</span>
+                </td>
+                <td role="cell" data-label="Changes">
+                    {changed(entry.changes, entry.message)}
+                </td>
+            </tr>
         }
-    });
-    let result_class = match entry.result.as_str() {
-        "done" => "text-normal",
-        "begun" => "text-ink-2",
-        _ => "text-failed",
-    };
-    view! {
-        <tr role="row">
-            <td role="cell" data-label="Time (UTC)">
-                <time datetime=entry.time.clone()>{short(&entry.time)}</time>
-            </td>
-            <th scope="row" role="rowheader" class="!text-sm !text-ink">
-                {who(&entry)}
-                <span class="block text-xs font-normal text-ink-3">{entry.address.clone()}</span>
-            </th>
-            <td role="cell" data-label="Action">{entry.action.clone()}</td>
-            <td role="cell" data-label="Changefeed">{feed}</td>
-            <td role="cell" data-label="Result">
-                <span class=result_class>{entry.result.clone()}</span>
-                <span class="block font-mono text-xs wrap-anywhere text-ink-3">{entry.code.clone()}</span>
-            </td>
-            <td role="cell" data-label="Changes">
-                <Changes changes=entry.changes message=entry.message/>
-            </td>
-        </tr>
+        .into_any()
     }
-    .into_any()
-}
 
-#[component]
-fn Changes(changes: Vec<ActivityChange>, message: String) -> impl IntoView {
-    if changes.is_empty() {
-        return view! { <span class="text-xs wrap-anywhere text-ink-2">{message}</span> }.into_any();
-    }
-    let count = changes.len();
-    let lines = changes
-        .into_iter()
-        .map(|change| {
-            view! {
-                <li class="font-mono text-xs wrap-anywhere">
-                    {format!("{}: {} → {}", change.path, change.from, change.to)}
-                </li>
-            }
-        })
-        .collect_view();
-    view! {
+    fn changed(changes: Vec<ActivityChange>, message: String) -> AnyView {
+        if changes.is_empty() {
+            return view! { <span class="text-xs wrap-anywhere text-ink-2">{message}</span> }.into_any();
+        }
+        let count = changes.len();
+        let lines = changes
+            .into_iter()
+            .map(|change| {
+                view! {
+                    <li class="font-mono text-xs wrap-anywhere">
+                        {format!("{}: {} → {}", change.path, change.from, change.to)}
+                    </li>
+                }
+            })
+            .collect_view();
+        view! {
         <details>
             <summary class="text-sm">{if count == 1 { "1 change".to_owned() } else { format!("{count} changes") }}</summary>
             <ul class="mt-1 grid gap-1">{lines}</ul>
         </details>
     }
     .into_any()
-}
-
-fn who(entry: &ActivityEntry) -> String {
-    match (entry.actor.name.as_str(), entry.actor.role.as_str()) {
-        ("", _) => "unknown".to_owned(),
-        (name, "") => name.to_owned(),
-        (name, role) => format!("{name} ({role})"),
     }
-}
 
-/// `2026-01-02T03:04:05.678Z` without the letters and the fraction.
-fn short(time: &str) -> String {
-    time.split(['.', 'Z'])
-        .next()
-        .unwrap_or_default()
-        .replace('T', " ")
-}
+    fn who(entry: &ActivityEntry) -> String {
+        match (entry.actor.name.as_str(), entry.actor.role.as_str()) {
+            ("", _) => "unknown".to_owned(),
+            (name, "") => name.to_owned(),
+            (name, role) => format!("{name} ({role})"),
+        }
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::short;
+    /// `2026-01-02T03:04:05.678Z` without the letters and the fraction.
+    fn short(time: &str) -> String {
+        time.split(['.', 'Z'])
+            .next()
+            .unwrap_or_default()
+            .replace('T', " ")
+    }
 
-    #[test]
-    fn times_are_short() {
-        assert_eq!(short("2026-01-02T03:04:05.678Z"), "2026-01-02 03:04:05");
-        assert_eq!(short("2026-01-02T03:04:05Z"), "2026-01-02 03:04:05");
+    #[cfg(test)]
+    mod tests {
+        use super::short;
+
+        #[test]
+        fn times_are_short() {
+            assert_eq!(short("2026-01-02T03:04:05.678Z"), "2026-01-02 03:04:05");
+            assert_eq!(short("2026-01-02T03:04:05Z"), "2026-01-02 03:04:05");
+        }
     }
 }

@@ -40,6 +40,13 @@ fn CaptureTable(captures: data::Captures) -> impl IntoView {
                     <td role="cell" data-label="Role">
                         <Role owner=capture.is_owner/>
                     </td>
+                    <td role="cell" data-label="State">{if capture.is_alive { "alive" } else { "stopping" }}</td>
+                    <td role="cell" data-label="Up for" class="num">{capture.uptime}</td>
+                    <td role="cell" data-label="Changefeeds" class="num text-right">{capture.changefeeds}</td>
+                    <td role="cell" data-label="Tables" class="num text-right">{capture.tables}</td>
+                    <td role="cell" data-label="Memory" class="num text-right">
+                        {capture.memory}
+                    </td>
                     <td role="cell" data-label="Capture id">
                         <span class="flex min-w-0 items-center gap-1">
                             <span class="font-mono text-xs wrap-anywhere">{capture.id.clone()}</span>
@@ -47,6 +54,7 @@ fn CaptureTable(captures: data::Captures) -> impl IntoView {
                         </span>
                     </td>
                     <td role="cell" data-label="Cluster">{capture.cluster_id}</td>
+                    <td role="cell" data-label="Version">{capture.version}</td>
                 </tr>
             }
         })
@@ -59,15 +67,21 @@ fn CaptureTable(captures: data::Captures) -> impl IntoView {
                     <tr role="row">
                         <th scope="col" role="columnheader">"Address"</th>
                         <th scope="col" role="columnheader">"Role"</th>
+                        <th scope="col" role="columnheader">"State"</th>
+                        <th scope="col" role="columnheader">"Up for"</th>
+                        <th scope="col" role="columnheader" class="text-right">"Changefeeds"</th>
+                        <th scope="col" role="columnheader" class="text-right">"Tables"</th>
+                        <th scope="col" role="columnheader" class="text-right">"Memory"</th>
                         <th scope="col" role="columnheader">"Capture id"</th>
                         <th scope="col" role="columnheader">"Cluster"</th>
+                        <th scope="col" role="columnheader">"Version"</th>
                     </tr>
                 </thead>
                 <tbody role="rowgroup">{rows}</tbody>
             </table>
         </div>
         <p class="mt-2 text-xs text-ink-3">
-            {format!("This page was made by process {} of version {}.", captures.pid, captures.version)}
+            {format!("This page was made by process {}. Memory is that of rows on their way.", captures.pid)}
         </p>
     }
     .into_any()

@@ -11,10 +11,12 @@ use leptos_meta::Title;
 use leptos_router::components::Outlet;
 use leptos_router::hooks::use_location;
 
-const PLACES: [(&str, &str, Glyph); 5] = [
+const PLACES: [(&str, &str, Glyph); 7] = [
     ("/ui", "Overview", Glyph::Home),
     ("/ui/changefeeds", "Changefeeds", Glyph::Flow),
+    ("/ui/playground/filter", "Playground", Glyph::Flask),
     ("/ui/captures", "Captures", Glyph::Server),
+    ("/ui/processors", "Processors", Glyph::Gear),
     ("/ui/activity", "Activity", Glyph::Clock),
     ("/ui/logs", "Logs", Glyph::Lines),
 ];
@@ -25,6 +27,8 @@ pub(crate) type Crumb = (String, String);
 /// Whether the place at `href` holds the page at `path`.
 fn holds(href: &str, path: &str) -> bool {
     let path = path.trim_end_matches('/');
+    // The first of several pages stands for them all.
+    let href = href.strip_suffix("/filter").unwrap_or(href);
     path == href || (href != "/ui" && path.starts_with(href) && path[href.len()..].starts_with('/'))
 }
 
@@ -49,12 +53,12 @@ pub(crate) fn Layout() -> impl IntoView {
         >
             "Skip to content"
         </a>
-        <header class="sticky top-0 z-5 flex h-12 items-center gap-3 border-b border-line bg-bg px-4 md:px-6">
+        <header class="sticky top-0 z-5 flex h-12 items-center gap-3 border-b border-line bg-bg px-3 md:px-6">
             <a href="/ui" class="flex items-center gap-2 font-semibold tracking-tight">
                 <Logo/>
                 "Tidegate"
             </a>
-            <div class="ml-auto flex items-center gap-3">
+            <div class="ml-auto flex items-center gap-2 sm:gap-3">
                 <LiveIndicator/>
                 <ThemeSwitch/>
                 <Account/>
@@ -305,5 +309,7 @@ mod tests {
         assert!(!holds("/ui", "/ui/logs"));
         assert!(holds("/ui/changefeeds", "/ui/changefeeds/default/a"));
         assert!(!holds("/ui/changefeeds", "/ui/changefeeds2"));
+        assert!(holds("/ui/playground/filter", "/ui/playground/filter"));
+        assert!(holds("/ui/playground/filter", "/ui/playground/expression"));
     }
 }

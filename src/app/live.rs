@@ -241,6 +241,9 @@ pub(crate) fn start(live: Live) {
 }
 
 #[cfg(target_arch = "wasm32")]
+pub(crate) use browser::sleep;
+
+#[cfg(target_arch = "wasm32")]
 mod browser {
     use super::{Link, Live};
     use crate::fns::live;
@@ -313,7 +316,7 @@ mod browser {
         any
     }
 
-    async fn sleep(time: Duration) {
+    pub(crate) async fn sleep(time: Duration) {
         let (wake, woken) = oneshot::channel();
         set_timeout(
             move || {

@@ -9,7 +9,7 @@
     reason = "the component macro makes the type of the properties public"
 )]
 
-mod activity;
+pub(crate) mod activity;
 mod announce;
 mod captures;
 mod changefeed;
@@ -18,8 +18,10 @@ mod changefeeds;
 pub(crate) mod format;
 mod layout;
 mod live;
-mod log;
+pub(crate) mod log;
 mod overview;
+pub(crate) mod playground;
+pub(crate) mod processors;
 pub(crate) mod theme;
 pub(crate) mod ui;
 
@@ -73,7 +75,10 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("changefeeds/:namespace/:id/api") view=changefeed::Api ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/edit") view=changefeed::Edit ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/remove") view=changefeed::Remove ssr=WHOLE/>
+                    <Route path=path!("playground/filter") view=playground::Rules ssr=WHOLE/>
+                    <Route path=path!("playground/expression") view=playground::Events ssr=WHOLE/>
                     <Route path=path!("captures") view=captures::Captures ssr=WHOLE/>
+                    <Route path=path!("processors") view=processors::Processors ssr=WHOLE/>
                     <Route path=path!("activity") view=activity::Activity ssr=WHOLE/>
                     <Route path=path!("logs") view=log::Log ssr=WHOLE/>
                     <Route path=path!("*any") view=layout::NotFound ssr=WHOLE/>

@@ -262,16 +262,17 @@ fn WorstRow(row: FeedRow) -> impl IntoView {
 
 #[component]
 fn CaptureCards(captures: Captures) -> impl IntoView {
-    let version = captures.version;
     let cards = captures
         .captures
         .into_iter()
         .map(|capture| {
+            let about = format!("Version {}, up for {}", capture.version, capture.uptime);
             view! {
                 <li class="card flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-3">
                     <span class="font-medium">{capture.address}</span>
                     <Role owner=capture.is_owner/>
                     <span class="w-full font-mono text-xs wrap-anywhere text-ink-3">{capture.id}</span>
+                    <span class="w-full text-xs text-ink-3">{about}</span>
                 </li>
             }
         })
@@ -280,7 +281,6 @@ fn CaptureCards(captures: Captures) -> impl IntoView {
         <section class="min-w-0">
             <h2 class="mb-2 text-sm font-medium">"Captures"</h2>
             <ul class="grid gap-2">{cards}</ul>
-            <p class="mt-2 text-xs text-ink-3">{format!("Version {version}")}</p>
         </section>
     }
     .into_any()

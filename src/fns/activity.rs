@@ -7,30 +7,16 @@ use crate::fns::context;
 use crate::fns::error::ConsoleError;
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
-use serde::{Deserialize, Serialize};
-use tidegate_api::ActivityEntry;
 
-/// One page of the activity, newest first.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Activity {
-    /// The entries.
-    pub entries: Vec<ActivityEntry>,
-    /// Where the next page begins, if there is one.
-    pub older: Option<u64>,
-}
-
-/// Entries below `cursor`, or the newest.
+/// Entries below `cursor`, or the newest: HTML of the server's own making.
 #[server(name = GetActivity, endpoint = "activity", input = GetUrl)]
-pub async fn get_activity(cursor: Option<u64>) -> Result<Activity, ConsoleError> {
+pub async fn get_activity(cursor: Option<u64>) -> Result<String, ConsoleError> {
     /// Entries of a page.
     const PAGE: usize = 50;
     let Some(app) = use_context::<crate::server::App>() else {
-        return Ok(Activity::default());
+        return Ok(String::new());
     };
     let page = app.audit.read(cursor.unwrap_or(u64::MAX), PAGE, None).await;
     let page = context::answer(page.map_err(ConsoleError::from))?;
-    Ok(Activity {
-        entries: page.items,
-        older: page.next_cursor,
-    })
+    Ok(crate::app::activity::entries(page.items, page.next_cursor))
 }

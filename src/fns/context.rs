@@ -1,21 +1,32 @@
 //! What the server functions work on: the replication service in the words of the pages.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use leptos::prelude::*;
-use tidegate_api::{ChangefeedDetail, FilterPreviewRequest, Finding, ResumeChangefeed, Severity};
+use tidegate_api::{
+    ChangefeedDetail, FilterPreviewRequest, FilterPreviewTable, Finding, ResumeChangefeed, Severity,
+};
 use tidegate_engine::{Reach, ReplicationService};
 use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, SystemClock};
 
-use crate::fns::create::{CheckedForm, CreateForm, Draft, FormView};
-use crate::fns::data::{CaptureRow, Captures, FeedDetail, FeedPage, Overview, RulePreview};
+use crate::app;
+use crate::fns::catalogue::Catalogue;
+use crate::fns::create::{Begin, CheckedForm, CreateForm, Draft, FormView};
+use crate::fns::data::{CaptureRow, Captures, FeedDetail, FeedPage, FeedState, Overview, RulePreview};
 use crate::fns::drafts::Drafts;
 use crate::fns::error::{ConsoleError, FieldError};
 use crate::fns::list::{Feeds, Wanted};
+use crate::fns::log::{LevelNow, LogPage};
+use crate::fns::query::Query;
 use crate::fns::{form, view};
 use crate::server::LogControl;
+use crate::server::log::{DEBUG_TIME, filter as log_filter};
+
+/// Lines of the log on its page, before more come.
+const LOG_LINES: usize = 300;
 
 /// The console's side of the server. Cheap to clone.
 #[derive(Clone)]
@@ -23,6 +34,8 @@ pub struct Console {
     service: Arc<ReplicationService>,
     log: LogControl,
     drafts: Arc<Drafts>,
+    catalogue: Arc<Catalogue>,
+    started: Instant,
 }
 
 /// The console of the request, for pages and server functions alike.
@@ -79,7 +92,22 @@ impl Console {
             service,
             log,
             drafts: Arc::new(Drafts::default()),
+            catalogue: Arc::new(Catalogue::default()),
+            started: Instant::now(),
         }
+    }
+
+    /// The engine.
+    pub(crate) fn service(&self) -> &ReplicationService {
+        &self.service
+    }
+
+    /// The tables of the upstream, a few seconds old at most.
+    ///
+    /// # Errors
+    /// Those of the upstream.
+    pub(crate) async fn tables(&self) -> Result<Arc<[FilterPreviewTable]>, ConsoleError> {
+        Ok(self.catalogue.tables(&self.service).await?)
     }
 
     /// One page of the changefeeds of every namespace.
@@ -144,55 +172,94 @@ impl Console {
     /// Server processes.
     pub async fn captures(&self) -> Result<Captures, ConsoleError> {
         let status = self.service.server_status().await?;
-        let captures = self
-            .service
-            .captures()
-            .await?
-            .into_iter()
-            .map(|capture| CaptureRow {
-                id: capture.id,
-                address: capture.address,
-                is_owner: capture.is_owner,
-                cluster_id: capture.cluster_id,
-            });
+        let live = self.service.live().borrow().clone();
+        let running = live
+            .changefeeds
+            .iter()
+            .filter(|feed| FeedState::from_wire(&feed.state).is_running());
+        let load = running.fold((0, 0, (0, 0)), |(feeds, tables, (used, quota)), feed| {
+            let memory = (used + feed.memory_used_bytes, quota + feed.memory_quota_bytes);
+            (feeds + 1, tables + feed.tables, memory)
+        });
+        let uptime_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let row = |capture: tidegate_api::Capture| CaptureRow {
+            version: status.version.clone(),
+            is_alive: status.liveness == 0,
+            uptime: app::format::duration(uptime_ms),
+            changefeeds: load.0,
+            tables: load.1,
+            memory: format!(
+                "{} of {}",
+                app::format::bytes(load.2.0 as f64),
+                app::format::bytes(load.2.1 as f64)
+            ),
+            id: capture.id,
+            address: capture.address,
+            is_owner: capture.is_owner,
+            cluster_id: capture.cluster_id,
+        };
+        let captures = self.service.captures().await?;
+        let running = self.service.processors().await?;
         Ok(Captures {
-            captures: captures.collect(),
-            version: status.version,
+            processors: app::processors::table(&captures, &running, &live),
+            captures: captures.into_iter().map(row).collect(),
             pid: status.pid,
         })
     }
 
     /// The log level in force.
-    pub fn log_level(&self) -> String {
-        self.log.level().to_owned()
+    pub fn log_level(&self) -> LevelNow {
+        let back = self.log.back();
+        LevelNow {
+            level: self.log.level().to_owned(),
+            back: back.map(|(word, at_ms)| (word.to_owned(), at_ms)),
+        }
     }
 
-    /// Changes the log level.
-    pub fn set_log_level(&self, level: &str) -> Result<(), ConsoleError> {
-        Ok(self.log.set_level(level)?)
+    /// Changes the log level; `back`: for ten minutes only.
+    pub fn set_log_level(&self, level: &str, back: bool) -> Result<(), ConsoleError> {
+        match back {
+            true => self.log.set_level_for(level, DEBUG_TIME)?,
+            false => self.log.set_level(level)?,
+        }
+        Ok(())
+    }
+
+    /// The newest lines of the log, as the query of an address asks for them.
+    pub fn log_page(&self, query: &str) -> Result<LogPage, ConsoleError> {
+        let query = Query::parse(query)?;
+        let filter = log_filter(&query);
+        let tail = self.log.ring().last(&filter, LOG_LINES);
+        let wraps = query.get("wrap") != "off";
+        let wrap_address = query.with("wrap", if wraps { "off" } else { "" });
+        let lines = query.with("wrap", "");
+        Ok(LogPage {
+            fields: app::log::page::fields(&query),
+            lines: app::log::lines::lines(&tail, &filter),
+            wraps,
+            wrap_address: wrap_address.address("/ui/logs"),
+            stream: lines.address("/ui/logs/live"),
+            next: tail.next,
+            download: lines.address("/ui/logs/download"),
+        })
     }
 
     /// The form of a page; see [`crate::fns::create::get_form`].
     ///
     /// # Errors
     /// `ChangeFeedNotExists`.
-    pub async fn form(
-        &self,
-        draft: &str,
-        from: &str,
-        rules: String,
-        edit: &str,
-    ) -> Result<FormView, ConsoleError> {
-        let mut view = match named(edit) {
+    pub async fn form(&self, begin: Begin) -> Result<FormView, ConsoleError> {
+        let mut view = match named(&begin.edit) {
             Some(id) => form::edit_view(&self.service.get_changefeed(&id).await?),
             None => FormView::default(),
         };
-        if let Some(draft) = self.drafts.read(draft) {
+        if let Some(draft) = self.drafts.read(&begin.draft) {
             view.draft = draft;
-        } else if let Some(id) = named(from) {
+        } else if let Some(id) = named(&begin.from) {
             view.draft.form = form::like(&self.service.get_changefeed(&id).await?);
-        } else if !rules.is_empty() {
-            view.draft.form.rules = rules;
+        } else if !begin.rules.is_empty() {
+            view.draft.form.rules = begin.rules;
+            view.draft.form.case_sensitive = begin.case_sensitive;
         }
         view.settings = settings_html(&view.draft);
         Ok(view)

@@ -164,16 +164,26 @@ pub async fn submit_changefeed(form: CreateForm) -> Result<(), ConsoleError> {
     Ok(())
 }
 
-/// The form of a page. For a new changefeed: the draft behind a key, a form like another changefeed `from`, or an
-/// untouched one with `rules`. With `edit`, `namespace/id`, the form that changes a changefeed.
+/// What a form begins with: the first of these that is given.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Begin {
+    /// Key of a draft.
+    pub draft: String,
+    /// `namespace/id` of a changefeed to be like.
+    pub from: String,
+    /// Table rules, one a line.
+    pub rules: String,
+    /// How they take upper and lower case.
+    pub case_sensitive: bool,
+    /// `namespace/id` of the changefeed that is changed; a draft then says how.
+    pub edit: String,
+}
+
+/// The form of a page.
 #[server(name = GetForm, endpoint = "form", input = GetUrl)]
-pub async fn get_form(
-    draft: String,
-    from: String,
-    rules: String,
-    edit: String,
-) -> Result<FormView, ConsoleError> {
-    context::answer(context::console()?.form(&draft, &from, rules, &edit).await)
+pub async fn get_form(begin: Begin) -> Result<FormView, ConsoleError> {
+    context::answer(context::console()?.form(begin).await)
 }
 
 /// Does what the button or the typing says without creating or changing anything: checks, takes over a text, adds or

@@ -261,6 +261,18 @@ pub struct CaptureRow {
     pub is_owner: bool,
     /// Cluster the capture belongs to.
     pub cluster_id: String,
+    /// Version it reports to clients of the v2 API.
+    pub version: String,
+    /// Whether it has loaded its changefeeds and does its work.
+    pub is_alive: bool,
+    /// Time since its start, for the reader.
+    pub uptime: String,
+    /// How many changefeeds run on it.
+    pub changefeeds: usize,
+    /// How many tables they replicate, each counted once for each changefeed.
+    pub tables: usize,
+    /// Memory that its changefeeds hold, and may hold, for the reader.
+    pub memory: String,
 }
 
 /// What the captures page shows.
@@ -268,8 +280,8 @@ pub struct CaptureRow {
 pub struct Captures {
     /// Every capture.
     pub captures: Vec<CaptureRow>,
-    /// Version the server reports to clients of the v2 API.
-    pub version: String,
+    /// Which changefeed runs on which capture: HTML of the server's own making.
+    pub processors: String,
     /// Process id of the server that answered.
     pub pid: u32,
 }

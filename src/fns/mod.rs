@@ -5,6 +5,8 @@
 
 pub mod activity;
 pub mod captures;
+#[cfg(feature = "ssr")]
+mod catalogue;
 pub mod changefeeds;
 #[cfg(feature = "ssr")]
 pub mod context;
@@ -20,6 +22,9 @@ mod list;
 pub mod live;
 pub mod log;
 pub mod me;
+pub mod playground;
+#[cfg(feature = "ssr")]
+pub(crate) mod query;
 pub mod theme;
 #[cfg(feature = "ssr")]
 mod view;

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use futures::stream;
 use std::sync::Arc;
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::access::{Peer, VIEWER};
@@ -18,42 +19,71 @@ use crate::fns::live::{EVENT, Snapshot};
 
 /// Viewers at the same time; each costs one small JSON document a second.
 pub(crate) const VIEWERS_MAX: usize = 64;
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How often a viewer is asked who they are.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 
-/// The stream of one viewer. Ends when the server stops, and when the viewer may not look any more: after logout, with
-/// another password or role. Refused when there are too many viewers.
+/// A viewer's place at a stream.
+pub(crate) struct Seat {
+    headers: HeaderMap,
+    peer: Peer,
+    asked: Instant,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Seat {
+    /// A place, unless there are too many viewers.
+    pub(crate) fn take(app: &App, peer: Peer, headers: HeaderMap) -> Option<Seat> {
+        let permit = Arc::clone(&app.viewers).try_acquire_owned().ok()?;
+        Some(Seat {
+            headers,
+            peer,
+            asked: Instant::now(),
+            _permit: permit,
+        })
+    }
+
+    /// Nothing when the viewer may not look any more: after logout, with another password or role. Asks now and then.
+    pub(crate) async fn still_taken(&mut self, app: &App) -> Option<()> {
+        if self.asked.elapsed() >= ASK_AGAIN {
+            let viewer = app.access.identify(&self.headers, &self.peer).await.ok()?;
+            viewer.may(VIEWER).then_some(())?;
+            self.asked = Instant::now();
+        }
+        Some(())
+    }
+
+    /// The number of the last event that a reader has who connects again.
+    pub(crate) fn last_event_id(&self) -> Option<u64> {
+        self.headers.get("last-event-id")?.to_str().ok()?.parse().ok()
+    }
+}
+
+/// The stream of one viewer. Ends when the server stops, and when the viewer may not look any more. Refused when there
+/// are too many viewers.
 pub(crate) async fn stream_events(
     State(app): State<App>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
 ) -> Response {
-    let Ok(seat) = Arc::clone(&app.viewers).try_acquire_owned() else {
+    let Some(seat) = Seat::take(&app, peer, headers) else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many viewers").into_response();
     };
     let mut receiver = std::future::ready(app.service.live()).await;
     receiver.mark_changed();
     let events = stream::unfold(
-        (receiver, app, seat, Instant::now()),
-        move |(mut receiver, app, seat, mut asked)| {
-            let (headers, peer) = (headers.clone(), peer.clone());
-            async move {
-                tokio::select! {
-                    () = app.stop.cancelled() => return None,
-                    changed = receiver.changed() => changed.ok()?,
-                }
-                if asked.elapsed() >= ASK_AGAIN {
-                    let viewer = app.access.identify(&headers, &peer).await.ok()?;
-                    viewer.may(VIEWER).then_some(())?;
-                    asked = Instant::now();
-                }
-                let snapshot = Snapshot::of(&receiver.borrow_and_update());
-                let event = Event::default()
-                    .event(EVENT)
-                    .data(serde_json::to_string(&snapshot).ok()?);
-                Some((Ok::<_, Infallible>(event), (receiver, app, seat, asked)))
+        (receiver, app, seat),
+        |(mut receiver, app, mut seat)| async move {
+            tokio::select! {
+                () = app.stop.cancelled() => return None,
+                changed = receiver.changed() => changed.ok()?,
             }
+            seat.still_taken(&app).await?;
+            let snapshot = Snapshot::of(&receiver.borrow_and_update());
+            let event = Event::default()
+                .event(EVENT)
+                .data(serde_json::to_string(&snapshot).ok()?);
+            Some((Ok::<_, Infallible>(event), (receiver, app, seat)))
         },
     );
     Sse::new(events)

@@ -16,7 +16,7 @@ mod extension;
 mod extract;
 mod host;
 mod live;
-mod log;
+pub(crate) mod log;
 mod middleware;
 mod openapi;
 mod owner;

@@ -15,7 +15,7 @@ use super::audit::{self, Recorder};
 use super::host::{self, Hosts};
 use super::routes::{RouteTable, Routes};
 use super::state::App;
-use super::{assets, document, extension, live, middleware, owner, respond, top, v1, v2};
+use super::{assets, document, extension, live, log, middleware, owner, respond, top, v1, v2};
 use crate::app;
 use crate::fns::context::Console;
 
@@ -40,6 +40,8 @@ fn all(app: &App) -> Routes {
         .merge(console(app))
         .map(|router| router.layer(from_fn(middleware::in_time)))
         .get("/ui/live", VIEWER, live::stream_events)
+        .get("/ui/logs/live", VIEWER, log::stream_lines)
+        .get("/ui/logs/download", VIEWER, log::download)
 }
 
 /// What holds for every request, the outermost rule last.
@@ -106,20 +108,33 @@ fn page_need(path: &str) -> Need {
     }
 }
 
-/// The role that a server function needs; one that is not named here is for the highest only.
+/// The role that each server function needs.
+const FUNCTION_NEEDS: [(&str, Need); 18] = [
+    ("activity", OPERATOR),
+    ("ask", OPERATOR),
+    ("captures", VIEWER),
+    ("changefeed", VIEWER),
+    ("changefeeds", VIEWER),
+    ("create", OPERATOR),
+    ("form", OPERATOR),
+    ("log", VIEWER),
+    ("log_level", VIEWER),
+    ("me", VIEWER),
+    ("overview", VIEWER),
+    ("pause", OPERATOR),
+    ("preview", VIEWER),
+    ("remove", ADMIN),
+    ("resume", OPERATOR),
+    ("set_log_level", OPERATOR),
+    ("theme", PUBLIC),
+    ("try_out", VIEWER),
+];
+
+/// The role that a server function needs; one that is not in the table is for the highest only.
 fn function_need(path: &str) -> Need {
-    match path.rsplit('/').next() {
-        Some("theme") => PUBLIC,
-        Some(
-            "captures" | "changefeed" | "changefeeds" | "draft" | "log_level" | "me" | "overview" | "preview"
-            | "settings",
-        ) => VIEWER,
-        Some(
-            "activity" | "apply" | "check" | "clone" | "create" | "edit" | "pause" | "resume"
-            | "set_log_level" | "text",
-        ) => OPERATOR,
-        _ => ADMIN,
-    }
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let named = FUNCTION_NEEDS.iter().find(|(function, _)| *function == name);
+    named.map_or(ADMIN, |(_, need)| *need)
 }
 
 #[cfg(test)]

@@ -399,3 +399,15 @@ async fn a_change_that_cannot_be_noted_is_not_made_and_a_login_still_works() {
     *login.body_mut() = format!("user=alice&password={}", PASSWORD.replace(' ', "+")).into();
     assert_eq!(send(&router, login).await.status(), 303);
 }
+
+/// One that was forgotten would be refused to operators, and found out by nobody who is an admin.
+#[test]
+fn the_role_of_every_server_function_is_chosen() {
+    let mut functions: Vec<String> = server_fn_paths()
+        .map(|(path, _)| path.rsplit('/').next().unwrap_or_default().to_owned())
+        .collect();
+    functions.sort();
+    functions.dedup();
+    let chosen: Vec<&str> = FUNCTION_NEEDS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(functions, chosen);
+}

@@ -102,6 +102,7 @@ pub async fn start(config: ServerConfig, log: LogControl) -> Result<RunningServe
     let mut tasks = JoinSet::new();
     let stop = app.stop.clone();
     tasks.spawn(serve(listener, tls.clone(), router(app.clone()), stop.clone()));
+    tasks.spawn(app.log.clone().return_in_time(stop.clone()));
     if let Some(tls) = &tls {
         tasks.spawn(look_after(Arc::clone(tls), stop));
     }

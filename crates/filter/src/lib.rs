@@ -13,9 +13,11 @@ mod parse;
 mod pattern;
 mod regexp;
 mod table_filter;
+mod tokens;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use event::{DdlFacts, EventFilter, EventRule, RowFilter, TableRules};
 pub use event::{EventKinds, event_names};
 pub use parse::RuleError;
 pub use table_filter::{Explanation, TableFilter, is_system_schema};
+pub use tokens::{TokenKind, rule_tokens};

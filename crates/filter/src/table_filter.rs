@@ -129,6 +129,21 @@ impl TableFilter {
         }
     }
 
+    /// Positions in the list, ascending, of the rules that match a table, whether they select it or leave it out; the
+    /// last of them decides. None in a system schema.
+    pub fn matching(&self, schema: &str, table: &str) -> Vec<usize> {
+        if is_system_schema(schema) {
+            return Vec::new();
+        }
+        let schema = self.folded(schema);
+        let table = self.folded(table);
+        self.rules
+            .iter()
+            .filter(|(_, rule)| rule.schema.matches(&schema) && rule.table.matches(&table))
+            .map(|(index, _)| *index)
+            .collect()
+    }
+
     fn folded<'a>(&self, name: &'a str) -> Cow<'a, str> {
         if self.case_sensitive {
             Cow::Borrowed(name)

@@ -6,7 +6,7 @@ use crate::app::layout::{ErrorNote, PageError, PageHead, loading};
 use crate::app::ui::badge::StateBadge;
 use crate::app::ui::feed::{feed_address, feed_name};
 use crate::fns::changefeeds::PauseChangefeed;
-use crate::fns::create::{FormView, get_form};
+use crate::fns::create::{Begin, FormView, get_form};
 use crate::fns::data::FeedState;
 use leptos::form::ActionForm;
 use leptos::prelude::*;
@@ -21,7 +21,13 @@ pub(crate) fn Edit() -> impl IntoView {
     let pause = ServerAction::<PauseChangefeed>::new();
     let data = Resource::new_blocking(
         move || (id.get(), key.get(), pause.version().get()),
-        |((namespace, id), key, _)| get_form(key, String::new(), String::new(), format!("{namespace}/{id}")),
+        |((namespace, id), draft, _)| {
+            get_form(Begin {
+                draft,
+                edit: format!("{namespace}/{id}"),
+                ..Begin::default()
+            })
+        },
     );
     let head = move || {
         let (namespace, id) = id.get();

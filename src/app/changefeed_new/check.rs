@@ -112,9 +112,7 @@ pub(super) fn checks(
         };
         let mut fields = checked.faults;
         if !on_demand.get() && refused.with(Option::is_none) {
-            touched.with(|touched| {
-                fields.retain(|fault| touched.iter().any(|field| is_at(field, &fault.field)))
-            });
+            touched.with(|touched| fields.retain(|fault| is_touched(touched, &fault.field)));
         }
         (!fields.is_empty()).then(|| ConsoleError {
             code: String::new(),
@@ -134,11 +132,13 @@ pub(super) fn checks(
     }
 }
 
-/// Whether a field is what a fault names, or one of its parts.
-fn is_at(field: &str, fault: &str) -> bool {
-    field
-        .strip_prefix(fault)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+/// Whether something was typed into the field that a fault names, or into a part of it.
+fn is_touched(touched: &BTreeSet<String>, fault: &str) -> bool {
+    let is_at = |field: &String| {
+        let rest = field.strip_prefix(fault);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    touched.iter().any(is_at)
 }
 
 /// Shows faults at the fields that the server made alone, and takes back those of before.

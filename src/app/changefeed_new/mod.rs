@@ -13,7 +13,7 @@ use crate::app::changefeed_new::review::Review;
 use crate::app::changefeed_new::sections::{IdentitySection, Section, SinkSection, TablesSection};
 use crate::app::layout::{ErrorNote, PageError, PageHead, loading};
 use crate::app::ui::field::Faults;
-use crate::fns::create::{Draft, FormView, SubmitChangefeed, get_form};
+use crate::fns::create::{Begin, Draft, FormView, SubmitChangefeed, get_form};
 use crate::fns::error::FieldError;
 use leptos::form::{ActionForm, FromFormData};
 use leptos::html;
@@ -50,12 +50,15 @@ pub(crate) fn ChangefeedNew() -> impl IntoView {
     let query = use_query_map();
     let begin = Memo::new(move |_| {
         let word = |name| query.with(|query| query.get_str(name).unwrap_or_default().to_owned());
-        (word("draft"), word("from"), word("rules"))
+        Begin {
+            draft: word("draft"),
+            from: word("from"),
+            rules: word("rules"),
+            case_sensitive: word("case_sensitive") == "true",
+            edit: String::new(),
+        }
     });
-    let view = Resource::new_blocking(
-        move || begin.get(),
-        |(draft, from, rules)| get_form(draft, from, rules, String::new()),
-    );
+    let view = Resource::new_blocking(move || begin.get(), get_form);
     let crumbs = vec![("Changefeeds".to_owned(), "/ui/changefeeds".to_owned())];
     view! {
         <PageHead title="New changefeed" crumbs/>

@@ -73,20 +73,20 @@ pub(crate) fn CodeBlock(
 }
 
 #[cfg(target_arch = "wasm32")]
-mod clipboard {
+pub(crate) mod clipboard {
     use leptos::prelude::window;
     use wasm_bindgen::JsValue;
     use wasm_bindgen_futures::JsFuture;
 
     /// Pages from another machine over plain HTTP have none.
-    pub(super) fn is_available() -> bool {
+    pub(crate) fn is_available() -> bool {
         let clipboard = window().navigator().clipboard();
         let value: &JsValue = clipboard.as_ref();
         !value.is_undefined()
     }
 
     /// Whether the browser took the text: the user may have forbidden it.
-    pub(super) async fn copy(text: &str) -> bool {
+    pub(crate) async fn copy(text: &str) -> bool {
         is_available()
             && JsFuture::from(window().navigator().clipboard().write_text(text))
                 .await
@@ -95,12 +95,12 @@ mod clipboard {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-mod clipboard {
-    pub(super) fn is_available() -> bool {
+pub(crate) mod clipboard {
+    pub(crate) fn is_available() -> bool {
         false
     }
 
-    pub(super) fn copy(_: &str) -> std::future::Ready<bool> {
+    pub(crate) fn copy(_: &str) -> std::future::Ready<bool> {
         std::future::ready(false)
     }
 }

@@ -4,6 +4,10 @@ use leptos::prelude::*;
 
 /// What an icon shows.
 #[derive(Copy, Clone, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "ssr"),
+    allow(dead_code, reason = "some icons are drawn by the server only")
+)]
 pub(crate) enum Glyph {
     Check,
     Retry,
@@ -27,6 +31,10 @@ pub(crate) enum Glyph {
     Void,
     Pulse,
     Clock,
+    Up,
+    Down,
+    Flask,
+    Gear,
 }
 
 impl Glyph {
@@ -45,6 +53,12 @@ impl Glyph {
             Glyph::Server => "M2.5 3h11v4h-11zM2.5 9h11v4h-11zM5 5h.01M5 11h.01",
             Glyph::Lines => "M3 3.5h10M3 6.5h7M3 9.5h10M3 12.5h5",
             Glyph::Clock => "M8 2.5a5.500 5.500 0 1 0 .01 0M8 5v3.200l2.200 1.300",
+            Glyph::Up => "M8 13V3.5M4 7.500L8 3.500l4 4",
+            Glyph::Down => "M8 3v9.500M4 8.500l4 4 4-4",
+            Glyph::Gear => {
+                "M8 5.500a2.500 2.500 0 1 1 0 5 2.500 2.500 0 0 1 0-5zM8 1.500v2M8 12.500v2M1.500 8h2M12.500 8h2M3.400 3.400l1.400 1.400M11.200 11.200l1.400 1.400M3.400 12.600l1.400-1.400M11.200 4.800l1.400-1.400"
+            }
+            Glyph::Flask => "M6 2v4.500L2.500 13.500h11L10 6.500V2M5 2h6M4.500 10h7",
             Glyph::Plus => "M8 3v10M3 8h10",
             Glyph::Copy => "M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3",
             Glyph::Sun => {

@@ -5,4 +5,7 @@ pub(crate) mod chart;
 pub(crate) mod copy;
 pub(crate) mod feed;
 pub(crate) mod field;
+#[cfg(feature = "ssr")]
+pub(crate) mod html;
 pub(crate) mod icon;
+pub(crate) mod typing;

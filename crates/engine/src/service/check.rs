@@ -175,7 +175,8 @@ fn wrong_member(entry: &EventFilter, stands: impl Fn(&EventFilter) -> bool) -> O
     if !stands(&with_matcher) {
         return Some("/matcher");
     }
-    let without: [(&str, fn(&mut EventFilter)); 6] = [
+    type Member = (&'static str, fn(&mut EventFilter));
+    let without: [Member; 6] = [
         ("/ignore_event", |entry| entry.ignore_event = None),
         ("/ignore_sql", |entry| entry.ignore_sql = None),
         ("/ignore_insert_value_expr", |entry| {

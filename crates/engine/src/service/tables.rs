@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, PoisonError};
 
+use jiff::tz::TimeZone;
 use tidegate_api::{
     FilterPreview, FilterPreviewRequest, FilterPreviewTable, Findings, ReplicaConfig, SinkUri, VerifiedTable,
     VerifyTable, VerifyTableResult,
 };
 use tidegate_filter::TableFilter;
-use tidegate_model::{Result, Ts};
+use tidegate_model::{Result, TableInfo, TableName, Ts};
 use tidegate_upstream::TableSummary;
 
 use super::ReplicationService;
@@ -78,6 +79,20 @@ impl ReplicationService {
         Ok(FilterPreview {
             tables: preview.collect(),
         })
+    }
+
+    /// A table of the upstream as it is now; `None` when it does not exist or can never be replicated.
+    ///
+    /// # Errors
+    /// Those of the upstream.
+    pub async fn table_info(&self, schema: &str, table: &str) -> Result<Option<TableInfo>> {
+        let name = TableName::new(schema, table);
+        Ok(self.env.upstream.table_infos(vec![name]).await?.pop())
+    }
+
+    /// The zone in which event filters read TIMESTAMP values.
+    pub fn zone(&self) -> &TimeZone {
+        &self.env.zone
     }
 
     /// The tables of the upstream, freshly read.

@@ -317,6 +317,9 @@ proptest! {
         let expect = rules.iter().rev().find(|(_, s, t)| (s == "*" || *s == schema) && (t == "*" || *t == table));
         let filter = TableFilter::new(&texts, false).unwrap();
         prop_assert_eq!(filter.matches_table(&schema, &table), expect.is_some_and(|(positive, ..)| *positive));
+        let matching = filter.matching(&schema, &table);
+        prop_assert!(matching.is_sorted());
+        prop_assert_eq!(matching.last().copied(), filter.explain(&schema, &table).rule);
     }
 
     #[test]
