@@ -31,10 +31,13 @@ pub(crate) use made::entries;
 
 #[cfg(feature = "ssr")]
 mod made {
+    use crate::app::facts;
+    use crate::app::format;
     use crate::app::ui::feed::{feed_address, feed_name};
     use crate::app::ui::html::html;
     use leptos::prelude::*;
     use tidegate_api::{ActivityChange, ActivityEntry};
+    use tidegate_model::{Clock, SystemClock};
 
     /// Entries as a table, and the way to older ones.
     pub(crate) fn entries(entries: Vec<ActivityEntry>, older: Option<u64>) -> String {
@@ -61,7 +64,7 @@ mod made {
                     <caption class="sr-only">"Activity"</caption>
                     <thead role="rowgroup">
                         <tr role="row">
-                            <th scope="col" role="columnheader">"Time (UTC)"</th>
+                            <th scope="col" role="columnheader">"Time"</th>
                             <th scope="col" role="columnheader">"Who"</th>
                             <th scope="col" role="columnheader">"Action"</th>
                             <th scope="col" role="columnheader">"Changefeed"</th>
@@ -92,8 +95,8 @@ mod made {
         };
         view! {
             <tr role="row">
-                <td role="cell" data-label="Time (UTC)">
-                    <time datetime=entry.time.clone()>{short(&entry.time)}</time>
+                <td role="cell" data-label="Time">
+                    {time(&entry.time)}
                 </td>
                 <th scope="row" role="rowheader" class="!text-sm !text-ink">
                     {who(&entry)}
@@ -145,22 +148,17 @@ mod made {
         }
     }
 
-    /// `2026-01-02T03:04:05.678Z` without the letters and the fraction.
-    fn short(time: &str) -> String {
-        time.split(['.', 'Z'])
-            .next()
-            .unwrap_or_default()
-            .replace('T', " ")
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::short;
-
-        #[test]
-        fn times_are_short() {
-            assert_eq!(short("2026-01-02T03:04:05.678Z"), "2026-01-02 03:04:05");
-            assert_eq!(short("2026-01-02T03:04:05Z"), "2026-01-02 03:04:05");
+    /// When it was, in full on hover.
+    fn time(written: &str) -> AnyView {
+        let Some(ms) = format::parse_rfc3339(written) else {
+            return written.to_owned().into_any();
+        };
+        let now_ms = SystemClock.unix_ms();
+        view! {
+            <time datetime=written.to_owned() title=facts::moment(ms)>
+                {facts::when(ms, now_ms)}
+            </time>
         }
+        .into_any()
     }
 }

@@ -50,6 +50,19 @@ pub fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 
+/// How long before `now_ms` a time is: `just now`, `40 s ago`, `3 m ago`, `2 h ago`, `5 d ago`. In full if it is later.
+#[cfg(feature = "ssr")]
+pub fn ago(ms: u64, now_ms: u64) -> String {
+    match now_ms.saturating_sub(ms) {
+        0 if ms > now_ms + MINUTE_MS => crate::app::facts::moment(ms),
+        0..5_000 => "just now".to_owned(),
+        past @ ..MINUTE_MS => format!("{} s ago", past / SECOND_MS),
+        past @ ..HOUR_MS => format!("{} m ago", past / MINUTE_MS),
+        past @ ..DAY_MS => format!("{} h ago", past / HOUR_MS),
+        past => format!("{} d ago", past / DAY_MS),
+    }
+}
+
 /// `2026-11-24 07:28:09 UTC` for unix milliseconds.
 pub fn utc(ms: u64) -> String {
     format!("{} UTC", date_time(ms))
@@ -252,6 +265,19 @@ mod tests {
         check(185_000, "3 m 05 s");
         check(2 * HOUR_MS + 10 * MINUTE_MS, "2 h 10 m");
         check(3 * DAY_MS + 4 * HOUR_MS, "3 d 04 h");
+    }
+
+    #[cfg(feature = "ssr")]
+    #[test]
+    fn past_times_are_told_by_their_largest_unit() {
+        let check = |ms, expect: &str| assert_eq!(ago(ms, 2_000_000_000), expect);
+        check(2_000_000_000, "just now");
+        check(2_000_000_400, "just now");
+        check(1_999_960_000, "40 s ago");
+        check(1_999_700_000, "5 m ago");
+        check(2_000_000_000 - 2 * HOUR_MS, "2 h ago");
+        check(2_000_000_000 - 9 * DAY_MS, "9 d ago");
+        check(2_000_100_000, "1970-01-24 03:35:00 UTC");
     }
 
     #[test]

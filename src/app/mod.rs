@@ -15,15 +15,22 @@ mod captures;
 mod changefeed;
 pub(crate) mod changefeed_new;
 mod changefeeds;
+pub(crate) mod explorer;
+pub(crate) mod facts;
 pub(crate) mod format;
 mod layout;
 mod live;
 pub(crate) mod log;
 mod overview;
+pub(crate) mod palette;
 pub(crate) mod playground;
 pub(crate) mod processors;
+mod served;
+pub(crate) mod settings;
 pub(crate) mod theme;
+mod topbar;
 pub(crate) mod ui;
+pub(crate) mod zone;
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Stylesheet, provide_meta_context};
@@ -32,9 +39,20 @@ use leptos_router::{SsrMode, path};
 
 /// The document around the application. Rendered on the server only.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
+    let (user, role, words, zone) = facts::with(|facts| {
+        let zone = facts.zone.write();
+        (facts.user.clone(), facts.role.clone(), facts.words(), zone)
+    });
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-theme=theme::current().word()>
+        <html
+            lang="en"
+            data-theme=theme::current().word()
+            data-user=user
+            data-role=role
+            data-facts=words
+            data-zone=zone
+        >
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
@@ -81,6 +99,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("processors") view=processors::Processors ssr=WHOLE/>
                     <Route path=path!("activity") view=activity::Activity ssr=WHOLE/>
                     <Route path=path!("logs") view=log::Log ssr=WHOLE/>
+                    <Route path=path!("api") view=explorer::Explorer ssr=WHOLE/>
+                    <Route path=path!("settings") view=settings::Settings ssr=WHOLE/>
                     <Route path=path!("*any") view=layout::NotFound ssr=WHOLE/>
                 </ParentRoute>
             </Routes>

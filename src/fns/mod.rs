@@ -21,10 +21,11 @@ mod form;
 mod list;
 pub mod live;
 pub mod log;
-pub mod me;
+pub mod palette;
 pub mod playground;
+pub mod preferences;
 #[cfg(feature = "ssr")]
 pub(crate) mod query;
-pub mod theme;
+pub mod served;
 #[cfg(feature = "ssr")]
 mod view;

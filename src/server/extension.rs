@@ -5,7 +5,7 @@ use tidegate_api::{
     CreateChangefeed, ErrorHelp, FilterPreviewRequest, List, ServerInfo, UpstreamFacts, read_json,
 };
 use tidegate_engine::Reach;
-use tidegate_model::{CdcError, ErrorCode, RetryClass};
+use tidegate_model::{CdcError, ErrorCode, Result, RetryClass};
 
 use super::access::{OPERATOR, VIEWER};
 use super::activity;
@@ -27,6 +27,14 @@ pub(crate) fn routes() -> Routes {
 }
 
 async fn server(State(app): State<App>) -> Answer {
+    compact(&server_info(&app).await?)
+}
+
+/// This server and its upstream.
+///
+/// # Errors
+/// Those of the service.
+pub(crate) async fn server_info(app: &App) -> Result<ServerInfo> {
     let status = app.service.server_status().await?;
     let (upstream, upstream_error) = match app.upstream.probe().await {
         Ok(info) => {
@@ -41,7 +49,7 @@ async fn server(State(app): State<App>) -> Answer {
         }
         Err(error) => (None, Some(error.wire_message())),
     };
-    compact(&ServerInfo {
+    Ok(ServerInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         api_version: VERSION_FOR_CLIENTS.to_owned(),
         capture_id: status.id,

@@ -14,6 +14,7 @@ mod console;
 mod document;
 mod extension;
 mod extract;
+mod facts;
 mod host;
 mod live;
 pub(crate) mod log;
@@ -35,8 +36,8 @@ mod v1;
 mod v2;
 
 pub use access::{AccessSettings, Known, Role, hash_password, new_token};
-pub(crate) use access::{Principal, Proof};
 pub use config::{EncryptionKeys, LogFormat, ServerConfig};
+pub(crate) use facts::settings_shown;
 pub use log::LogControl;
 pub use openapi::openapi_document;
 pub use run::{RunningServer, start};

@@ -245,11 +245,14 @@ async fn a_session_begins_with_the_password_and_ends_with_logout() {
             .insert(header::COOKIE, cookie.parse().unwrap());
         request
     };
-    let me = send(&router, with_cookie(Method::GET, "/ui/fn/me")).await;
-    assert_eq!(
-        text(me).await,
-        r#"{"name":"alice","role":"operator","session":true}"#
-    );
+    let page = text(send(&router, with_cookie(Method::GET, "/ui/settings")).await).await;
+    for part in [
+        "data-user=\"alice\"",
+        "data-role=\"operator\"",
+        "data-facts=\"session\"",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
     let mut foreign = with_cookie(Method::POST, "/api/v2/changefeeds/a/pause");
     foreign
         .headers_mut()
@@ -266,7 +269,7 @@ async fn a_session_begins_with_the_password_and_ends_with_logout() {
         303
     );
     assert_eq!(
-        send(&router, with_cookie(Method::GET, "/ui/fn/me"))
+        send(&router, with_cookie(Method::GET, "/ui/fn/log_level"))
             .await
             .status(),
         401
@@ -410,4 +413,163 @@ fn the_role_of_every_server_function_is_chosen() {
     functions.dedup();
     let chosen: Vec<&str> = FUNCTION_NEEDS.iter().map(|(name, _)| *name).collect();
     assert_eq!(functions, chosen);
+}
+
+/// A server that only shows, and a token of an admin.
+async fn read_only() -> (Router, RouteTable, String, App, tempfile::TempDir) {
+    let (access, tokens) = settings();
+    let (mut app, dir) = testing::app(access).await;
+    let mut config = (*app.config).clone();
+    config.read_only = true;
+    app.config = Arc::new(config);
+    let (routes, table) = all(&app).finish();
+    let router = finish(app.clone(), routes, table.clone());
+    (router, table, tokens[3].1.clone(), app, dir)
+}
+
+#[tokio::test]
+async fn a_read_only_server_refuses_every_change_and_answers_every_question() {
+    let (router, table, admin, app, _dir) = read_only().await;
+    let mut refused = 0;
+    for route in table.all() {
+        let is_read = route.method == Method::GET || route.need < OPERATOR;
+        let is_question =
+            ["/api/tidegate/v1/changefeeds/validate", "/ui/fn/ask"].contains(&route.path.as_str());
+        let answer = send(
+            &router,
+            request(&route.method, &filled(&route.path), Some(&admin)),
+        )
+        .await;
+        let status = answer.status();
+        let is_refused = status == 403 && text(answer).await.contains("CDC:ErrServerReadOnly");
+        assert_eq!(is_refused, !is_read && !is_question, "{route:?}: {status}");
+        refused += usize::from(is_refused);
+    }
+    assert!(refused > 10, "{refused}");
+    let page = app.audit.read(u64::MAX, 1, None).await.unwrap();
+    assert_eq!(
+        (page.items[0].result.as_str(), page.items[0].code.as_str()),
+        ("refused", "CDC:ErrServerReadOnly")
+    );
+}
+
+#[tokio::test]
+async fn a_read_only_server_says_so_to_forms_and_still_checks_them() {
+    let (router, _, admin, ..) = read_only().await;
+    let form = |intent: &str| {
+        let mut form = request(&Method::POST, "/ui/fn/create", Some(&admin));
+        let headers = form.headers_mut();
+        headers.insert(header::ACCEPT, "text/html".parse().unwrap());
+        headers.insert(
+            header::CONTENT_TYPE,
+            "application/x-www-form-urlencoded".parse().unwrap(),
+        );
+        *form.body_mut() =
+            format!("form[intent]={intent}&form[id]=a&form[sink_uri]=blackhole%3A%2F%2F").into();
+        form
+    };
+    let refused = send(&router, form("create")).await;
+    assert_eq!(refused.status(), 403);
+    let page = text(refused).await;
+    assert!(
+        page.contains("read-only") && page.contains("--read-only"),
+        "{page}"
+    );
+    assert_eq!(send(&router, form("look")).await.status(), 302);
+    let page = text(send(&router, request(&Method::GET, "/ui/settings", Some(&admin))).await).await;
+    assert!(
+        page.contains("This server is read-only: it refuses every change"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn pages_run_their_own_scripts_only_and_stand_in_no_frame() {
+    let (router, _, tokens, ..) = whole().await;
+    let policy = |answer: &Response<Body>| {
+        let policy = &answer.headers()[header::CONTENT_SECURITY_POLICY];
+        let parts = policy.to_str().unwrap().split("; ");
+        parts
+            .filter_map(|part| part.split_once(' '))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect::<std::collections::HashMap<_, _>>()
+    };
+    let page = send(&router, request(&Method::GET, "/ui/settings", Some(&tokens[1].1))).await;
+    let of_page = policy(&page);
+    let html = text(page).await;
+    let nonce = of_page["script-src"]
+        .split('\'')
+        .find_map(|word| word.strip_prefix("nonce-"))
+        .unwrap()
+        .to_owned();
+    assert_eq!(
+        of_page["script-src"],
+        format!("'self' 'nonce-{nonce}' 'wasm-unsafe-eval'")
+    );
+    assert_eq!(of_page["frame-ancestors"], "'none'");
+    assert_eq!(of_page["base-uri"], "'self'");
+    assert!(html.contains(&nonce));
+    for tag in html.split('<').skip(1).filter_map(|rest| rest.split('>').next()) {
+        let is_handler = |word: &str| word.starts_with("on") && word.contains("=\"");
+        assert!(!tag.split(' ').any(is_handler), "{tag}");
+    }
+    let again = send(&router, request(&Method::GET, "/ui/settings", Some(&tokens[1].1))).await;
+    assert_ne!(
+        policy(&again)["script-src"],
+        of_page["script-src"],
+        "a nonce is used once"
+    );
+    let login = send(&router, request(&Method::GET, "/ui/login", None)).await;
+    assert_eq!(policy(&login)["script-src"], "'none'");
+}
+
+#[tokio::test]
+async fn choices_are_kept_in_cookies_and_unknown_ones_are_not() {
+    let (router, _, tokens, ..) = whole().await;
+    let choose = |body: &str| {
+        let mut form = request(&Method::POST, "/ui/fn/preferences", None);
+        let headers = form.headers_mut();
+        headers.insert(header::ACCEPT, "text/html".parse().unwrap());
+        headers.insert(
+            header::CONTENT_TYPE,
+            "application/x-www-form-urlencoded".parse().unwrap(),
+        );
+        *form.body_mut() = body.to_owned().into();
+        form
+    };
+    let answer = send(
+        &router,
+        choose("zone=Asia%2FTokyo&theme=dark&times=absolute&keys=off"),
+    )
+    .await;
+    let cookies: Vec<_> = answer.headers().get_all(header::SET_COOKIE).iter().collect();
+    let cookies: Vec<_> = cookies
+        .iter()
+        .map(|cookie| cookie.to_str().unwrap().split(';').next().unwrap())
+        .collect();
+    assert_eq!(
+        cookies,
+        [
+            "tidegate_theme=dark",
+            "tidegate_zone=Asia/Tokyo",
+            "tidegate_times=absolute",
+            "tidegate_keys=off"
+        ]
+    );
+    let wrong = send(
+        &router,
+        choose("zone=named&zone_name=Mars%3BX&theme=pink&keys=maybe"),
+    )
+    .await;
+    assert!(!wrong.headers().contains_key(header::SET_COOKIE));
+    assert_eq!(
+        wrong.headers()[header::LOCATION],
+        "/ui/settings?zone=Mars%3BX#zone"
+    );
+    let mut page = request(&Method::GET, "/ui/settings", Some(&tokens[1].1));
+    page.headers_mut()
+        .insert(header::COOKIE, cookies.join("; ").parse().unwrap());
+    let page = text(send(&router, page).await).await;
+    assert!(page.contains("data-zone=\"Asia/Tokyo|0 32400 JST\""), "{page}");
+    assert!(page.contains("data-theme=\"dark\"") && page.contains("data-facts=\"absolute\""));
 }

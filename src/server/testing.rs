@@ -61,6 +61,7 @@ pub(crate) async fn app(access: AccessSettings) -> (App, TempDir) {
         drain_timeout: Duration::from_secs(1),
         tls: None,
         access,
+        read_only: false,
         encryption: EncryptionKeys::Own,
         ui_dir: None,
     };

@@ -18,6 +18,8 @@ use crate::fns::error::ConsoleError;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
+#[cfg(feature = "ssr")]
+pub(crate) use actions::{no_pause, no_resume};
 pub(crate) use edit::Edit;
 pub(crate) use remove::Remove;
 

@@ -1,5 +1,6 @@
 //! How a changefeed is doing: progress, charts, facts.
 
+use crate::app::facts;
 use crate::app::format;
 use crate::app::live::use_live;
 use crate::app::ui::chart::{Chart, Quantity, Sample};
@@ -130,7 +131,7 @@ fn Facts(detail: StoredValue<FeedDetail>, vitals: Memo<Vitals>) -> impl IntoView
 
 /// RFC 3339 as people read it; the original text when it is something else.
 fn created_text(created: &str) -> String {
-    format::parse_rfc3339(created).map_or_else(|| created.to_owned(), format::utc)
+    format::parse_rfc3339(created).map_or_else(|| created.to_owned(), facts::moment)
 }
 
 #[component]
@@ -148,8 +149,12 @@ fn Tso(tso: Signal<Option<u64>>) -> impl IntoView {
     let text = Signal::derive(move || tso.get().map(|tso| tso.to_string()).unwrap_or_default());
     view! {
         <Show when=move || tso.get().is_some() fallback=|| view! { <span class="text-ink-3">"none"</span> }>
-            <time class="num" datetime=move || format::rfc3339(tso_ms(tso.get().unwrap_or_default()))>
-                {move || format::utc(tso_ms(tso.get().unwrap_or_default()))}
+            <time
+                class="num"
+                datetime=move || format::rfc3339(tso_ms(tso.get().unwrap_or_default()))
+                title=move || format::utc(tso_ms(tso.get().unwrap_or_default()))
+            >
+                {move || facts::moment(tso_ms(tso.get().unwrap_or_default()))}
             </time>
             <span class="flex items-center gap-1">
                 <code class="text-xs text-ink-2">{text}</code>

@@ -1,6 +1,6 @@
 //! The level of the log.
 
-use crate::app::format;
+use crate::app::facts;
 use crate::app::layout::ErrorNote;
 use crate::app::ui::copy::{CodeBlock, SHELL_BASE};
 use crate::fns::log::{LEVELS, LevelNow, SetLogLevel};
@@ -14,7 +14,7 @@ pub(crate) fn LevelForm(set: ServerAction<SetLogLevel>, level: LevelNow) -> impl
     let returns = RwSignal::new(level != "debug");
     let choices = choices(&level, returns);
     let now = match back {
-        Some((word, at_ms)) => format!(" until {}, then {word}.", format::utc(at_ms)),
+        Some((word, at_ms)) => format!(" until {}, then {word}.", facts::moment(at_ms)),
         None => ".".to_owned(),
     };
     let value = set.value();

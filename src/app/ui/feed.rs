@@ -1,5 +1,6 @@
 //! Small parts of what a changefeed shows: lag, checkpoint, sink, and the sentence about its progress.
 
+use crate::app::facts;
 use crate::app::format;
 use crate::app::ui::icon::{Glyph, Icon};
 use crate::fns::data::{FeedState, Vitals};
@@ -108,7 +109,7 @@ pub(crate) fn CheckpointTime(#[prop(into)] vitals: Signal<Vitals>) -> impl IntoV
     let tso = move || vitals.with(|v| v.checkpoint_ts);
     view! {
         <time class="num text-ink-2" datetime=move || format::rfc3339(tso_ms(tso())) title=move || format!("TSO {}", tso())>
-            {move || format::date_time(tso_ms(tso()))}
+            {move || facts::date_time(tso_ms(tso()))}
         </time>
     }
     .into_any()

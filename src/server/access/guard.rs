@@ -103,7 +103,7 @@ fn too_many(wait: Duration) -> CdcError {
 }
 
 /// In which form an answer is understood.
-enum Asks {
+pub(crate) enum Asks {
     /// JSON of the API.
     Api,
     /// A page, at this address.
@@ -115,7 +115,7 @@ enum Asks {
 }
 
 impl Asks {
-    fn of(request: &Request) -> Asks {
+    pub(crate) fn of(request: &Request) -> Asks {
         let wants_page = accepts_html(request.headers());
         if request.uri().path().starts_with(FUNCTIONS) {
             return if wants_page { Asks::Form } else { Asks::Function };
@@ -143,7 +143,8 @@ impl Asks {
         }
     }
 
-    fn forbidden(&self, error: CdcError) -> Response {
+    /// The answer to somebody who may not.
+    pub(crate) fn forbidden(&self, error: CdcError) -> Response {
         let mut response = match self {
             Asks::Page(_) | Asks::Form => login::refusal_page(&error),
             _ => self.refuse(error, None),

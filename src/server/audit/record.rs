@@ -11,11 +11,11 @@ use tidegate_api::{ActivityChange, ActivityEntry, ActivityTarget, ReplicaConfig}
 use tidegate_model::{CdcError, ChangefeedId, ErrorCode};
 use url::form_urlencoded;
 
-use super::actor;
 use super::diff::diff;
 use super::file::BEGUN;
-use crate::server::access::guard::address_of;
-use crate::server::access::{OPERATOR, Principal};
+use super::{Refusal, actor};
+use crate::server::access::guard::{Asks, address_of};
+use crate::server::access::{Need, OPERATOR, Principal};
 use crate::server::extract::{self, Namespace};
 use crate::server::respond::Failure;
 use crate::server::routes::RouteTable;
@@ -25,6 +25,11 @@ use crate::server::state::App;
 const ANSWER_BYTES_MAX: usize = 8 << 20;
 /// Members of a description that a change is told by.
 const MEMBERS: [&str; 5] = ["state", "sink_uri", "start_ts", "target_ts", "config"];
+
+/// Routes that only ask, although they are for operators.
+const QUESTIONS: [&str; 2] = ["/api/tidegate/v1/changefeeds/validate", "/ui/fn/ask"];
+/// Why a server that only shows makes no change.
+const READ_ONLY: &str = "this server is read-only: nothing was changed";
 
 /// What the recorder knows.
 #[derive(Clone)]
@@ -44,11 +49,10 @@ pub(crate) async fn note(State(recorder): State<Recorder>, request: Request, nex
         return next.run(request).await;
     };
     let method = request.method().clone();
-    let is_change = !matches!(method, Method::GET | Method::HEAD | Method::OPTIONS)
-        && recorder.routes.need(&method, &route) >= OPERATOR;
-    if !is_change {
+    if !is_change(&method, &route, recorder.routes.need(&method, &route)) {
         return next.run(request).await;
     }
+    let asks = Asks::of(&request);
     let address = address_of(&request);
     let (mut parts, body) = match whole(request).await {
         Ok(whole) => whole,
@@ -60,6 +64,12 @@ pub(crate) async fn note(State(recorder): State<Recorder>, request: Request, nex
         return next.run(request).await;
     }
     let app = &recorder.app;
+    if app.config.read_only {
+        let error = CdcError::new(ErrorCode::ServerReadOnly, READ_ONLY);
+        let refusal = Refusal::role(&principal, &method, &route, address, &error);
+        app.audit.refused(refusal).await;
+        return asks.forbidden(error);
+    }
     let before = asked.facts(app).await;
     let entry = ActivityEntry {
         action: action(&method, &route),
@@ -80,6 +90,13 @@ pub(crate) async fn note(State(recorder): State<Recorder>, request: Request, nex
     let outcome = Outcome::of(&response, &answer);
     end(app, begun, asked, before, outcome).await;
     response
+}
+
+/// Whether a route changes something: it is not for reading, and not for everybody. A few ask much of the server and
+/// change nothing.
+fn is_change(method: &Method, route: &str, need: Need) -> bool {
+    let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    !reads && need >= OPERATOR && !QUESTIONS.contains(&route)
 }
 
 fn unwritten(error: CdcError) -> Failure {
@@ -135,7 +152,8 @@ impl Asked {
                     .find(|(key, _)| key == name)
                     .map(|(_, value)| value.into_owned())
             };
-            asked.is_preview = field("form[intent]").is_some_and(|intent| intent == "preview");
+            asked.is_preview = field("form[intent]")
+                .is_some_and(|intent| !matches!(intent.as_str(), "create" | "apply" | "apply_resume"));
             let named = field("namespace").zip(field("id"));
             asked.about = named.map(|(namespace, id)| ChangefeedId::new(&namespace, &id));
             return asked;
