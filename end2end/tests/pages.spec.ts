@@ -17,6 +17,8 @@ const PAGES = [
     "/ui/processors",
     "/ui/activity",
     "/ui/logs",
+    "/ui/api?op=post_api_v2_changefeeds",
+    "/ui/settings",
 ];
 /** Pages without scripts. */
 const STILL_PAGES = ["/ui/login", "/swagger"];
