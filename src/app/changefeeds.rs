@@ -1,5 +1,6 @@
 //! The list of changefeeds, filtered by state and text in the address.
 
+use crate::app::facts;
 use crate::app::format;
 use crate::app::layout::{PageError, PageHead, loading};
 use crate::app::live::use_live;
@@ -147,7 +148,7 @@ fn List(page: FeedPage, filter: Memo<Filter>) -> impl IntoView {
                         <th scope="col" role="columnheader" class="text-right">
                             "Lag"
                         </th>
-                        <th scope="col" role="columnheader">"Checkpoint (UTC)"</th>
+                        <th scope="col" role="columnheader">{format!("Checkpoint ({})", facts::zone_name())}</th>
                         <th scope="col" role="columnheader" class="text-right">
                             "Rows/s"
                         </th>

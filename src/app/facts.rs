@@ -112,6 +112,7 @@ pub(crate) fn date_time(ms: u64) -> String {
 }
 
 /// The time of day, in the zone of the reader.
+#[cfg(feature = "ssr")]
 pub(crate) fn time_of_day(ms: u64) -> String {
     date_time(ms).split_off(11)
 }

@@ -1,12 +1,14 @@
 //! The first page: one sentence about everything, then what deserves a look.
 
 use crate::app::captures::Role;
+use crate::app::facts;
 use crate::app::format;
 use crate::app::layout::{ErrorNote, PageError, PageHead, loading};
 use crate::app::live::{FeedName, use_live};
 use crate::app::ui::badge::{StateBadge, glyph};
 use crate::app::ui::chart::{Sparkline, WINDOW_MS};
 use crate::app::ui::feed::{Lag, feed_address, feed_name};
+use crate::app::ui::guarded::{GuardedLink, GuardedSubmit};
 use crate::app::ui::icon::Icon;
 use crate::fns::captures::list_captures;
 use crate::fns::changefeeds::get_overview;
@@ -328,12 +330,12 @@ fn StartCard(
                             <input type="hidden" name="form[sink_uri]" value="blackhole://"/>
                             <input type="hidden" name="form[ignore_ineligible_table]" value="true"/>
                             <div class="flex flex-wrap gap-2">
-                                <button class="btn btn-primary" type="submit">
+                                <GuardedSubmit class="btn btn-primary" why_not=facts::why_not("operator")>
                                     "Create blackhole changefeed"
-                                </button>
-                                <a class="btn" href="/ui/changefeeds/new">
+                                </GuardedSubmit>
+                                <GuardedLink class="btn" href="/ui/changefeeds/new" why_not=facts::why_not("operator")>
                                     "Choose a real destination"
-                                </a>
+                                </GuardedLink>
                             </div>
                         </ActionForm>
                         <div class="mt-3">{error}</div>

@@ -1,7 +1,7 @@
 //! What pages of the console know from the first byte on: who asks, what the server allows, how times are written.
 
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use leptos::prelude::use_context;
 use tidegate_model::{CdcError, ErrorCode};
 
@@ -9,14 +9,13 @@ use super::access::{Principal, Proof};
 use super::state::App;
 use crate::app::facts::Facts;
 use crate::app::settings::Shown;
-use crate::app::zone;
+use crate::app::zone::{self, Zone};
 use crate::fns::error::ConsoleError;
 use crate::fns::preferences::{ABSOLUTE, KEYS, OFF, TIMES};
 
 /// The value of a cookie; empty without it.
-pub(crate) fn cookie<'a>(parts: &'a Parts, name: &str) -> &'a str {
-    parts
-        .headers
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
@@ -24,6 +23,11 @@ pub(crate) fn cookie<'a>(parts: &'a Parts, name: &str) -> &'a str {
         .filter_map(|pair| pair.trim().split_once('='))
         .find(|(found, _)| *found == name)
         .map_or("", |(_, value)| value)
+}
+
+/// The zone that a request wants times in.
+pub(crate) fn zone(app: &App, headers: &HeaderMap) -> Zone {
+    zone::chosen(cookie(headers, zone::COOKIE), &app.config.time_zone)
 }
 
 /// The facts of a request.
@@ -39,8 +43,8 @@ pub(crate) fn of(app: &App, parts: &Parts) -> Facts {
         session: known.is_some_and(|known| known.proof == Proof::Session),
         read_only: app.config.read_only,
         exposed: is_far && app.access.rules().is_open(),
-        absolute: cookie(parts, TIMES) == ABSOLUTE,
-        zone: zone::chosen(cookie(parts, zone::COOKIE), &app.config.time_zone),
+        absolute: cookie(&parts.headers, TIMES) == ABSOLUTE,
+        zone: zone(app, &parts.headers),
     }
 }
 
@@ -62,7 +66,7 @@ pub(crate) async fn settings_shown() -> Result<Shown, ConsoleError> {
             None => config.addr.to_string(),
         },
         server_zone: config.time_zone.iana_name().unwrap_or("as the system").to_owned(),
-        zone: cookie(&parts, zone::COOKIE).to_owned(),
-        keys: cookie(&parts, KEYS) != OFF,
+        zone: cookie(&parts.headers, zone::COOKIE).to_owned(),
+        keys: cookie(&parts.headers, KEYS) != OFF,
     })
 }

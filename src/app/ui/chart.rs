@@ -1,6 +1,5 @@
 //! Line charts as own SVG. The geometry is pure, so the server draws the same picture as the browser.
 
-use crate::app::facts;
 use crate::app::format;
 use leptos::prelude::*;
 use std::fmt::Write;
@@ -298,7 +297,7 @@ pub(crate) fn Chart(
                     <tbody>
                         <For each=rows key=|row| row.0 let((at_ms, value))>
                             <tr>
-                                <td class="num">{facts::time_of_day(at_ms)}</td>
+                                <td class="num">{format::utc_time(at_ms)}</td>
                                 <td class="num text-right">{quantity.text(value)}</td>
                             </tr>
                         </For>

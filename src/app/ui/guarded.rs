@@ -1,4 +1,4 @@
-//! A link that looks like a button, for those who may follow it.
+//! Links and buttons for those who may use them; everybody else reads why they may not.
 
 use leptos::prelude::*;
 
@@ -25,4 +25,24 @@ pub(crate) fn GuardedLink(
         }
         .into_any(),
     }
+}
+
+/// A button that sends a form; without the right to it one that is off, with the reason beside it.
+#[component]
+pub(crate) fn GuardedSubmit(
+    class: &'static str,
+    /// See `facts::why_not`.
+    why_not: Option<String>,
+    children: Children,
+) -> impl IntoView {
+    let reason = why_not
+        .clone()
+        .map(|why| view! { <span class="ml-2 text-sm text-ink-2">{format!("{why}.")}</span> });
+    view! {
+        <button class=class type="submit" disabled=why_not.is_some()>
+            {children()}
+        </button>
+        {reason}
+    }
+    .into_any()
 }
