@@ -193,6 +193,21 @@ async fn refusals_have_the_form_that_the_reader_understands() {
         ),
         (303, "/ui/login?next=%2Fui%2Fchangefeeds%3Fstate%3Dfailed")
     );
+    let mut form = request(&Method::POST, "/ui/fn/pause", None);
+    let headers = form.headers_mut();
+    headers.insert(header::ACCEPT, "text/html".parse().unwrap());
+    headers.insert(
+        header::REFERER,
+        "http://127.0.0.1:8300/ui/changefeeds/default/a?x=1"
+            .parse()
+            .unwrap(),
+    );
+    let form = send(&router, form).await;
+    assert_eq!(
+        form.headers()[header::LOCATION],
+        "/ui/login?next=%2Fui%2Fchangefeeds%2Fdefault%2Fa%3Fx%3D1",
+        "an ended session leads back to the form"
+    );
     let (_, viewer) = &tokens[1];
     let pause = "/api/v2/changefeeds/a/pause";
     let forbidden = send(&router, request(&Method::POST, pause, Some(viewer))).await;

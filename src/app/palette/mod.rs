@@ -87,6 +87,8 @@ impl Palette {
                 Ok(list) => {
                     self.trouble.set(String::new());
                     self.list.set(list);
+                    // The list is put in its place before the next frame.
+                    request_animation_frame(|| page::step(0));
                 }
                 Err(error) => self.trouble.set(error.message),
             }
