@@ -110,7 +110,7 @@ mod page {
             <fieldset class="grid gap-2" id="zone">
                 <legend class="mb-1 text-sm font-medium">"Time zone"</legend>
                 {radio("zone", "UTC", "UTC", "", choice.is_empty() || choice == "UTC")}
-                {radio("zone", SERVER, "Server", &format!("{}, as in its log files.", shown.server_zone), choice == SERVER)}
+                {radio("zone", SERVER, "Server", &format!("{}.", shown.server_zone), choice == SERVER)}
                 <div class="scripted" data-local="">
                     {radio("zone", &local, "Local", "The zone of this browser.", is_local)}
                 </div>
