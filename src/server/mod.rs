@@ -35,7 +35,8 @@ mod v1;
 mod v2;
 
 pub use access::{AccessSettings, Known, Role, hash_password, new_token};
-pub(crate) use access::{Principal, Proof};
+pub(crate) use access::{OPERATOR, Principal, Proof};
+pub(crate) use audit::{Selection, in_force, replace, with_found};
 pub use config::{EncryptionKeys, LogFormat, ServerConfig};
 pub use log::LogControl;
 pub use openapi::openapi_document;

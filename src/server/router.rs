@@ -109,13 +109,17 @@ fn page_need(path: &str) -> Need {
 }
 
 /// The role that each server function needs.
-const FUNCTION_NEEDS: [(&str, Need); 18] = [
+const FUNCTION_NEEDS: [(&str, Need); 24] = [
     ("activity", OPERATOR),
     ("ask", OPERATOR),
+    ("capture", VIEWER),
     ("captures", VIEWER),
     ("changefeed", VIEWER),
     ("changefeeds", VIEWER),
+    ("config", VIEWER),
     ("create", OPERATOR),
+    ("drain", ADMIN),
+    ("drop_draft", OPERATOR),
     ("form", OPERATOR),
     ("log", VIEWER),
     ("log_level", VIEWER),
@@ -124,7 +128,9 @@ const FUNCTION_NEEDS: [(&str, Need); 18] = [
     ("pause", OPERATOR),
     ("preview", VIEWER),
     ("remove", ADMIN),
+    ("resign", ADMIN),
     ("resume", OPERATOR),
+    ("save_draft", OPERATOR),
     ("set_log_level", OPERATOR),
     ("theme", PUBLIC),
     ("try_out", VIEWER),

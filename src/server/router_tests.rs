@@ -7,6 +7,7 @@ use tidegate_api::ActivityEntry;
 
 use super::*;
 use crate::server::access::{AccessSettings, Known, Role, hash_password, new_token};
+use crate::server::audit::Selection;
 use crate::server::openapi::openapi_document;
 use crate::server::testing::{self, send, text};
 
@@ -126,6 +127,11 @@ async fn roles_are_those_of_the_design() {
         (Method::GET, "/ui/changefeeds/new", OPERATOR),
         (Method::GET, "/api/tidegate/v1/activity", OPERATOR),
         (Method::GET, "/ui/activity", OPERATOR),
+        (
+            Method::GET,
+            "/api/tidegate/v1/changefeeds/{changefeed_id}/history",
+            VIEWER,
+        ),
         (Method::DELETE, "/api/v2/changefeeds/{changefeed_id}", ADMIN),
         (Method::POST, "/ui/fn/remove", ADMIN),
         (Method::POST, "/api/v2/owner/resign", ADMIN),
@@ -272,7 +278,7 @@ async fn a_session_begins_with_the_password_and_ends_with_logout() {
         401
     );
 
-    let page = app.audit.read(u64::MAX, 10, None).await.unwrap();
+    let page = app.audit.read(u64::MAX, 10, Selection::default()).await.unwrap();
     let told: Vec<_> = page
         .items
         .iter()
@@ -335,7 +341,7 @@ async fn a_change_is_told_with_who_and_what_and_a_read_is_not() {
         request(&Method::POST, "/api/v2/changefeeds/b/pause", Some(admin)),
     )
     .await;
-    let page = app.audit.read(u64::MAX, 10, None).await.unwrap();
+    let page = app.audit.read(u64::MAX, 10, Selection::default()).await.unwrap();
     let told: Vec<_> = page.items.iter().map(in_short).collect();
     assert_eq!(
         told,
@@ -366,7 +372,7 @@ async fn a_change_is_told_with_who_and_what_and_a_read_is_not() {
     assert_eq!(page.items[0].code, "CDC:ErrChangeFeedNotExists");
     let one = app
         .audit
-        .read(u64::MAX, 10, Some(("default".to_owned(), "a".to_owned())))
+        .read(u64::MAX, 10, Selection::of("default", "a"))
         .await
         .unwrap();
     assert_eq!(one.items.len(), 2);

@@ -66,7 +66,7 @@ pub(crate) fn read(text: &str, form: &CreateForm) -> Result<CreateForm, ConsoleE
     Ok(from_body(&body, form))
 }
 
-fn from_body(body: &Value, form: &CreateForm) -> CreateForm {
+pub(super) fn from_body(body: &Value, form: &CreateForm) -> CreateForm {
     let config = &body["replica_config"];
     let word = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
     let shown_uri = mask_uri(form.sink_uri.trim());
