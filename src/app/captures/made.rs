@@ -129,7 +129,6 @@ fn about(capture: CaptureRow, processors: String) -> AnyView {
         ("Tables", capture.tables.to_string()),
         ("Memory of rows on their way", capture.memory),
         ("Cluster", capture.cluster_id),
-        ("Capture id", capture.id),
     ];
     let facts: Vec<AnyView> = facts
         .into_iter()

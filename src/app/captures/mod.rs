@@ -4,6 +4,7 @@
 pub(crate) mod made;
 
 use crate::app::layout::{Crumb, ErrorNote, PageError, PageHead, loading};
+use crate::app::ui::copy::CopyButton;
 use crate::app::ui::icon::{Glyph, Icon};
 use crate::fns::captures::{DrainCapture, ResignOwner, get_capture, list_captures};
 use crate::fns::data::CaptureView;
@@ -96,14 +97,14 @@ fn One(
     let form = match confirm.as_str() {
         "resign" => view! {
             <ActionForm action=resign>
-                <input type="hidden" name="id" value=id/>
+                <input type="hidden" name="id" value=id.clone()/>
                 <Confirm name="Resign owner" why_not/>
             </ActionForm>
         }
         .into_any(),
         "drain" => view! {
             <ActionForm action=drain>
-                <input type="hidden" name="id" value=id/>
+                <input type="hidden" name="id" value=id.clone()/>
                 <Confirm name="Drain this capture" why_not/>
             </ActionForm>
         }
@@ -111,7 +112,12 @@ fn One(
         _ => ().into_any(),
     };
     view! {
-        <PageHead title=address crumbs=crumbs()/>
+        <PageHead title=address crumbs=crumbs()>
+            <span class="flex min-w-0 items-center gap-1">
+                <code class="text-xs wrap-anywhere text-ink-2">{id.clone()}</code>
+                <CopyButton text=id.clone() what="capture id"/>
+            </span>
+        </PageHead>
         {refused}
         <div inner_html=facts></div>
         {form}
