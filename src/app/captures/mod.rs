@@ -94,17 +94,18 @@ fn One(
             .or_else(|| drained.get().and_then(Result::err))?;
         Some(view! { <div class="mb-4 max-w-2xl"><ErrorNote error/></div> })
     };
+    let (shown_id, copied_id) = (id.clone(), id.clone());
     let form = match confirm.as_str() {
         "resign" => view! {
             <ActionForm action=resign>
-                <input type="hidden" name="id" value=id.clone()/>
+                <input type="hidden" name="id" value=id/>
                 <Confirm name="Resign owner" why_not/>
             </ActionForm>
         }
         .into_any(),
         "drain" => view! {
             <ActionForm action=drain>
-                <input type="hidden" name="id" value=id.clone()/>
+                <input type="hidden" name="id" value=id/>
                 <Confirm name="Drain this capture" why_not/>
             </ActionForm>
         }
@@ -114,8 +115,8 @@ fn One(
     view! {
         <PageHead title=address crumbs=crumbs()>
             <span class="flex min-w-0 items-center gap-1">
-                <code class="text-xs wrap-anywhere text-ink-2">{id.clone()}</code>
-                <CopyButton text=id.clone() what="capture id"/>
+                <code class="text-xs wrap-anywhere text-ink-2">{shown_id}</code>
+                <CopyButton text=copied_id what="capture id"/>
             </span>
         </PageHead>
         {refused}
