@@ -255,6 +255,7 @@ impl Console {
     /// Creates or changes the changefeed of a form, or does what else its button says; the answer is the address to go
     /// to. A plain form that is not done leads back to itself.
     pub async fn submit(&self, mut form: CreateForm, plain: bool) -> Result<String, ConsoleError> {
+        form::name_edited(&mut form);
         self.drafts.unmask(&mut form);
         let writes = matches!(
             form.intent.as_str(),
@@ -283,6 +284,7 @@ impl Console {
     /// # Errors
     /// Faults of the text, and those of the upstream.
     pub async fn ask(&self, mut form: CreateForm) -> Result<FormView, ConsoleError> {
+        form::name_edited(&mut form);
         let sent = (form.sink_uri.clone(), form.sink_password.clone());
         self.drafts.unmask(&mut form);
         let stored = form.sink_uri.clone();
@@ -420,13 +422,18 @@ impl Console {
             .base;
         let others = form::changes(&form.base, &now);
         // Whoever was refused after the first of two steps may try again.
-        let is_done = form::changes(&now, &form::write(form).json).is_empty();
+        let is_done = form::says_what_holds(form, &now);
         if !others.is_empty() && !is_done {
             return Err(form::overtaken(&others));
         }
         let update = form::update(form)?;
         let resume = form::resume(form)?;
-        let updated = match self.service.update_changefeed(id, update).await {
+        // The engine refuses an update that changes nothing; it may be that only the second step is wanted.
+        let updated = match is_done && resume.is_some() {
+            true => self.service.get_changefeed(id).await,
+            false => self.service.update_changefeed(id, update).await,
+        };
+        let updated = match updated {
             Ok(detail) => detail,
             Err(error) => return Ok(Err(error)),
         };

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use tidegate_api::{ChangefeedDetail, ResumeChangefeed, UpdateChangefeed, default_config};
 use tidegate_model::{CdcError, ErrorCode};
 
+use super::text::{MASK, is_secret};
 use super::{body, fault, faulty, like, moment, values, write};
 use crate::fns::create::{CreateForm, Draft, FieldChange, FormView};
 use crate::fns::data::FeedState;
@@ -30,6 +31,13 @@ pub(crate) fn edit_view(detail: &ChangefeedDetail) -> FormView {
         state: Some(FeedState::from_wire(&detail.state)),
         checkpoint: detail.checkpoint_time.clone(),
         ..FormView::default()
+    }
+}
+
+/// The page of a changefeed that exists has no fields for its name, which would count as changes otherwise.
+pub(crate) fn name_edited(form: &mut CreateForm) {
+    if let Some((namespace, id)) = form.edit.split_once('/') {
+        (form.namespace, form.id) = (namespace.to_owned(), id.to_owned());
     }
 }
 
@@ -91,6 +99,16 @@ fn merge(into: &mut Value, from: Value) {
         (_, Value::Null) => {}
         (into, from) => *into = from,
     }
+}
+
+/// Whether a form asks for nothing but what `now` says. A secret that was typed is a change that does not show.
+pub(crate) fn says_what_holds(form: &CreateForm, now: &str) -> bool {
+    let stored: Value = serde_json::from_str(now).unwrap_or_default();
+    let is_typed = |(path, text): (&String, &String)| is_secret(path) && !matches!(text.as_str(), "" | MASK);
+    changes(now, &write(form).json).is_empty()
+        && form.sink_password.is_empty()
+        && stored["sink_uri"] == form.sink_uri.trim()
+        && !form.set.iter().any(is_typed)
 }
 
 /// How the changefeed goes on once it is changed; nothing: it stays paused.
@@ -225,8 +243,25 @@ mod tests {
 
     #[test]
     fn an_untouched_form_changes_nothing() {
-        let form = edit_view(&detail()).draft.form;
+        let mut form = edit_view(&detail()).draft.form;
+        // As a browser sends it.
+        form.namespace.clear();
+        form.id.clear();
+        name_edited(&mut form);
         assert_eq!(changes(&form.base, &write(&form).json), []);
+        assert!(says_what_holds(&form, &form.base));
+        for secret in [
+            CreateForm {
+                sink_password: "new".to_owned(),
+                ..form.clone()
+            },
+            CreateForm {
+                sink_uri: "mysql://u:new@h:3306/".to_owned(),
+                ..form.clone()
+            },
+        ] {
+            assert!(!says_what_holds(&secret, &form.base));
+        }
         assert_eq!(update(&form).unwrap().sink_uri, "");
     }
 

@@ -16,7 +16,9 @@ use crate::app::format;
 use crate::fns::create::CreateForm;
 use crate::fns::error::{ConsoleError, FieldError};
 
-pub(crate) use edit::{changes, edit_view, overtaken, resume, stayed_paused, update};
+pub(crate) use edit::{
+    changes, edit_view, name_edited, overtaken, resume, says_what_holds, stayed_paused, update,
+};
 pub(crate) use groups::groups;
 pub(crate) use html::html;
 pub(crate) use past::{recreated, restored};

@@ -8,6 +8,8 @@ use super::{ALL_TABLES, body, faulty, values};
 use crate::fns::create::{CreateForm, FormText};
 use crate::fns::error::{ConsoleError, FieldError};
 
+/// What stands for a secret.
+pub(super) const MASK: &str = "******";
 /// How names of secrets end.
 const SECRETS: [&str; 4] = ["password", "secret", "access_key", "token"];
 
@@ -39,7 +41,6 @@ pub(crate) fn write(form: &CreateForm) -> FormText {
 }
 
 fn hide_secrets(config: &mut Value) {
-    const MASK: &str = "******";
     let Value::Object(members) = config else {
         return;
     };
