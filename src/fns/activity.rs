@@ -69,6 +69,15 @@ mod made {
             let cursor = cursor.to_string();
             asked.with("cursor", &cursor).address(&address)
         });
+        // A browser takes no other text into a field for a time.
+        let time = |name: &str| {
+            if fault.is_none() {
+                query.get(name).to_owned()
+            } else {
+                String::new()
+            }
+        };
+        let (since, until) = (time("since"), time("until"));
         let alive = app.service.changefeed_ids();
         Ok(html(Page {
             older,
@@ -76,8 +85,8 @@ mod made {
             actor: query.get("actor").to_owned(),
             action: query.get("action").to_owned(),
             result: query.get("result").to_owned(),
-            since: query.get("since").to_owned(),
-            until: query.get("until").to_owned(),
+            since,
+            until,
             fault,
             entries: found.items,
             download: by_api.with("format", "ndjson").address(API),

@@ -387,6 +387,19 @@ async fn a_change_is_told_with_who_and_what_and_a_read_is_not() {
     assert_eq!(one.items.len(), 2);
 }
 
+/// The console's form about the changefeed `a` as a browser sends it.
+fn edit_form(base: &str, intent: &str) -> String {
+    let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+    pairs
+        .append_pair("form[edit]", "default/a")
+        .append_pair("form[base]", base)
+        .append_pair("form[sink_uri]", "blackhole://")
+        .append_pair("form[rules]", "x.*")
+        .append_pair("form[force_replicate]", "true")
+        .append_pair("form[intent]", intent);
+    pairs.finish()
+}
+
 /// An edit in the console was told as a creation.
 #[tokio::test]
 async fn configurations_are_kept_whichever_way_they_come_and_looking_is_not_told() {
@@ -415,19 +428,8 @@ async fn configurations_are_kept_whichever_way_they_come_and_looking_is_not_told
         .as_str()
         .unwrap()
         .to_owned();
-    let form = |intent: &str| {
-        let mut pairs = url::form_urlencoded::Serializer::new(String::new());
-        pairs
-            .append_pair("form[edit]", "default/a")
-            .append_pair("form[base]", &base)
-            .append_pair("form[sink_uri]", "blackhole://")
-            .append_pair("form[rules]", "x.*")
-            .append_pair("form[force_replicate]", "true")
-            .append_pair("form[intent]", intent);
-        pairs.finish()
-    };
-    send(&router, post("/ui/fn/ask", form("look"))).await;
-    let applied = send(&router, post("/ui/fn/create", form("apply"))).await;
+    send(&router, post("/ui/fn/ask", edit_form(&base, "look"))).await;
+    let applied = send(&router, post("/ui/fn/create", edit_form(&base, "apply"))).await;
     assert!(applied.status().is_success(), "{}", text(applied).await);
     let deleted = send(
         &router,
