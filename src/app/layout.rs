@@ -1,5 +1,6 @@
 //! The frame of every page: skip link, top bar, navigation, breadcrumbs, and what takes the place of a page.
 
+use crate::app::changefeed_new::Leaving;
 use crate::app::format::query_escape;
 use crate::app::live::{LiveIndicator, use_live};
 use crate::app::palette::Commands;
@@ -42,6 +43,8 @@ fn holds(href: &str, path: &str) -> bool {
 #[component]
 pub(crate) fn Layout() -> impl IntoView {
     provide_context(LastPath(StoredValue::new(None)));
+    let leaving = Leaving::new();
+    provide_context(leaving);
     let live = use_live();
     let announced = live.announced();
     let main_class = move || {
@@ -60,7 +63,7 @@ pub(crate) fn Layout() -> impl IntoView {
             "Skip to content"
         </a>
         <header class="sticky top-0 z-5 flex h-12 items-center gap-3 border-b border-line bg-bg px-3 md:px-6">
-            <a href="/ui" class="flex items-center gap-2 font-semibold tracking-tight">
+            <a href="/ui" class="flex items-center gap-2 font-semibold tracking-tight" on:click=move |ev| leaving.clicked(&ev)>
                 <Logo/>
                 "Tidegate"
             </a>
@@ -77,7 +80,7 @@ pub(crate) fn Layout() -> impl IntoView {
         <p role="status" class="sr-only">
             {announced}
         </p>
-        <div class="md:flex">
+        <div class="md:flex" on:click=move |ev| leaving.clicked(&ev)>
             <Navigation/>
             <main id="main" tabindex="-1" class=main_class>
                 <div class="mx-auto max-w-[1440px]">

@@ -11,7 +11,7 @@
 
 pub(crate) mod activity;
 mod announce;
-mod captures;
+pub(crate) mod captures;
 mod changefeed;
 pub(crate) mod changefeed_new;
 mod changefeeds;
@@ -90,12 +90,14 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("changefeeds/new") view=changefeed_new::ChangefeedNew ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id") view=changefeed::Summary ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/config") view=changefeed::Config ssr=WHOLE/>
+                    <Route path=path!("changefeeds/:namespace/:id/activity") view=changefeed::Activity ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/api") view=changefeed::Api ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/edit") view=changefeed::Edit ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/remove") view=changefeed::Remove ssr=WHOLE/>
                     <Route path=path!("playground/filter") view=playground::Rules ssr=WHOLE/>
                     <Route path=path!("playground/expression") view=playground::Events ssr=WHOLE/>
                     <Route path=path!("captures") view=captures::Captures ssr=WHOLE/>
+                    <Route path=path!("captures/:id") view=captures::Capture ssr=WHOLE/>
                     <Route path=path!("processors") view=processors::Processors ssr=WHOLE/>
                     <Route path=path!("activity") view=activity::Activity ssr=WHOLE/>
                     <Route path=path!("logs") view=log::Log ssr=WHOLE/>

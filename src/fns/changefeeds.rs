@@ -21,7 +21,9 @@ pub async fn list_changefeeds(states: String, text: String, page: usize) -> Resu
 #[server(name = GetOverview, endpoint = "overview", input = GetUrl)]
 pub async fn get_overview() -> Result<Overview, ConsoleError> {
     let console = context::console()?;
-    Ok(console.overview())
+    let mut overview = console.overview();
+    overview.recent = crate::fns::activity::recent().await;
+    Ok(overview)
 }
 
 /// One changefeed.

@@ -4,6 +4,8 @@
 //! work without JavaScript.
 
 pub mod activity;
+#[cfg(feature = "ssr")]
+mod begin;
 pub mod captures;
 #[cfg(feature = "ssr")]
 mod catalogue;
@@ -17,6 +19,7 @@ mod drafts;
 pub mod error;
 #[cfg(feature = "ssr")]
 mod form;
+pub mod history;
 #[cfg(feature = "ssr")]
 mod list;
 pub mod live;
@@ -26,6 +29,7 @@ pub mod playground;
 pub mod preferences;
 #[cfg(feature = "ssr")]
 pub(crate) mod query;
+pub mod saved;
 pub mod served;
 #[cfg(feature = "ssr")]
 mod view;

@@ -24,6 +24,8 @@ pub(crate) fn routes() -> Routes {
         .post("/changefeeds/validate", OPERATOR, validate)
         .get("/errors/{code}", VIEWER, error_help)
         .get("/activity", OPERATOR, activity::list)
+        .get("/changefeeds/{changefeed_id}/history", VIEWER, activity::history)
+        .get("/changefeeds/{changefeed_id}/config", VIEWER, activity::config)
 }
 
 async fn server(State(app): State<App>) -> Answer {

@@ -36,6 +36,8 @@ mod v1;
 mod v2;
 
 pub use access::{AccessSettings, Known, Role, hash_password, new_token};
+pub(crate) use access::{OPERATOR, Principal};
+pub(crate) use audit::{Selection, in_force, replace, with_found};
 pub use config::{EncryptionKeys, LogFormat, ServerConfig};
 pub(crate) use facts::settings_shown;
 pub use log::LogControl;

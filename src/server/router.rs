@@ -118,14 +118,18 @@ fn page_need(path: &str) -> Need {
 }
 
 /// The role that each server function needs.
-const FUNCTION_NEEDS: [(&str, Need); 19] = [
+const FUNCTION_NEEDS: [(&str, Need); 25] = [
     ("activity", OPERATOR),
     ("ask", OPERATOR),
+    ("capture", VIEWER),
     ("captures", VIEWER),
     ("changefeed", VIEWER),
     ("changefeeds", VIEWER),
     ("commands", VIEWER),
+    ("config", VIEWER),
     ("create", OPERATOR),
+    ("drain", ADMIN),
+    ("drop_draft", OPERATOR),
     ("form", OPERATOR),
     ("log", VIEWER),
     ("log_level", VIEWER),
@@ -134,7 +138,9 @@ const FUNCTION_NEEDS: [(&str, Need); 19] = [
     ("preferences", PUBLIC),
     ("preview", VIEWER),
     ("remove", ADMIN),
+    ("resign", ADMIN),
     ("resume", OPERATOR),
+    ("save_draft", OPERATOR),
     ("served", VIEWER),
     ("set_log_level", OPERATOR),
     ("try_out", VIEWER),

@@ -7,6 +7,7 @@ use tidegate_api::ActivityEntry;
 
 use super::*;
 use crate::server::access::{AccessSettings, Known, Role, hash_password, new_token};
+use crate::server::audit::Selection;
 use crate::server::openapi::openapi_document;
 use crate::server::testing::{self, send, text};
 
@@ -126,6 +127,20 @@ async fn roles_are_those_of_the_design() {
         (Method::GET, "/ui/changefeeds/new", OPERATOR),
         (Method::GET, "/api/tidegate/v1/activity", OPERATOR),
         (Method::GET, "/ui/activity", OPERATOR),
+        (
+            Method::GET,
+            "/api/tidegate/v1/changefeeds/{changefeed_id}/history",
+            VIEWER,
+        ),
+        (
+            Method::GET,
+            "/api/tidegate/v1/changefeeds/{changefeed_id}/config",
+            VIEWER,
+        ),
+        (Method::GET, "/ui/changefeeds/{namespace}/{id}/activity", OPERATOR),
+        (Method::POST, "/ui/fn/save_draft", OPERATOR),
+        (Method::POST, "/ui/fn/resign", ADMIN),
+        (Method::POST, "/ui/fn/drain", ADMIN),
         (Method::DELETE, "/api/v2/changefeeds/{changefeed_id}", ADMIN),
         (Method::POST, "/ui/fn/remove", ADMIN),
         (Method::POST, "/api/v2/owner/resign", ADMIN),
@@ -290,7 +305,7 @@ async fn a_session_begins_with_the_password_and_ends_with_logout() {
         401
     );
 
-    let page = app.audit.read(u64::MAX, 10, None).await.unwrap();
+    let page = app.audit.read(u64::MAX, 10, Selection::default()).await.unwrap();
     let told: Vec<_> = page
         .items
         .iter()
@@ -353,7 +368,7 @@ async fn a_change_is_told_with_who_and_what_and_a_read_is_not() {
         request(&Method::POST, "/api/v2/changefeeds/b/pause", Some(admin)),
     )
     .await;
-    let page = app.audit.read(u64::MAX, 10, None).await.unwrap();
+    let page = app.audit.read(u64::MAX, 10, Selection::default()).await.unwrap();
     let told: Vec<_> = page.items.iter().map(in_short).collect();
     assert_eq!(
         told,
@@ -384,10 +399,95 @@ async fn a_change_is_told_with_who_and_what_and_a_read_is_not() {
     assert_eq!(page.items[0].code, "CDC:ErrChangeFeedNotExists");
     let one = app
         .audit
-        .read(u64::MAX, 10, Some(("default".to_owned(), "a".to_owned())))
+        .read(u64::MAX, 10, Selection::of("default", "a"))
         .await
         .unwrap();
     assert_eq!(one.items.len(), 2);
+}
+
+/// The console's form about the changefeed `a` as a browser sends it.
+fn edit_form(base: &str, intent: &str) -> String {
+    let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+    pairs
+        .append_pair("form[edit]", "default/a")
+        .append_pair("form[base]", base)
+        .append_pair("form[sink_uri]", "blackhole://")
+        .append_pair("form[rules]", "x.*")
+        .append_pair("form[force_replicate]", "true")
+        .append_pair("form[intent]", intent);
+    pairs.finish()
+}
+
+/// An edit in the console was told as a creation.
+#[tokio::test]
+async fn configurations_are_kept_whichever_way_they_come_and_looking_is_not_told() {
+    let (router, _, tokens, app, _dir) = whole().await;
+    let (_, admin) = &tokens[3];
+    let post = |path: &str, body: String| {
+        let mut request = request(&Method::POST, path, Some(admin));
+        *request.body_mut() = body.into();
+        request.headers_mut().insert(
+            header::CONTENT_TYPE,
+            "application/x-www-form-urlencoded".parse().unwrap(),
+        );
+        request
+    };
+    let body = r#"{"changefeed_id":"a","sink_uri":"blackhole://","replica_config":{"force_replicate":true}}"#;
+    let created = send(&router, post("/api/v2/changefeeds", body.to_owned())).await;
+    assert_eq!(created.status(), 200, "{}", text(created).await);
+    let paused = send(&router, post("/api/v2/changefeeds/a/pause", String::new())).await;
+    assert_eq!(paused.status(), 200);
+    let opened = send(
+        &router,
+        request(&Method::GET, "/ui/fn/form?begin[edit]=default%2Fa", Some(admin)),
+    )
+    .await;
+    let base = json(opened).await["draft"]["form"]["base"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    send(&router, post("/ui/fn/ask", edit_form(&base, "look"))).await;
+    let applied = send(&router, post("/ui/fn/create", edit_form(&base, "apply"))).await;
+    assert!(applied.status().is_success(), "{}", text(applied).await);
+    let deleted = send(
+        &router,
+        request(&Method::DELETE, "/api/v2/changefeeds/a", Some(admin)),
+    )
+    .await;
+    assert_eq!(deleted.status(), 200);
+    let page = app.audit.read(u64::MAX, 10, Selection::default()).await.unwrap();
+    let told: Vec<_> = page.items.iter().map(in_short).map(|told| told.0).collect();
+    assert_eq!(told, ["remove", "update", "pause", "create"]);
+
+    let path = "/api/tidegate/v1/changefeeds/a/history";
+    let kept = send(&router, request(&Method::GET, path, Some(&tokens[1].1))).await;
+    let kept = json(kept).await;
+    let actions: Vec<_> = kept["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|version| {
+            (
+                version["action"].as_str().unwrap(),
+                version["actor"]["name"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        actions,
+        [
+            ("remove", "the-admin"),
+            ("update", "the-admin"),
+            ("create", "the-admin")
+        ]
+    );
+    assert_eq!(
+        kept["items"][1]["config"]["filter"]["rules"],
+        serde_json::json!(["x.*"])
+    );
+    let lines = "/api/tidegate/v1/activity?format=ndjson&action=update";
+    let lines = text(send(&router, request(&Method::GET, lines, Some(admin))).await).await;
+    assert_eq!(lines.matches('\n').count(), 1, "{lines}");
 }
 
 #[tokio::test]
@@ -461,7 +561,7 @@ async fn a_read_only_server_refuses_every_change_and_answers_every_question() {
         refused += usize::from(is_refused);
     }
     assert!(refused > 10, "{refused}");
-    let page = app.audit.read(u64::MAX, 200, None).await.unwrap();
+    let page = app.audit.read(u64::MAX, 200, Selection::default()).await.unwrap();
     let noted = page
         .items
         .iter()

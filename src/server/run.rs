@@ -18,7 +18,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::access::{Access, AccessSettings};
-use super::audit::Audit;
+use super::audit::{Audit, watch};
 use super::config::{EncryptionKeys, ServerConfig};
 use super::console::leptos_options;
 use super::live::VIEWERS_MAX;
@@ -107,6 +107,7 @@ pub async fn start(config: ServerConfig, log: LogControl) -> Result<RunningServe
         tasks.spawn(look_after(Arc::clone(tls), stop));
     }
     app.service.start().await?;
+    tasks.spawn(watch(app.clone()));
     tracing::info!(%addr, "server is up");
     Ok(RunningServer {
         addr,

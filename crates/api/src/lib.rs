@@ -16,7 +16,7 @@ mod request;
 mod response;
 mod sink_uri;
 
-pub use activity::{ActivityChange, ActivityEntry, ActivityPage, ActivityTarget, Actor};
+pub use activity::{ActivityChange, ActivityEntry, ActivityPage, ActivityTarget, Actor, ConfigVersion};
 pub use config::{
     CloudStorageConfig, CodecConfig, ColumnSelector, ConfigPatch, ConsistentConfig, CsvConfig, DispatchRule,
     EventFilter, FilterConfig, Finding, Findings, GlueSchemaRegistryConfig, IntegrityConfig, KafkaConfig,

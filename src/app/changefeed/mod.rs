@@ -7,6 +7,7 @@ mod edit;
 mod remove;
 mod summary;
 
+use crate::app::activity::Entries;
 use crate::app::changefeed::actions::Actions;
 use crate::app::layout::{Crumb, ErrorNote, PageError, PageHead, loading};
 use crate::app::live::{Live, use_live};
@@ -35,13 +36,15 @@ struct Writes {
 enum Tab {
     Summary,
     Config,
+    Activity,
     Api,
 }
 
 impl Tab {
-    const ALL: [(Tab, &str, &str); 3] = [
+    const ALL: [(Tab, &str, &str); 4] = [
         (Tab::Summary, "Summary", ""),
         (Tab::Config, "Config", "/config"),
+        (Tab::Activity, "Activity", "/activity"),
         (Tab::Api, "API", "/api"),
     ];
 }
@@ -56,6 +59,12 @@ pub(crate) fn Summary() -> impl IntoView {
 #[component]
 pub(crate) fn Config() -> impl IntoView {
     view! { <Page tab=Tab::Config/> }.into_any()
+}
+
+/// Activity tab.
+#[component]
+pub(crate) fn Activity() -> impl IntoView {
+    view! { <Page tab=Tab::Activity/> }.into_any()
 }
 
 /// API tab.
@@ -162,6 +171,7 @@ fn Loaded(tab: Tab, detail: FeedDetail, writes: Writes) -> impl IntoView {
     let body = match tab {
         Tab::Summary => view! { <summary::Body detail vitals/> }.into_any(),
         Tab::Config => view! { <config::Body detail/> }.into_any(),
+        Tab::Activity => view! { <Entries feed=format!("{namespace}/{id}")/> }.into_any(),
         Tab::Api => view! { <api::Body detail/> }.into_any(),
     };
     let (pause, resume) = (writes.pause.value(), writes.resume.value());

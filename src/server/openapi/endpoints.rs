@@ -260,10 +260,33 @@ pub(super) const OTHERS: &[Endpoint] = &[
     ),
     get(
         "/api/tidegate/v1/activity",
-        "Who changed what, newest first; the next page takes next_cursor as cursor",
+        "Who changed what, newest first; the next page takes next_cursor as cursor. format=ndjson: all of it as a file",
         "ActivityPage",
     )
-    .query(&["changefeed_id", "namespace", "limit", "cursor"]),
+    .query(&[
+        "changefeed_id",
+        "namespace",
+        "actor",
+        "action",
+        "result",
+        "since",
+        "until",
+        "limit",
+        "cursor",
+        "format",
+    ]),
+    get(
+        "/api/tidegate/v1/changefeeds/{changefeed_id}/history",
+        "Every configuration that was applied, newest first, secrets masked; also of a removed changefeed",
+        "ConfigHistory",
+    )
+    .query(&["namespace"]),
+    get(
+        "/api/tidegate/v1/changefeeds/{changefeed_id}/config",
+        "The configuration as a file, json or toml; only=set: what differs from the defaults; version: one of the past",
+        "Text",
+    )
+    .query(&["namespace", "format", "only", "version"]),
     get(
         "/status",
         "Version and role, as the oldest clients ask",

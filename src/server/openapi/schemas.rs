@@ -409,6 +409,24 @@ fn activity_page() -> Value {
     ])
 }
 
+fn config_history() -> Value {
+    let version = object(&[
+        ("version", number()),
+        ("time", text()),
+        ("action", json!({"enum": ["create", "update", "remove", "found"]})),
+        (
+            "actor",
+            object(&[("name", text()), ("kind", text()), ("role", text())]),
+        ),
+        ("sink_uri", text()),
+        ("start_ts", number()),
+        ("target_ts", number()),
+        ("checkpoint_ts", number()),
+        ("config", json!({})),
+    ]);
+    list_of(&version)
+}
+
 /// Bodies of `/api/tidegate/v1` and of the routes without a version.
 fn extension_schemas() -> Map<String, Value> {
     let flag = || json!({"type": "boolean"});
@@ -440,6 +458,7 @@ fn extension_schemas() -> Map<String, Value> {
         ),
         ("FilterPreview", object(&[("tables", list(table))])),
         ("ActivityPage", activity_page()),
+        ("ConfigHistory", config_history()),
         (
             "ErrorHelp",
             object(&[
