@@ -28,3 +28,4 @@ pub(crate) mod query;
 pub mod theme;
 #[cfg(feature = "ssr")]
 mod view;
+pub mod watch;

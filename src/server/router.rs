@@ -109,13 +109,14 @@ fn page_need(path: &str) -> Need {
 }
 
 /// The role that each server function needs.
-const FUNCTION_NEEDS: [(&str, Need); 18] = [
+const FUNCTION_NEEDS: [(&str, Need); 22] = [
     ("activity", OPERATOR),
     ("ask", OPERATOR),
     ("captures", VIEWER),
     ("changefeed", VIEWER),
     ("changefeeds", VIEWER),
     ("create", OPERATOR),
+    ("facts", VIEWER),
     ("form", OPERATOR),
     ("log", VIEWER),
     ("log_level", VIEWER),
@@ -126,8 +127,11 @@ const FUNCTION_NEEDS: [(&str, Need); 18] = [
     ("remove", ADMIN),
     ("resume", OPERATOR),
     ("set_log_level", OPERATOR),
+    ("tables", VIEWER),
     ("theme", PUBLIC),
+    ("trouble", VIEWER),
     ("try_out", VIEWER),
+    ("watch", VIEWER),
 ];
 
 /// The role that a server function needs; one that is not in the table is for the highest only.

@@ -126,6 +126,16 @@ async fn roles_are_those_of_the_design() {
         (Method::GET, "/ui/changefeeds/new", OPERATOR),
         (Method::GET, "/api/tidegate/v1/activity", OPERATOR),
         (Method::GET, "/ui/activity", OPERATOR),
+        (
+            Method::GET,
+            "/api/tidegate/v1/changefeeds/{changefeed_id}/tables",
+            VIEWER,
+        ),
+        (
+            Method::GET,
+            "/api/tidegate/v1/changefeeds/{changefeed_id}/series",
+            VIEWER,
+        ),
         (Method::DELETE, "/api/v2/changefeeds/{changefeed_id}", ADMIN),
         (Method::POST, "/ui/fn/remove", ADMIN),
         (Method::POST, "/api/v2/owner/resign", ADMIN),

@@ -24,6 +24,7 @@ use super::console::leptos_options;
 use super::live::VIEWERS_MAX;
 use super::log::LogControl;
 use super::router::router;
+use super::series::Histories;
 use super::serve::serve;
 use super::state::{App, VERSION_FOR_CLIENTS};
 use super::tls::Tls;
@@ -93,6 +94,7 @@ pub async fn start(config: ServerConfig, log: LogControl) -> Result<RunningServe
         log,
         access,
         audit,
+        histories: Histories::default(),
         leptos: leptos_options(addr)?,
         config: Arc::new(config),
         stop: CancellationToken::new(),
@@ -103,6 +105,7 @@ pub async fn start(config: ServerConfig, log: LogControl) -> Result<RunningServe
     let stop = app.stop.clone();
     tasks.spawn(serve(listener, tls.clone(), router(app.clone()), stop.clone()));
     tasks.spawn(app.log.clone().return_in_time(stop.clone()));
+    tasks.spawn(app.histories.clone().sample(app.service.live(), stop.clone()));
     if let Some(tls) = &tls {
         tasks.spawn(look_after(Arc::clone(tls), stop));
     }

@@ -4,17 +4,23 @@ mod actions;
 mod api;
 mod config;
 mod edit;
+mod history;
+#[cfg(feature = "ssr")]
+pub(crate) mod made;
 mod remove;
 mod summary;
+mod tables;
 
 use crate::app::changefeed::actions::Actions;
 use crate::app::layout::{Crumb, ErrorNote, PageError, PageHead, loading};
 use crate::app::live::{Live, use_live};
 use crate::app::ui::badge::StateBadge;
 use crate::app::ui::feed::{feed_address, feed_name};
+use crate::app::ui::made::Made;
 use crate::fns::changefeeds::{PauseChangefeed, ResumeChangefeed, get_changefeed};
 use crate::fns::data::{FeedDetail, Vitals};
 use crate::fns::error::ConsoleError;
+use crate::fns::watch::get_trouble;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
@@ -32,13 +38,15 @@ struct Writes {
 #[derive(Copy, Clone, PartialEq, Eq)]
 enum Tab {
     Summary,
+    Tables,
     Config,
     Api,
 }
 
 impl Tab {
-    const ALL: [(Tab, &str, &str); 3] = [
+    const ALL: [(Tab, &str, &str); 4] = [
         (Tab::Summary, "Summary", ""),
+        (Tab::Tables, "Tables", "/tables"),
         (Tab::Config, "Config", "/config"),
         (Tab::Api, "API", "/api"),
     ];
@@ -48,6 +56,12 @@ impl Tab {
 #[component]
 pub(crate) fn Summary() -> impl IntoView {
     view! { <Page tab=Tab::Summary/> }.into_any()
+}
+
+/// Tables tab.
+#[component]
+pub(crate) fn Tables() -> impl IntoView {
+    view! { <Page tab=Tab::Tables/> }.into_any()
 }
 
 /// Config tab.
@@ -159,6 +173,7 @@ fn Loaded(tab: Tab, detail: FeedDetail, writes: Writes) -> impl IntoView {
     let (name, address) = (feed_name(&namespace, &id), feed_address(&namespace, &id));
     let body = match tab {
         Tab::Summary => view! { <summary::Body detail vitals/> }.into_any(),
+        Tab::Tables => view! { <tables::Body detail/> }.into_any(),
         Tab::Config => view! { <config::Body detail/> }.into_any(),
         Tab::Api => view! { <api::Body detail/> }.into_any(),
     };
@@ -176,7 +191,7 @@ fn Loaded(tab: Tab, detail: FeedDetail, writes: Writes) -> impl IntoView {
             <Actions namespace id vitals writes/>
         </PageHead>
         {refused}
-        <Trouble vitals/>
+        <Trouble detail vitals/>
         <Tabs tab address/>
         {body}
     }
@@ -207,42 +222,25 @@ fn Tabs(tab: Tab, address: String) -> impl IntoView {
     .into_any()
 }
 
-/// Error of the changefeed: cause, code, and what to do, above everything else.
+/// Error of the changefeed: cause, code, and what to do, above everything else. Asked for again when it is another one.
 #[component]
-fn Trouble(vitals: Memo<Vitals>) -> impl IntoView {
-    let problem =
-        Memo::new(move |_| vitals.with(|v| v.problem.clone().map(|problem| (problem, v.state.is_running()))));
-    move || {
-        let (problem, retrying) = problem.get()?;
-        let (class, heading) = if retrying {
-            (
-                "mb-5 rounded-card border border-warning bg-warning-fill p-4 text-sm",
-                "Retrying after an error",
-            )
-        } else {
-            (
-                "mb-5 rounded-card border border-failed bg-failed-fill p-4 text-sm",
-                "Failed",
-            )
-        };
-        Some(view! {
-            <section class=class aria-label="Error">
-                <h2 class="mb-1 text-lg">{heading}</h2>
-                <p class="wrap-anywhere first-letter:uppercase">{problem.message}</p>
-                {(!problem.remedy.is_empty())
-                    .then(|| {
-                        view! {
-                            <p class="mt-2">
-                                <strong class="font-medium">"What to do: "</strong>
-                                {problem.remedy}
-                            </p>
-                        }
-                    })}
-                <p class="mt-2 flex flex-wrap gap-x-4 text-xs text-ink-2">
-                    <code class="wrap-anywhere">{problem.code}</code>
-                    <span>{problem.time}</span>
-                </p>
-            </section>
-        })
+fn Trouble(detail: StoredValue<FeedDetail>, vitals: Memo<Vitals>) -> impl IntoView {
+    let name = detail.with_value(|detail| (detail.row.namespace.clone(), detail.row.id.clone()));
+    let problem = Memo::new(move |_| {
+        vitals.with(|v| (v.state, v.problem.as_ref().map(|problem| problem.time.clone())))
+    });
+    let panel = Resource::new_blocking(
+        move || (name.clone(), problem.get()),
+        |((namespace, id), _)| get_trouble(namespace, id),
+    );
+    view! {
+        <Transition>
+            {move || Suspend::new(async move {
+                // Without an answer the badge says that something is wrong, and the page that nobody answers.
+                let html = panel.await.unwrap_or_default();
+                view! { <Made html=Signal::stored(html)/> }.into_any()
+            })}
+        </Transition>
     }
+    .into_any()
 }

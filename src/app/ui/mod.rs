@@ -8,4 +8,5 @@ pub(crate) mod field;
 #[cfg(feature = "ssr")]
 pub(crate) mod html;
 pub(crate) mod icon;
+pub(crate) mod made;
 pub(crate) mod typing;

@@ -150,6 +150,7 @@ fn query_parameter(name: &str) -> Value {
         }
         "cursor" => json!({"type": "string", "pattern": "^([0-9]{1,19})?$"}),
         "changefeed_id" => schemas::id(),
+        "window" => json!({"enum": ["", "5m", "1h", "24h"]}),
         _ => json!({"type": "string"}),
     };
     json!({"name": name, "in": "query", "required": false, "schema": schema})
