@@ -22,6 +22,7 @@ use crate::fns::data::{FeedDetail, Vitals};
 use crate::fns::error::ConsoleError;
 use crate::fns::watch::get_trouble;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use leptos_router::hooks::use_params_map;
 
 pub(crate) use edit::Edit;
@@ -222,23 +223,36 @@ fn Tabs(tab: Tab, address: String) -> impl IntoView {
     .into_any()
 }
 
-/// Error of the changefeed: cause, code, and what to do, above everything else. Asked for again when it is another one.
+/// Error of the changefeed: cause, code, and what to do, above everything else.
 #[component]
 fn Trouble(detail: StoredValue<FeedDetail>, vitals: Memo<Vitals>) -> impl IntoView {
-    let name = detail.with_value(|detail| (detail.row.namespace.clone(), detail.row.id.clone()));
+    let ask = move || {
+        let (namespace, id) =
+            detail.with_value(|detail| (detail.row.namespace.clone(), detail.row.id.clone()));
+        get_trouble(namespace, id)
+    };
+    let first = Resource::new_blocking(|| (), move |()| ask());
+    let html = RwSignal::new(String::new());
     let problem = Memo::new(move |_| {
         vitals.with(|v| (v.state, v.problem.as_ref().map(|problem| problem.time.clone())))
     });
-    let panel = Resource::new_blocking(
-        move || (name.clone(), problem.get()),
-        |((namespace, id), _)| get_trouble(namespace, id),
-    );
+    Effect::new(move |before: Option<_>| {
+        let now = problem.get();
+        if before.is_some_and(|before| before != now) {
+            spawn_local(async move {
+                if let Ok(panel) = ask().await {
+                    let _gone = html.try_set(panel);
+                }
+            });
+        }
+        now
+    });
     view! {
         <Transition>
             {move || Suspend::new(async move {
                 // Without an answer the badge says that something is wrong, and the page that nobody answers.
-                let html = panel.await.unwrap_or_default();
-                view! { <Made html=Signal::stored(html)/> }.into_any()
+                html.set(first.await.unwrap_or_default());
+                view! { <Made html/> }.into_any()
             })}
         </Transition>
     }

@@ -11,7 +11,8 @@ use leptos::web_sys::Element;
 /// What the reader is busy with: it is not taken away.
 const BUSY: &str = "details[open], :focus";
 
-/// HTML, and its buttons that copy a text (`data-copy`). What is opened or has the focus stays as it is.
+/// HTML, and its buttons that copy a text (`data-copy`). While something in it is opened or has the focus it stays as it
+/// is, unless there is nothing to show any more.
 #[component]
 pub(crate) fn Made(#[prop(into)] html: Signal<String>) -> impl IntoView {
     let node = NodeRef::<html::Div>::new();
@@ -20,7 +21,7 @@ pub(crate) fn Made(#[prop(into)] html: Signal<String>) -> impl IntoView {
         let new = html.get();
         let node = node.get_untracked();
         let is_busy = node.is_some_and(|node| matches!(node.query_selector(BUSY), Ok(Some(_))));
-        match before.filter(|_| is_busy) {
+        match before.filter(|_| is_busy && !new.is_empty()) {
             Some(before) => before.clone(),
             None => new,
         }

@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 
 use tidegate_api::{ChangefeedLive, SeriesPoint};
 
+/// Room for so many steps is made at first.
+const STEPS_MIN: usize = 16;
+
 /// Figures of a step, in as little memory as a chart needs.
 #[derive(Copy, Clone, PartialEq, Debug)]
 pub(super) struct Figures {
@@ -90,17 +93,6 @@ impl Level {
         while self.steps.back().is_some_and(|step| step.number > number) {
             self.steps.pop_back();
         }
-        if let Some(step) = self.steps.back_mut().filter(|step| step.number == number) {
-            step.figures.add(figures, step.count);
-            step.count = step.count.saturating_add(1);
-        } else {
-            let count = 1;
-            self.steps.push_back(Step {
-                number,
-                count,
-                figures,
-            });
-        }
         let first = u64::from(number).saturating_sub(self.max as u64 - 1);
         while self
             .steps
@@ -109,6 +101,22 @@ impl Level {
         {
             self.steps.pop_front();
         }
+        if let Some(step) = self.steps.back_mut().filter(|step| step.number == number) {
+            step.figures.add(figures, step.count);
+            step.count = step.count.saturating_add(1);
+            return;
+        }
+        let len = self.steps.len();
+        if len == self.steps.capacity() {
+            // Not more than will ever be needed: there are thousands of these.
+            self.steps
+                .reserve_exact(len.max(STEPS_MIN).min(self.max.saturating_sub(len)));
+        }
+        self.steps.push_back(Step {
+            number,
+            count: 1,
+            figures,
+        });
     }
 
     /// Oldest first.
