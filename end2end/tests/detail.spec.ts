@@ -69,9 +69,9 @@ test("charts fill, one line walks over them by keys and pointer, and the table e
     await expect(page).toHaveURL(/table=1/);
     const rows = page.getByRole("region", { name: "Figures" }).getByRole("row");
     await expect(rows.first()).toContainText("Checkpoint lag (ms)");
-    const shown = new Map<string, string[]>();
+    const shown = new Map<number, string[]>();
     for (const text of (await rows.evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent ?? "")))).slice(1)) {
-        shown.set(text[0] ?? "", text.slice(1));
+        shown.set(Date.parse(text[0] ?? ""), text.slice(1));
     }
     const figures = await series(server, id);
     expect(figures.window).toBe("5m");
@@ -79,7 +79,7 @@ test("charts fill, one line walks over them by keys and pointer, and the table e
     let compared = 0;
     // The last seconds are younger than the page.
     for (const point of figures.points) {
-        const cells = shown.get(new Date(point.unix_ms).toISOString().replace(".000Z", "Z"));
+        const cells = shown.get(point.unix_ms);
         if (cells !== undefined) {
             expect(cells[0]).toBe(String(point.checkpoint_lag_ms));
             expect(cells[2]).toBe(String(point.inserts_per_second));
@@ -102,13 +102,11 @@ test("charts fill, one line walks over them by keys and pointer, and the table e
 test("a failed changefeed says why, and its button leads to the field that mends it", async ({ page, server }) => {
     const id = freshId("failing");
     const schema = id.replaceAll("-", "_");
-    await upstream(`CREATE DATABASE ${schema}; CREATE TABLE ${schema}.t (id INT PRIMARY KEY)`);
+    await upstream(`CREATE DATABASE ${schema}; CREATE TABLE ${schema}.x (id INT PRIMARY KEY)`);
     try {
-        // The downstream has no such table: the changefeed starts behind its creation. It gives up at once.
-        await create(server, id, downstreamUri(), [`${schema}.*`], {
-            replica_config: { ignore_ineligible_table: true, changefeed_error_stuck_duration: "1s", filter: { rules: [`${schema}.*`] } },
-        });
-        await upstream(`INSERT INTO ${schema}.t VALUES (1)`);
+        // A table that comes into the rules by its new name was not copied before: nothing mends that by itself.
+        await create(server, id, downstreamUri(), [`${schema}.t`]);
+        await upstream(`RENAME TABLE ${schema}.x TO ${schema}.t`);
         await server.untilState(id, "failed");
         await open(page, `/ui/changefeeds/default/${id}`);
         const error = page.getByRole("region", { name: "Error" });
@@ -123,10 +121,10 @@ test("a failed changefeed says why, and its button leads to the field that mends
 
         const todo = error.getByRole("group", { name: "What to do" });
         await expect(todo.getByRole("button", { name: "Resume" })).toBeVisible();
-        await todo.getByRole("link", { name: "Edit sink URI" }).click();
-        await expect(page).toHaveURL(new RegExp(`/ui/changefeeds/default/${id}/edit#sink_uri$`));
+        await todo.getByRole("link", { name: "Edit table rules" }).click();
+        await expect(page).toHaveURL(new RegExp(`/ui/changefeeds/default/${id}/edit#rules$`));
         await hydrated(page);
-        await expect(page.locator("#sink_uri")).toBeInViewport();
+        await expect(page.getByLabel("Table rules")).toBeInViewport();
     } finally {
         await server.api("DELETE", `/changefeeds/${id}`);
         await upstream(`DROP DATABASE ${schema}`);
