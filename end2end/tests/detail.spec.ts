@@ -120,7 +120,7 @@ test("a failed changefeed says why, and its button leads to the field that mends
         await expectAccessible(page);
 
         const todo = error.getByRole("group", { name: "What to do" });
-        await expect(todo.getByRole("button", { name: "Resume" })).toBeVisible();
+        await expect(todo.getByRole("link", { name: "Clone, starting now" })).toBeVisible();
         await todo.getByRole("link", { name: "Edit table rules" }).click();
         await expect(page).toHaveURL(new RegExp(`/ui/changefeeds/default/${id}/edit#rules$`));
         await hydrated(page);
