@@ -22,7 +22,7 @@ test("pages are readable and the list can be filtered", async ({ page, server })
     await expect(page.getByText(/^1 of/)).toBeVisible();
     await page.getByRole("link", { name: id }).click();
     await expect(page.getByRole("heading", { level: 1, name: id })).toBeVisible();
-    await expect(page.getByRole("img", { name: /Checkpoint lag/ })).toBeVisible();
+    await expect(page.getByRole("img", { name: /^Lag/ })).toBeVisible();
     await page.getByRole("link", { name: "Config" }).click();
     await expect(page.getByText("memory_quota", { exact: true })).toBeVisible();
     await page.getByRole("link", { name: "JSON", exact: true }).click();

@@ -1,5 +1,10 @@
 //! Text for numbers and times. One formatter for the server and the browser, so that both render the same string.
 
+#![cfg_attr(
+    not(feature = "ssr"),
+    allow(dead_code, reason = "the browser writes less than the server does")
+)]
+
 const SECOND_MS: u64 = 1_000;
 const MINUTE_MS: u64 = 60 * SECOND_MS;
 const HOUR_MS: u64 = 60 * MINUTE_MS;

@@ -12,7 +12,7 @@
 pub(crate) mod activity;
 mod announce;
 pub(crate) mod captures;
-mod changefeed;
+pub(crate) mod changefeed;
 pub(crate) mod changefeed_new;
 mod changefeeds;
 pub(crate) mod explorer;
@@ -89,6 +89,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("changefeeds") view=changefeeds::Changefeeds ssr=WHOLE/>
                     <Route path=path!("changefeeds/new") view=changefeed_new::ChangefeedNew ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id") view=changefeed::Summary ssr=WHOLE/>
+                    <Route path=path!("changefeeds/:namespace/:id/tables") view=changefeed::Tables ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/config") view=changefeed::Config ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/activity") view=changefeed::Activity ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/api") view=changefeed::Api ssr=WHOLE/>

@@ -33,3 +33,4 @@ pub mod saved;
 pub mod served;
 #[cfg(feature = "ssr")]
 mod view;
+pub mod watch;

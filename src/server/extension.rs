@@ -9,9 +9,11 @@ use tidegate_model::{CdcError, ErrorCode, Result, RetryClass};
 
 use super::access::{OPERATOR, VIEWER};
 use super::activity;
-use super::extract::{Body, own_upstream};
+use super::extract::{Body, FeedId, own_upstream};
+use super::help::help;
 use super::respond::{Answer, compact};
 use super::routes::Routes;
+use super::series;
 use super::state::{App, VERSION_FOR_CLIENTS};
 
 /// Routes below `/api/tidegate/v1`.
@@ -22,6 +24,8 @@ pub(crate) fn routes() -> Routes {
         .post("/filter/preview", VIEWER, preview)
         // It connects to whatever address it is given.
         .post("/changefeeds/validate", OPERATOR, validate)
+        .get("/changefeeds/{changefeed_id}/series", VIEWER, series::show)
+        .get("/changefeeds/{changefeed_id}/tables", VIEWER, tables)
         .get("/errors/{code}", VIEWER, error_help)
         .get("/activity", OPERATOR, activity::list)
         .get("/changefeeds/{changefeed_id}/history", VIEWER, activity::history)
@@ -85,6 +89,10 @@ async fn validate(State(app): State<App>, body: Body) -> Answer {
     ))
 }
 
+async fn tables(State(app): State<App>, id: FeedId) -> Answer {
+    compact(&List::new(app.service.feed_tables(&id.0).await?))
+}
+
 /// The code may be written with or without `CDC:`.
 async fn error_help(params: RawPathParams) -> Answer {
     let code = params.iter().next().map_or("", |(_, code)| code);
@@ -97,10 +105,14 @@ async fn error_help(params: RawPathParams) -> Answer {
         )
         .into());
     };
+    let help = help(*known);
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     compact(&ErrorHelp {
         code: known.to_string(),
         http_status: known.http_status(),
         retried: known.retry_class() == RetryClass::Retry,
+        meaning: text(help.map(|help| help.meaning)),
+        cause: text(help.map(|help| help.cause)),
         remedy: known.remedy().to_owned(),
     })
 }

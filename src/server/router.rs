@@ -118,7 +118,7 @@ fn page_need(path: &str) -> Need {
 }
 
 /// The role that each server function needs.
-const FUNCTION_NEEDS: [(&str, Need); 25] = [
+const FUNCTION_NEEDS: [(&str, Need); 29] = [
     ("activity", OPERATOR),
     ("ask", OPERATOR),
     ("capture", VIEWER),
@@ -130,6 +130,7 @@ const FUNCTION_NEEDS: [(&str, Need); 25] = [
     ("create", OPERATOR),
     ("drain", ADMIN),
     ("drop_draft", OPERATOR),
+    ("facts", VIEWER),
     ("form", OPERATOR),
     ("log", VIEWER),
     ("log_level", VIEWER),
@@ -143,7 +144,10 @@ const FUNCTION_NEEDS: [(&str, Need); 25] = [
     ("save_draft", OPERATOR),
     ("served", VIEWER),
     ("set_log_level", OPERATOR),
+    ("tables", VIEWER),
+    ("trouble", VIEWER),
     ("try_out", VIEWER),
+    ("watch", VIEWER),
 ];
 
 /// The role that a server function needs; one that is not in the table is for the highest only.

@@ -134,6 +134,11 @@ async fn roles_are_those_of_the_design() {
         ),
         (
             Method::GET,
+            "/api/tidegate/v1/changefeeds/{changefeed_id}/tables",
+            VIEWER,
+        ),
+        (
+            Method::GET,
             "/api/tidegate/v1/changefeeds/{changefeed_id}/config",
             VIEWER,
         ),
@@ -141,6 +146,11 @@ async fn roles_are_those_of_the_design() {
         (Method::POST, "/ui/fn/save_draft", OPERATOR),
         (Method::POST, "/ui/fn/resign", ADMIN),
         (Method::POST, "/ui/fn/drain", ADMIN),
+        (
+            Method::GET,
+            "/api/tidegate/v1/changefeeds/{changefeed_id}/series",
+            VIEWER,
+        ),
         (Method::DELETE, "/api/v2/changefeeds/{changefeed_id}", ADMIN),
         (Method::POST, "/ui/fn/remove", ADMIN),
         (Method::POST, "/api/v2/owner/resign", ADMIN),
@@ -692,4 +702,36 @@ async fn choices_are_kept_in_cookies_and_unknown_ones_are_not() {
     let page = text(send(&router, page).await).await;
     assert!(page.contains("data-zone=\"Asia/Tokyo|0 32400 JST\""), "{page}");
     assert!(page.contains("data-theme=\"dark\"") && page.contains("data-facts=\"absolute\""));
+}
+
+#[tokio::test]
+async fn the_history_is_told_for_known_windows_of_known_changefeeds() {
+    let (router, _, tokens, ..) = whole().await;
+    let (_, admin) = &tokens[3];
+    let mut create = request(&Method::POST, "/api/v2/changefeeds", Some(admin));
+    *create.body_mut() =
+        r#"{"changefeed_id":"a","sink_uri":"blackhole://","replica_config":{"force_replicate":true}}"#.into();
+    assert_eq!(send(&router, create).await.status(), 200);
+    let ask = |path: &str| {
+        send(
+            &router,
+            request(&Method::GET, &format!("/api/tidegate/v1{path}"), Some(admin)),
+        )
+    };
+    let day = ask("/changefeeds/a/series?window=24h").await;
+    assert_eq!(day.status(), 200);
+    let day = json(day).await;
+    assert_eq!(
+        (&day["window"], &day["step_seconds"]),
+        (&"24h".into(), &60.into())
+    );
+    assert_eq!(ask("/changefeeds/a/series?window=7d").await.status(), 400);
+    assert_eq!(ask("/changefeeds/b/series").await.status(), 400);
+    let tables = ask("/changefeeds/a/tables").await;
+    assert_eq!(tables.status(), 200);
+    let tables = json(tables).await;
+    assert_eq!(tables["total"], tables["items"].as_array().unwrap().len());
+    assert!(tables["items"][0]["key"].is_string() || tables["items"][0]["key"].is_null());
+    let help = json(ask("/errors/ErrTableIneligible").await).await;
+    assert!(help["cause"].as_str().unwrap().contains("primary key"), "{help}");
 }

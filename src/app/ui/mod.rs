@@ -9,4 +9,5 @@ pub(crate) mod guarded;
 #[cfg(feature = "ssr")]
 pub(crate) mod html;
 pub(crate) mod icon;
+pub(crate) mod made;
 pub(crate) mod typing;

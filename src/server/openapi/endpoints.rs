@@ -259,6 +259,18 @@ pub(super) const OTHERS: &[Endpoint] = &[
         "ErrorHelp",
     ),
     get(
+        "/api/tidegate/v1/changefeeds/{changefeed_id}/series",
+        "Lag, rows and bytes of the last 5 minutes, hour or day, and what happened meanwhile",
+        "Series",
+    )
+    .query(&["window", "namespace"]),
+    get(
+        "/api/tidegate/v1/changefeeds/{changefeed_id}/tables",
+        "Tables that the rules of a changefeed select",
+        "FeedTables",
+    )
+    .query(&["namespace"]),
+    get(
         "/api/tidegate/v1/activity",
         "Who changed what, newest first; the next page takes next_cursor as cursor. format=ndjson: all of it as a file",
         "ActivityPage",
