@@ -263,8 +263,9 @@ mod tests {
         let last = page_of("page=99&q=t");
         assert_eq!(last.matches("<th scope=\"row\"").count(), 50);
         assert!(
-            last.contains("Page 3 of 3") && last.contains("q=t&amp;page=2"),
-            "{last}"
+            last.contains("Page 3 of 3") && last.contains("page=2&amp;q=t"),
+            "{}",
+            &last[last.len() - 200..]
         );
         assert_eq!(page_of("").matches("<th scope=\"row\"").count(), 200);
         assert!(page_of("q=%3Cb%3E").contains("No such table"));
