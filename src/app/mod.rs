@@ -12,9 +12,9 @@
 pub(crate) mod activity;
 mod announce;
 mod captures;
-mod changefeed;
+pub(crate) mod changefeed;
 pub(crate) mod changefeed_new;
-mod changefeeds;
+pub(crate) mod changefeeds;
 pub(crate) mod format;
 mod layout;
 mod live;
@@ -69,6 +69,7 @@ pub fn App() -> impl IntoView {
                 <ParentRoute path=path!("/ui") view=layout::Layout>
                     <Route path=path!("") view=overview::Overview ssr=WHOLE/>
                     <Route path=path!("changefeeds") view=changefeeds::Changefeeds ssr=WHOLE/>
+                    <Route path=path!("changefeeds/bulk") view=changefeeds::Bulk ssr=WHOLE/>
                     <Route path=path!("changefeeds/new") view=changefeed_new::ChangefeedNew ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id") view=changefeed::Summary ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/config") view=changefeed::Config ssr=WHOLE/>

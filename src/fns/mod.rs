@@ -4,10 +4,13 @@
 //! work without JavaScript.
 
 pub mod activity;
+#[cfg(feature = "ssr")]
+pub(crate) mod bulk;
 pub mod captures;
 #[cfg(feature = "ssr")]
 mod catalogue;
 pub mod changefeeds;
+pub mod choice;
 #[cfg(feature = "ssr")]
 pub mod context;
 pub mod create;
@@ -16,9 +19,9 @@ pub mod data;
 mod drafts;
 pub mod error;
 #[cfg(feature = "ssr")]
-mod form;
+pub(crate) mod form;
 #[cfg(feature = "ssr")]
-mod list;
+pub(crate) mod list;
 pub mod live;
 pub mod log;
 pub mod me;

@@ -15,6 +15,7 @@ mod document;
 mod extension;
 mod extract;
 mod host;
+mod list;
 mod live;
 pub(crate) mod log;
 mod middleware;

@@ -8,7 +8,7 @@ use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 /// Why a changefeed in this state cannot be paused.
-fn no_pause(state: FeedState) -> Option<&'static str> {
+pub(crate) fn no_pause(state: FeedState) -> Option<&'static str> {
     match state {
         FeedState::Normal | FeedState::Warning => None,
         FeedState::Stopped => Some("It is already paused"),
@@ -18,7 +18,7 @@ fn no_pause(state: FeedState) -> Option<&'static str> {
 }
 
 /// Why a changefeed in this state cannot be resumed.
-fn no_resume(state: FeedState) -> Option<&'static str> {
+pub(crate) fn no_resume(state: FeedState) -> Option<&'static str> {
     match state {
         FeedState::Stopped | FeedState::Failed | FeedState::Finished => None,
         FeedState::Normal => Some("It is running"),
@@ -65,7 +65,7 @@ pub(super) fn Actions(namespace: String, id: String, vitals: Memo<Vitals>, write
 
 /// A submit button that stays reachable when it is off, so that its reason can be read.
 #[component]
-fn ActionButton(
+pub(crate) fn ActionButton(
     name: &'static str,
     glyph: Glyph,
     busy: Signal<bool>,

@@ -18,6 +18,7 @@ use crate::fns::error::ConsoleError;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
+pub(crate) use actions::{ActionButton, no_pause, no_resume};
 pub(crate) use edit::Edit;
 pub(crate) use remove::Remove;
 

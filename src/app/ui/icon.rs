@@ -35,6 +35,7 @@ pub(crate) enum Glyph {
     Down,
     Flask,
     Gear,
+    More,
 }
 
 impl Glyph {
@@ -59,6 +60,7 @@ impl Glyph {
                 "M8 5.500a2.500 2.500 0 1 1 0 5 2.500 2.500 0 0 1 0-5zM8 1.500v2M8 12.500v2M1.500 8h2M12.500 8h2M3.400 3.400l1.400 1.400M11.200 11.200l1.400 1.400M3.400 12.600l1.400-1.400M11.200 4.800l1.400-1.400"
             }
             Glyph::Flask => "M6 2v4.500L2.500 13.500h11L10 6.500V2M5 2h6M4.500 10h7",
+            Glyph::More => "M3 8h.01M8 8h.01M13 8h.01",
             Glyph::Plus => "M8 3v10M3 8h10",
             Glyph::Copy => "M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3",
             Glyph::Sun => {

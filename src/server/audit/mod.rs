@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 use super::access::{Denied, Principal, Proof};
 use file::ActivityFile;
-pub(crate) use record::{Recorder, note};
+pub(crate) use record::{Recorder, note, note_one};
 
 /// Folder in the data directory.
 const FOLDER: &str = "activity";
