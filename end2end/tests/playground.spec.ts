@@ -93,8 +93,13 @@ test("event filters are tried on inserts, updates, deletes and statements", asyn
         "CREATE DATABASE IF NOT EXISTS tester;" +
             "CREATE TABLE IF NOT EXISTS tester.priced (id INT PRIMARY KEY, price DECIMAL(8,2), state VARCHAR(10))",
     );
-    await open(page, EXPRESSION);
-    await page.getByLabel("Table", { exact: true }).selectOption("tester.priced");
+    const tables = page.getByLabel("Table", { exact: true });
+    // The server keeps the list of tables for a moment.
+    await expect(async () => {
+        await open(page, EXPRESSION);
+        await expect(tables.getByRole("option", { name: "tester.priced" })).toHaveCount(1, { timeout: 100 });
+    }).toPass();
+    await tables.selectOption("tester.priced");
     await page.getByLabel(/^Tables ?matcher/).fill("tester.*");
     await page.getByLabel("Drop inserts where the new row").fill("price > 100");
     const first = page.getByRole("group", { name: "Row 1", exact: true });

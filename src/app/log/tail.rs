@@ -45,7 +45,7 @@ impl Tailed {
     }
 
     /// Adds the lines of a stream, another one whenever its address changes. On the server it does nothing.
-    pub(crate) fn follow(self, stream: impl Fn() -> Option<(String, u64)> + Send + Sync + 'static) {
+    pub(crate) fn follow(self, stream: impl Fn() -> (String, u64) + Send + Sync + 'static) {
         #[cfg(target_arch = "wasm32")]
         browser::follow(self, stream);
         #[cfg(not(target_arch = "wasm32"))]
@@ -163,14 +163,12 @@ mod browser {
     /// Pause before a connection that broke is made anew.
     const RETRY: Duration = Duration::from_secs(2);
 
-    pub(super) fn follow(tailed: Tailed, stream: impl Fn() -> Option<(String, u64)> + Send + Sync + 'static) {
+    pub(super) fn follow(tailed: Tailed, stream: impl Fn() -> (String, u64) + Send + Sync + 'static) {
         let running = StoredValue::new(None::<AbortHandle>);
         let stop = move || running.try_update_value(|running| running.take().inspect(AbortHandle::abort));
         Effect::new(move |_| {
             stop();
-            let Some((stream, after)) = stream() else {
-                return;
-            };
+            let (stream, after) = stream();
             tailed.waiting.update_value(Vec::clear);
             tailed.newer.set(0);
             // The lines of the page are put into the document first.

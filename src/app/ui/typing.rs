@@ -130,28 +130,27 @@ impl Typing {
 }
 
 /// The fields as they were made last. What was typed since is not in them.
-#[derive(Default)]
 pub(crate) struct Fields {
     html: String,
     count: u32,
 }
 
 impl Fields {
+    /// The first ones.
+    pub(crate) fn new(html: String) -> Self {
+        Fields { html, count: 0 }
+    }
+
     /// Other fields; also the same ones again, to forget what was typed.
     pub(crate) fn renew(&mut self, html: String) {
         self.html = html;
         self.count += 1;
     }
 
-    /// Whether none were made yet.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
     /// The same text stands for the same fields.
     pub(crate) fn html(&self) -> String {
         match self.count {
-            0 | 1 => self.html.clone(),
+            0 => self.html.clone(),
             count => format!("{}<!--{count}-->", self.html),
         }
     }
