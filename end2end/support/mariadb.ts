@@ -52,6 +52,8 @@ export class MariaDb {
                 "--binlog-row-metadata=FULL",
                 "--innodb-buffer-pool-size=32M",
                 "--innodb-flush-log-at-trx-commit=2",
+                // A server that dies with the tests has nothing to keep.
+                "--debug-no-sync",
                 "--skip-name-resolve",
             ],
             { stdio: ["ignore", output, output] },

@@ -49,6 +49,15 @@ export class Tidegate {
         });
     }
 
+    /** The process as the system knows it. */
+    get pid(): number {
+        const pid = this.process?.pid;
+        if (pid === undefined) {
+            throw new Error("the server does not run");
+        }
+        return pid;
+    }
+
     logText(): string {
         return readFileSync(this.logFile, "utf8");
     }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::access::{Peer, VIEWER};
 use super::state::App;
-use crate::fns::live::{EVENT, Snapshot};
+use crate::fns::live::{EVENT, Teller};
 
 /// Viewers at the same time; each costs one small JSON document a second.
 pub(crate) const VIEWERS_MAX: usize = 64;
@@ -72,18 +72,18 @@ pub(crate) async fn stream_events(
     let mut receiver = std::future::ready(app.service.live()).await;
     receiver.mark_changed();
     let events = stream::unfold(
-        (receiver, app, seat),
-        |(mut receiver, app, mut seat)| async move {
+        (receiver, app, seat, Teller::default()),
+        |(mut receiver, app, mut seat, mut teller)| async move {
             tokio::select! {
                 () = app.stop.cancelled() => return None,
                 changed = receiver.changed() => changed.ok()?,
             }
             seat.still_taken(&app).await?;
-            let snapshot = Snapshot::of(&receiver.borrow_and_update());
+            let snapshot = teller.tell(&receiver.borrow_and_update());
             let event = Event::default()
                 .event(EVENT)
                 .data(serde_json::to_string(&snapshot).ok()?);
-            Some((Ok::<_, Infallible>(event), (receiver, app, seat)))
+            Some((Ok::<_, Infallible>(event), (receiver, app, seat, teller)))
         },
     );
     Sse::new(events)

@@ -2,6 +2,8 @@
 #![allow(clippy::print_stdout, reason = "a command line tool")]
 
 mod bench;
+mod browser;
+mod budgets;
 mod check;
 mod contract;
 mod front;
@@ -26,6 +28,7 @@ Usage: cargo xtask <command>
   test                             everything: set-up, static checks, unit and end-to-end tests
   contract                         requests made from the OpenAPI document, against a debug server
   browser                          journeys through the console in a real browser
+  budgets                          what the console weighs and how fast it is, against its limits, on a release server
   check                            static checks only: format, layering, file sizes, wasm, clippy
   setup                            install what is missing, nothing else
   front                            build the console's front end into target/site
@@ -65,6 +68,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "test" => takes_none(rest).and_then(|()| test::test()),
         "contract" => takes_none(rest).and_then(|()| test::contract()),
         "browser" => takes_none(rest).and_then(|()| test::browser()),
+        "budgets" => takes_none(rest).and_then(|()| test::budgets()),
         "check" => takes_none(rest).and_then(|()| check::check()),
         "setup" => takes_none(rest).and_then(|()| setup::all()).map(done),
         "front" => takes_none(rest)

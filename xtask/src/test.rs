@@ -2,15 +2,14 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
 
 use crate::check::SERVER;
-use crate::process::{cargo, command, run};
+use crate::process::{cargo, run};
 use crate::report::{Counts, Report, Row};
-use crate::{check, contract, front, fuzz, paths, setup};
+use crate::{browser, budgets, check, contract, front, fuzz, paths, setup};
 
 pub(crate) fn test() -> Result<ExitCode> {
     paths::bound_shared_target()?;
@@ -22,6 +21,16 @@ pub(crate) fn test() -> Result<ExitCode> {
     report.suite("API against its document", contract::conformance);
     report.suite("fuzzing", fuzz::suite);
     report.suite("browser tests", browser_tests);
+    report.suite("budgets of the console", budgets::suite);
+    Ok(report.finish())
+}
+
+/// Weight and speed of the console.
+pub(crate) fn budgets() -> Result<ExitCode> {
+    setup::all()?;
+    let mut report = Report::default();
+    report.step("front end", front::build);
+    report.suite("budgets of the console", budgets::suite);
     Ok(report.finish())
 }
 
@@ -142,45 +151,7 @@ fn row(name: &str, result: &str) -> Option<Row> {
 }
 
 fn browser_tests(rows: &mut Vec<Row>) -> Result<()> {
-    let json = paths::target().join("playwright.json");
-    if json.exists() {
-        std::fs::remove_file(&json)?;
-    }
-    let start = Instant::now();
-    let mut playwright = command("npx");
-    playwright.args([
-        "playwright",
-        "test",
-        "--config",
-        "end2end/playwright.config.ts",
-        "--reporter=list,json",
-    ]);
-    playwright
-        .env("PLAYWRIGHT_JSON_OUTPUT_NAME", &json)
-        .env("TIDEGATE_BIN", paths::server("debug"));
-    if let Some(chromium) = setup::chromium() {
-        playwright.env("CHROMIUM", chromium);
-    }
-    let result = run(&mut playwright);
-    let text = std::fs::read_to_string(&json).context("Playwright wrote no result")?;
-    let counts =
-        playwright_counts(&serde_json::from_str(&text)?).context("Playwright's result has no counts")?;
-    rows.push(Row {
-        name: "browser tests".to_owned(),
-        counts,
-        took: start.elapsed(),
-    });
-    result
-}
-
-/// A test that passed only when it was tried again counts as failed.
-fn playwright_counts(result: &Value) -> Option<Counts> {
-    let number = |name: &str| result["stats"][name].as_u64();
-    Some(Counts {
-        passed: number("expected")?,
-        failed: number("unexpected")? + number("flaky")?,
-        skipped: number("skipped")?,
-    })
+    browser::playwright("end2end/playwright.config.ts", "browser tests", "debug", rows)
 }
 
 /// From so many histories on, building for speed is quicker.
@@ -273,19 +244,5 @@ test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
         );
         assert_eq!(rows[0].took, Duration::from_millis(4800));
         assert_eq!(parser.failures, ["tidegate_mariadb: tests/main.rs: bad"]);
-    }
-
-    #[test]
-    fn a_flaky_browser_test_is_a_failure() {
-        let result = serde_json::json!({"stats": {"expected": 5, "unexpected": 1, "flaky": 2, "skipped": 3}});
-        assert_eq!(
-            playwright_counts(&result),
-            Some(Counts {
-                passed: 5,
-                failed: 3,
-                skipped: 3
-            })
-        );
-        assert_eq!(playwright_counts(&serde_json::json!({})), None);
     }
 }

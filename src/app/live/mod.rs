@@ -5,16 +5,16 @@
     allow(dead_code, reason = "the stream is read in the browser only")
 )]
 
+mod known;
+
+use self::known::{Known, LiveFeed};
 use crate::app::announce::Announcer;
 use crate::app::format;
-use crate::app::ui::chart::WINDOW_MS;
 use crate::app::ui::icon::{Glyph, Icon};
 use crate::fns::data::{FeedRow, FeedState, Point, StateCounts, Vitals};
+pub(crate) use crate::fns::live::FeedName;
+use crate::fns::live::Heard;
 use leptos::prelude::*;
-use std::collections::{HashMap, VecDeque};
-
-/// Points kept of each changefeed: one a second for the window of the charts.
-const POINTS_MAX: usize = (WINDOW_MS / 1_000) as usize;
 
 /// State of the connection to the server.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -27,15 +27,6 @@ enum Link {
     Lost,
 }
 
-/// Namespace and id.
-pub(crate) type FeedName = (String, String);
-
-#[derive(Clone)]
-struct LiveFeed {
-    vitals: Vitals,
-    points: VecDeque<Point>,
-}
-
 /// Newest values of every changefeed. A handle: copies mean the same values.
 #[derive(Copy, Clone)]
 pub(crate) struct Live {
@@ -46,7 +37,7 @@ pub(crate) struct Live {
     age_s: RwSignal<u64>,
     /// Grows whenever a changefeed appears or disappears.
     membership: RwSignal<u32>,
-    feeds: StoredValue<HashMap<FeedName, LiveFeed>>,
+    feeds: StoredValue<Known>,
     announcer: Announcer,
 }
 
@@ -58,7 +49,7 @@ impl Live {
             snapshot_ms: RwSignal::new(None),
             age_s: RwSignal::new(0),
             membership: RwSignal::new(0),
-            feeds: StoredValue::new(HashMap::new()),
+            feeds: StoredValue::new(Known::default()),
             announcer: Announcer::new(),
         }
     }
@@ -81,7 +72,7 @@ impl Live {
     /// Whether the last snapshot has a changefeed of this name.
     pub(crate) fn has(self, namespace: &str, id: &str) -> bool {
         let key = (namespace.to_owned(), id.to_owned());
-        self.snapshot_ms.with(Option::is_some) && self.feeds.with_value(|feeds| feeds.contains_key(&key))
+        self.snapshot_ms.with(Option::is_some) && self.feeds.with_value(|feeds| feeds.get(&key).is_some())
     }
 
     /// Whether what is on screen is older than it looks.
@@ -143,21 +134,12 @@ impl Live {
     }
 
     /// Takes in a snapshot of the server.
-    pub(crate) fn apply(self, at_ms: u64, feeds: Vec<(FeedName, Vitals)>) {
+    pub(crate) fn apply(self, heard: Heard) {
+        let at_ms = heard.at_ms;
         let first = self.snapshot_ms.get_untracked().is_none();
         let mut changed = false;
         self.feeds.update_value(|known| {
-            let before = known.len();
-            let alive: std::collections::HashSet<_> = feeds.iter().map(|(id, _)| id.clone()).collect();
-            known.retain(|id, _| alive.contains(id));
-            changed = known.len() != before;
-            for (id, vitals) in feeds {
-                let before = known.get(&id).map(|feed| feed.vitals.state);
-                if before.is_some_and(|before| before != vitals.state) {
-                    self.announcer.note(id.clone(), vitals.state);
-                }
-                changed |= record(known, id, at_ms, vitals);
-            }
+            changed = known.take(heard, |name, state| self.announcer.note(name.clone(), state));
         });
         self.announcer.speak(at_ms);
         self.snapshot_ms.set(Some(at_ms));
@@ -177,26 +159,6 @@ impl Live {
 /// Whether somebody has to do something about a changefeed in this state.
 pub(crate) fn needs_attention(state: FeedState) -> bool {
     matches!(state, FeedState::Failed | FeedState::Warning)
-}
-
-/// Notes the values of one changefeed. Whether it is new.
-fn record(known: &mut HashMap<FeedName, LiveFeed>, id: FeedName, at_ms: u64, vitals: Vitals) -> bool {
-    let point = vitals.point(at_ms);
-    match known.get_mut(&id) {
-        Some(feed) => {
-            feed.vitals = vitals;
-            feed.points.push_back(point);
-            if feed.points.len() > POINTS_MAX {
-                feed.points.pop_front();
-            }
-            false
-        }
-        None => {
-            let points = VecDeque::from([point]);
-            known.insert(id, LiveFeed { vitals, points });
-            true
-        }
-    }
 }
 
 /// The handle of this page.
@@ -314,13 +276,14 @@ mod browser {
         let Ok(mut events) = source.subscribe(live::EVENT) else {
             return false;
         };
+        let mut listener = live::Listener::default();
         let mut any = false;
         while let Some(Ok((_, event))) = events.next().await {
-            let Some(snapshot) = event.data().as_string().and_then(|text| live::parse(&text)) else {
+            let Some(heard) = event.data().as_string().and_then(|text| listener.hear(&text)) else {
                 break;
             };
             any = true;
-            live.apply(snapshot.at_ms, snapshot.feeds);
+            live.apply(heard);
             if document().hidden() {
                 break;
             }
@@ -362,8 +325,13 @@ mod tests {
         }
     }
 
-    fn named(id: &str, state: FeedState) -> (FeedName, Vitals) {
-        (("default".to_owned(), id.to_owned()), vitals(state))
+    fn heard(at_ms: u64, feeds: &[(&str, FeedState)]) -> Heard {
+        let name = |id: &str| ("default".to_owned(), id.to_owned());
+        Heard {
+            at_ms,
+            names: Some(feeds.iter().map(|(id, _)| name(id)).collect()),
+            values: feeds.iter().map(|(_, state)| vitals(*state)).collect(),
+        }
     }
 
     #[test]
@@ -371,16 +339,17 @@ mod tests {
         let owner = Owner::new();
         owner.set();
         let live = Live::new();
-        live.apply(100_000, vec![named("a", FeedState::Normal)]);
-        live.apply(
+        live.apply(heard(100_000, &[("a", FeedState::Normal)]));
+        live.apply(heard(
             106_000,
-            vec![named("a", FeedState::Normal), named("b", FeedState::Failed)],
-        );
+            &[("b", FeedState::Failed), ("a", FeedState::Normal)],
+        ));
         assert_eq!(live.announced().get_untracked(), "");
-        live.apply(
-            107_000,
-            vec![named("a", FeedState::Failed), named("b", FeedState::Failed)],
-        );
+        let same_names = Heard {
+            names: None,
+            ..heard(107_000, &[("b", FeedState::Failed), ("a", FeedState::Failed)])
+        };
+        live.apply(same_names);
         assert_eq!(live.announced().get_untracked(), "a is failed");
     }
 
@@ -391,14 +360,14 @@ mod tests {
         let live = Live::new();
         let page = StateCounts::of([FeedState::Normal].into_iter());
         assert_eq!(live.counts(page), page);
-        live.apply(
+        live.apply(heard(
             1,
-            vec![
-                named("a", FeedState::Warning),
-                named("b", FeedState::Failed),
-                named("c", FeedState::Normal),
+            &[
+                ("a", FeedState::Warning),
+                ("b", FeedState::Failed),
+                ("c", FeedState::Normal),
             ],
-        );
+        ));
         assert_eq!(live.counts(page).total(), 3);
         let troubles = live.troubles(&[], 5);
         let ids: Vec<_> = troubles.iter().map(|((_, id), _)| id.as_str()).collect();
