@@ -20,6 +20,8 @@ interface WorkerFixtures {
 interface TestFixtures {
     /** A server that nobody else uses. */
     emptyServer: Tidegate;
+    /** Starts servers with settings of their own, and ends them after the test. */
+    startServer: (settings: string) => Promise<Tidegate>;
     /** What messages of the browser's console may say without failing the test; tests add to it. */
     expectedMessages: RegExp[];
 }
@@ -53,6 +55,17 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
         const server = await Tidegate.start(serverId(info.workerIndex));
         await use(server);
         await end(server);
+    },
+    startServer: async ({}, use, info) => {
+        const servers: Tidegate[] = [];
+        await use(async (settings) => {
+            const server = await Tidegate.start(serverId(info.workerIndex), settings);
+            servers.push(server);
+            return server;
+        });
+        for (const server of servers) {
+            await end(server);
+        }
     },
     baseURL: async ({ server }, use) => use(server.url),
     expectedMessages: async ({}, use) => use([]),

@@ -1,8 +1,18 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { freePort, until } from "./wait";
+
+/** A user for the settings of a server. */
+export function user(name: string, role: string, password: string): string {
+    const hash = execFileSync(binary(), ["secret", "hash-password"], { input: password, encoding: "utf8" }).trim();
+    return `[[security.users]]\nname = "${name}"\nrole = "${role}"\npassword-hash = "${hash}"\n`;
+}
+
+function binary(): string {
+    return process.env.TIDEGATE_BIN ?? join(root, "target/debug/tidegate");
+}
 
 const root = resolve(__dirname, "../..");
 
@@ -14,21 +24,24 @@ export class Tidegate {
         readonly url: string,
         readonly dir: string,
         private readonly serverId: number,
+        private readonly flags: string[],
     ) {}
 
-    static async start(serverId: number): Promise<Tidegate> {
+    /** `settings` is the text of a TOML file for it, such as its users. */
+    static async start(serverId: number, settings = ""): Promise<Tidegate> {
         const dir = mkdtempSync(join(tmpdir(), "tidegate-e2e-server-"));
-        const server = new Tidegate(`http://127.0.0.1:${await freePort()}`, dir, serverId);
+        const file = join(dir, "settings.toml");
+        writeFileSync(file, settings);
+        const server = new Tidegate(`http://127.0.0.1:${await freePort()}`, dir, serverId, [`--config=${file}`]);
         await server.run();
         return server;
     }
 
     /** Starts the process; also after `interrupt`, with the same address and data. */
     async run(): Promise<void> {
-        const binary = process.env.TIDEGATE_BIN ?? join(root, "target/debug/tidegate");
         const output = openSync(this.logFile, "a");
         const child = spawn(
-            binary,
+            binary(),
             [
                 "server",
                 `--addr=${new URL(this.url).host}`,
@@ -36,6 +49,7 @@ export class Tidegate {
                 `--server-id=${this.serverId}`,
                 `--ui-dir=${process.env.TIDEGATE_SITE ?? join(root, "target/site")}`,
                 "--drain-timeout=2",
+                ...this.flags,
             ],
             { stdio: ["ignore", output, output] },
         );
@@ -43,9 +57,9 @@ export class Tidegate {
         this.process = child;
         await until("the server", async () => {
             if (child.exitCode !== null) {
-                throw new Error(`${binary} ended:\n${this.logText()}`);
+                throw new Error(`${binary()} ended:\n${this.logText()}`);
             }
-            return fetch(`${this.url}/api/v2/health`).then((answer) => answer.ok, () => false);
+            return fetch(`${this.url}/health`).then((answer) => answer.ok, () => false);
         });
     }
 

@@ -181,7 +181,7 @@ test("the API tab shows each action as a command that works", async ({ page, ser
     const id = freshId("curl");
     await create(server, id);
     await open(page, `/ui/changefeeds/default/${id}`);
-    await page.getByRole("link", { name: "API" }).click();
+    await page.locator("main").getByRole("link", { name: "API" }).click();
     await expect(page).toHaveURL(/\/api$/);
     const command = await page.getByRole("region", { name: "command: Pause" }).textContent();
     const run = promisify(execFile);

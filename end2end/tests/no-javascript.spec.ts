@@ -22,9 +22,11 @@ test("pages are readable and the list can be filtered", async ({ page, server })
     await expect(page.getByText(/^1 of/)).toBeVisible();
     await page.getByRole("link", { name: id }).click();
     await expect(page.getByRole("heading", { level: 1, name: id })).toBeVisible();
-    await expect(page.getByRole("img", { name: /Checkpoint lag/ })).toBeVisible();
+    await expect(page.getByRole("img", { name: /^Lag/ })).toBeVisible();
     await page.getByRole("link", { name: "Config" }).click();
-    await expect(page.getByRole("region", { name: "replica_config as JSON" })).toContainText("memory_quota");
+    await expect(page.getByText("memory_quota", { exact: true })).toBeVisible();
+    await page.getByRole("link", { name: "JSON", exact: true }).click();
+    await expect(page.getByRole("region", { name: "configuration as JSON" })).toContainText("memory_quota");
     for (const [path, heading] of [["/ui/captures", "Captures"], ["/ui/processors", "Processors"], ["/ui/logs", "Logs"]] as const) {
         await page.goto(path);
         await expect(page.getByRole("heading", { level: 1, name: heading })).toBeVisible();

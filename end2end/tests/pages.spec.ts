@@ -8,6 +8,8 @@ const PAGES = [
     "/ui/changefeeds/new",
     "/ui/changefeeds/default/ID",
     "/ui/changefeeds/default/ID/config",
+    "/ui/changefeeds/default/ID/config?view=json&only=set",
+    "/ui/changefeeds/default/ID/activity",
     "/ui/changefeeds/default/ID/api",
     "/ui/changefeeds/default/ID/remove",
     "/ui/playground/filter?rules=shop.*%0A!shop.tmp_*%0Anone.*&name=shop.orders",
@@ -17,6 +19,8 @@ const PAGES = [
     "/ui/processors",
     "/ui/activity",
     "/ui/logs",
+    "/ui/api?op=post_api_v2_changefeeds",
+    "/ui/settings",
 ];
 /** Pages without scripts. */
 const STILL_PAGES = ["/ui/login", "/swagger"];
@@ -123,11 +127,12 @@ test("a page that could not be made is asked for again", async ({ page, expected
 test("copying says so when it worked, and only then", async ({ page, context }) => {
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     await open(page, "/ui/captures");
+    await page.getByRole("row").last().getByRole("link").click();
     const copied = page.getByRole("status").filter({ hasText: "Copied" });
     const button = page.getByRole("button", { name: "Copy capture id" });
     await button.click();
     await expect(copied).toHaveCount(1);
-    const id = await page.getByRole("row").last().locator(".font-mono").textContent();
+    const id = new URL(page.url()).pathname.split("/").pop();
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(id);
 
     await page.evaluate(() => {
@@ -143,7 +148,8 @@ test("a browser without a clipboard offers no copying", async ({ page }) => {
     // As on a page from another machine over plain HTTP.
     await page.addInitScript(() => Object.defineProperty(Navigator.prototype, "clipboard", { get: () => undefined }));
     await open(page, "/ui/captures");
-    await expect(page.getByText("owner", { exact: true })).toBeVisible();
+    await page.getByRole("row").last().getByRole("link").click();
+    await expect(page.getByRole("link", { name: "Resign owner" })).toBeVisible();
     await expect(page.getByRole("button", { name: "Copy capture id" })).toHaveCount(0);
 });
 

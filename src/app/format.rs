@@ -1,5 +1,10 @@
 //! Text for numbers and times. One formatter for the server and the browser, so that both render the same string.
 
+#![cfg_attr(
+    not(feature = "ssr"),
+    allow(dead_code, reason = "the browser writes less than the server does")
+)]
+
 const SECOND_MS: u64 = 1_000;
 const MINUTE_MS: u64 = 60 * SECOND_MS;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
@@ -50,6 +55,19 @@ pub fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 
+/// How long before `now_ms` a time is: `just now`, `40 s ago`, `3 m ago`, `2 h ago`, `5 d ago`. In full if it is later.
+#[cfg(feature = "ssr")]
+pub fn ago(ms: u64, now_ms: u64) -> String {
+    match now_ms.saturating_sub(ms) {
+        0 if ms > now_ms + MINUTE_MS => crate::app::facts::moment(ms),
+        0..5_000 => "just now".to_owned(),
+        past @ ..MINUTE_MS => format!("{} s ago", past / SECOND_MS),
+        past @ ..HOUR_MS => format!("{} m ago", past / MINUTE_MS),
+        past @ ..DAY_MS => format!("{} h ago", past / HOUR_MS),
+        past => format!("{} d ago", past / DAY_MS),
+    }
+}
+
 /// `2026-11-24 07:28:09 UTC` for unix milliseconds.
 pub fn utc(ms: u64) -> String {
     format!("{} UTC", date_time(ms))
@@ -66,8 +84,7 @@ pub fn date_time(ms: u64) -> String {
 
 /// `07:28:09` for unix milliseconds, UTC.
 pub fn utc_time(ms: u64) -> String {
-    let t = Civil::from_unix_ms(ms);
-    format!("{:02}:{:02}:{:02}", t.hour, t.minute, t.second)
+    date_time(ms).split_off(11)
 }
 
 /// `2026-11-24T07:28:09.123Z`, for `<time datetime>`.
@@ -252,6 +269,19 @@ mod tests {
         check(185_000, "3 m 05 s");
         check(2 * HOUR_MS + 10 * MINUTE_MS, "2 h 10 m");
         check(3 * DAY_MS + 4 * HOUR_MS, "3 d 04 h");
+    }
+
+    #[cfg(feature = "ssr")]
+    #[test]
+    fn past_times_are_told_by_their_largest_unit() {
+        let check = |ms, expect: &str| assert_eq!(ago(ms, 2_000_000_000), expect);
+        check(2_000_000_000, "just now");
+        check(2_000_000_400, "just now");
+        check(1_999_960_000, "40 s ago");
+        check(1_999_700_000, "5 m ago");
+        check(2_000_000_000 - 2 * HOUR_MS, "2 h ago");
+        check(2_000_000_000 - 9 * DAY_MS, "9 d ago");
+        check(2_000_100_000, "1970-01-24 03:35:00 UTC");
     }
 
     #[test]

@@ -1,17 +1,20 @@
 //! The frame of every page: skip link, top bar, navigation, breadcrumbs, and what takes the place of a page.
 
+use crate::app::changefeed_new::Leaving;
+use crate::app::format::query_escape;
 use crate::app::live::{LiveIndicator, use_live};
+use crate::app::palette::Commands;
 use crate::app::theme::ThemeSwitch;
+use crate::app::topbar::{Banners, UserMenu, ZoneMenu};
 use crate::app::ui::icon::{Glyph, Icon};
 use crate::fns::error::ConsoleError;
-use crate::fns::me::get_me;
 use leptos::html;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::Outlet;
 use leptos_router::hooks::use_location;
 
-const PLACES: [(&str, &str, Glyph); 7] = [
+pub(crate) const PLACES: [(&str, &str, Glyph); 8] = [
     ("/ui", "Overview", Glyph::Home),
     ("/ui/changefeeds", "Changefeeds", Glyph::Flow),
     ("/ui/playground/filter", "Playground", Glyph::Flask),
@@ -19,7 +22,11 @@ const PLACES: [(&str, &str, Glyph); 7] = [
     ("/ui/processors", "Processors", Glyph::Gear),
     ("/ui/activity", "Activity", Glyph::Clock),
     ("/ui/logs", "Logs", Glyph::Lines),
+    ("/ui/api", "API", Glyph::Code),
 ];
+
+/// The code of an answer to somebody whose session has ended.
+const NOT_LOGGED_IN: &str = "CDC:ErrCredentialNotFound";
 
 /// A link above the title of a page: text and address.
 pub(crate) type Crumb = (String, String);
@@ -36,6 +43,8 @@ fn holds(href: &str, path: &str) -> bool {
 #[component]
 pub(crate) fn Layout() -> impl IntoView {
     provide_context(LastPath(StoredValue::new(None)));
+    let leaving = Leaving::new();
+    provide_context(leaving);
     let live = use_live();
     let announced = live.announced();
     let main_class = move || {
@@ -54,23 +63,28 @@ pub(crate) fn Layout() -> impl IntoView {
             "Skip to content"
         </a>
         <header class="sticky top-0 z-5 flex h-12 items-center gap-3 border-b border-line bg-bg px-3 md:px-6">
-            <a href="/ui" class="flex items-center gap-2 font-semibold tracking-tight">
+            <a href="/ui" class="flex items-center gap-2 font-semibold tracking-tight" on:click=move |ev| leaving.clicked(&ev)>
                 <Logo/>
                 "Tidegate"
             </a>
             <div class="ml-auto flex items-center gap-2 sm:gap-3">
                 <LiveIndicator/>
-                <ThemeSwitch/>
-                <Account/>
+                <Commands/>
+                <ZoneMenu/>
+                <div class="hidden md:block">
+                    <ThemeSwitch/>
+                </div>
+                <UserMenu/>
             </div>
         </header>
         <p role="status" class="sr-only">
             {announced}
         </p>
-        <div class="md:flex">
+        <div class="md:flex" on:click=move |ev| leaving.clicked(&ev)>
             <Navigation/>
             <main id="main" tabindex="-1" class=main_class>
                 <div class="mx-auto max-w-[1440px]">
+                    <Banners/>
                     <Outlet/>
                 </div>
             </main>
@@ -106,31 +120,6 @@ fn Navigation() -> impl IntoView {
         >
             <ul class="flex gap-0.5 md:flex-col md:gap-1">{links}</ul>
         </nav>
-    }
-    .into_any()
-}
-
-/// Who is logged in, and the way out; nothing on a server that asks nobody.
-#[component]
-fn Account() -> impl IntoView {
-    let me = Resource::new_blocking(|| (), |()| get_me());
-    view! {
-        <Suspense>
-            {move || Suspend::new(async move {
-                let me = me.await.ok().filter(|me| !me.role.is_empty())?;
-                let title = format!("{} ({})", me.name, me.role);
-                Some(view! {
-                    <span class="hidden max-w-40 truncate text-xs text-ink-2 sm:block" title=title.clone()>
-                        {title.clone()}
-                    </span>
-                    {me.session.then(|| view! {
-                        <form method="post" action="/ui/logout">
-                            <button class="btn" type="submit">"Log out"</button>
-                        </form>
-                    })}
-                })
-            })}
-        </Suspense>
     }
     .into_any()
 }
@@ -267,6 +256,24 @@ pub(crate) fn ErrorNote(error: ConsoleError) -> impl IntoView {
         remedy,
         ..
     } = error;
+    let log_in = (code == NOT_LOGGED_IN).then(|| {
+        let here = use_location();
+        let address = format!(
+            "{}{}",
+            here.pathname.get_untracked(),
+            match here.search.get_untracked() {
+                search if search.is_empty() => search,
+                search => format!("?{search}"),
+            }
+        );
+        view! {
+            <p class="mt-2 pl-6">
+                <a class="link" href=format!("/ui/login?next={}", query_escape(&address)) rel="external">
+                    "Log in and come back"
+                </a>
+            </p>
+        }
+    });
     view! {
         <div role="alert" class="rounded-card border border-failed bg-failed-fill p-4 text-sm text-failed">
             <p class="flex items-start gap-2 font-medium">
@@ -276,6 +283,7 @@ pub(crate) fn ErrorNote(error: ConsoleError) -> impl IntoView {
                 <span class="min-w-0 wrap-anywhere inline-block first-letter:uppercase">{message}</span>
             </p>
             {(!remedy.is_empty()).then(|| view! { <p class="mt-2 pl-6 text-ink">{remedy}</p> })}
+            {log_in}
             {(!code.is_empty()).then(|| view! { <p class="mt-2 pl-6 font-mono text-xs wrap-anywhere">{code}</p> })}
         </div>
     }

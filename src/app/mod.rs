@@ -11,19 +11,26 @@
 
 pub(crate) mod activity;
 mod announce;
-mod captures;
+pub(crate) mod captures;
 pub(crate) mod changefeed;
 pub(crate) mod changefeed_new;
 pub(crate) mod changefeeds;
+pub(crate) mod explorer;
+pub(crate) mod facts;
 pub(crate) mod format;
 mod layout;
 mod live;
 pub(crate) mod log;
 mod overview;
+pub(crate) mod palette;
 pub(crate) mod playground;
 pub(crate) mod processors;
+mod served;
+pub(crate) mod settings;
 pub(crate) mod theme;
+mod topbar;
 pub(crate) mod ui;
+pub(crate) mod zone;
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Stylesheet, provide_meta_context};
@@ -32,9 +39,20 @@ use leptos_router::{SsrMode, path};
 
 /// The document around the application. Rendered on the server only.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
+    let (user, role, words, zone) = facts::with(|facts| {
+        let zone = facts.zone.write();
+        (facts.user.clone(), facts.role.clone(), facts.words(), zone)
+    });
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-theme=theme::current().word()>
+        <html
+            lang="en"
+            data-theme=theme::current().word()
+            data-user=user
+            data-role=role
+            data-facts=words
+            data-zone=zone
+        >
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
@@ -72,16 +90,21 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("changefeeds/bulk") view=changefeeds::Bulk ssr=WHOLE/>
                     <Route path=path!("changefeeds/new") view=changefeed_new::ChangefeedNew ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id") view=changefeed::Summary ssr=WHOLE/>
+                    <Route path=path!("changefeeds/:namespace/:id/tables") view=changefeed::Tables ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/config") view=changefeed::Config ssr=WHOLE/>
+                    <Route path=path!("changefeeds/:namespace/:id/activity") view=changefeed::Activity ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/api") view=changefeed::Api ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/edit") view=changefeed::Edit ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/remove") view=changefeed::Remove ssr=WHOLE/>
                     <Route path=path!("playground/filter") view=playground::Rules ssr=WHOLE/>
                     <Route path=path!("playground/expression") view=playground::Events ssr=WHOLE/>
                     <Route path=path!("captures") view=captures::Captures ssr=WHOLE/>
+                    <Route path=path!("captures/:id") view=captures::Capture ssr=WHOLE/>
                     <Route path=path!("processors") view=processors::Processors ssr=WHOLE/>
                     <Route path=path!("activity") view=activity::Activity ssr=WHOLE/>
                     <Route path=path!("logs") view=log::Log ssr=WHOLE/>
+                    <Route path=path!("api") view=explorer::Explorer ssr=WHOLE/>
+                    <Route path=path!("settings") view=settings::Settings ssr=WHOLE/>
                     <Route path=path!("*any") view=layout::NotFound ssr=WHOLE/>
                 </ParentRoute>
             </Routes>

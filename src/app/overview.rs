@@ -1,12 +1,14 @@
 //! The first page: one sentence about everything, then what deserves a look.
 
 use crate::app::captures::Role;
+use crate::app::facts;
 use crate::app::format;
 use crate::app::layout::{ErrorNote, PageError, PageHead, loading};
 use crate::app::live::{FeedName, use_live};
 use crate::app::ui::badge::{StateBadge, glyph};
 use crate::app::ui::chart::{Sparkline, WINDOW_MS};
 use crate::app::ui::feed::{Lag, feed_address, feed_name};
+use crate::app::ui::guarded::{GuardedLink, GuardedSubmit};
 use crate::app::ui::icon::Icon;
 use crate::fns::captures::list_captures;
 use crate::fns::changefeeds::get_overview;
@@ -45,11 +47,14 @@ fn Dashboard(overview: data::Overview, captures: Captures) -> impl IntoView {
         troubles,
         worst,
         upstream_connected,
+        recent,
     } = overview;
+    let recent = recent.map(|entries| view! { <Recent entries/> });
     if counts.total() == 0 {
         return view! {
             <StartCard upstream_connected/>
             <CaptureCards captures/>
+            {recent}
         }
         .into_any();
     }
@@ -62,6 +67,7 @@ fn Dashboard(overview: data::Overview, captures: Captures) -> impl IntoView {
             <WorstLag worst/>
             <CaptureCards captures/>
         </div>
+        {recent}
     }
     .into_any()
 }
@@ -266,10 +272,16 @@ fn CaptureCards(captures: Captures) -> impl IntoView {
         .captures
         .into_iter()
         .map(|capture| {
-            let about = format!("Version {}, up for {}", capture.version, capture.uptime);
+            let about = format!(
+                "{}, up for {}, {}, memory {}",
+                if capture.is_alive { "Alive" } else { "Stopping" },
+                capture.uptime,
+                format::count(capture.tables, "table", "tables"),
+                capture.memory
+            );
             view! {
                 <li class="card flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-3">
-                    <span class="font-medium">{capture.address}</span>
+                    <a class="link font-medium" href=format!("/ui/captures/{}", capture.id)>{capture.address}</a>
                     <Role owner=capture.is_owner/>
                     <span class="w-full font-mono text-xs wrap-anywhere text-ink-3">{capture.id}</span>
                     <span class="w-full text-xs text-ink-3">{about}</span>
@@ -281,6 +293,23 @@ fn CaptureCards(captures: Captures) -> impl IntoView {
         <section class="min-w-0">
             <h2 class="mb-2 text-sm font-medium">"Captures"</h2>
             <ul class="grid gap-2">{cards}</ul>
+        </section>
+    }
+    .into_any()
+}
+
+/// The newest entries of the activity.
+#[component]
+fn Recent(entries: String) -> impl IntoView {
+    view! {
+        <section class="mt-6 min-w-0">
+            <div class="mb-2 flex items-baseline gap-3">
+                <h2 class="text-sm font-medium">"Recent activity"</h2>
+                <a class="link py-1 text-sm" href="/ui/activity">
+                    "All activity"
+                </a>
+            </div>
+            <div inner_html=entries></div>
         </section>
     }
     .into_any()
@@ -328,12 +357,12 @@ fn StartCard(
                             <input type="hidden" name="form[sink_uri]" value="blackhole://"/>
                             <input type="hidden" name="form[ignore_ineligible_table]" value="true"/>
                             <div class="flex flex-wrap gap-2">
-                                <button class="btn btn-primary" type="submit">
+                                <GuardedSubmit class="btn btn-primary" why_not=facts::why_not("operator")>
                                     "Create blackhole changefeed"
-                                </button>
-                                <a class="btn" href="/ui/changefeeds/new">
+                                </GuardedSubmit>
+                                <GuardedLink class="btn" href="/ui/changefeeds/new" why_not=facts::why_not("operator")>
                                     "Choose a real destination"
-                                </a>
+                                </GuardedLink>
                             </div>
                         </ActionForm>
                         <div class="mt-3">{error}</div>

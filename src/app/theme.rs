@@ -2,7 +2,7 @@
 //! nothing flashes; the form works without JavaScript.
 
 use crate::app::ui::icon::{Glyph, Icon};
-use crate::fns::theme::SetTheme;
+use crate::fns::preferences::SetPreferences;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 
@@ -34,6 +34,16 @@ impl Theme {
         }
     }
 
+    /// Its name beside others of its kind.
+    #[cfg(feature = "ssr")]
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Theme::System => "As the system",
+            Theme::Light => "Light",
+            Theme::Dark => "Dark",
+        }
+    }
+
     const fn label(self) -> &'static str {
         match self {
             Theme::System => "System theme",
@@ -49,6 +59,16 @@ impl Theme {
             Theme::Dark => Glyph::Moon,
         }
     }
+}
+
+/// The value of a cookie of this browser.
+#[cfg(target_arch = "wasm32")]
+pub(crate) fn cookie(name: &str) -> Option<String> {
+    browser::cookies()?
+        .split(';')
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| value.to_owned())
 }
 
 /// Finds the theme in the text of a `Cookie` header or of `document.cookie`.
@@ -108,7 +128,7 @@ pub(crate) fn ThemeSwitch() -> impl IntoView {
     view! {
         <form
             method="post"
-            action=SetTheme::url()
+            action=SetPreferences::url()
             class="flex rounded-control border border-line"
             role="group"
             aria-label="Theme"

@@ -28,6 +28,7 @@ pub(super) struct ServerFile {
     pub(super) server_id: Option<u32>,
     pub(super) drain_timeout: Option<u64>,
     pub(super) allow_anonymous: bool,
+    pub(super) read_only: bool,
     pub(super) encryption_key_file: Option<PathBuf>,
     pub(super) security: SecurityFile,
 }

@@ -72,6 +72,9 @@ pub(super) struct ServerArguments {
     /// Listen beyond this machine although there is no authentication.
     #[arg(long)]
     allow_anonymous: bool,
+    /// Refuse every change, by whomever: console and API only show. Changefeeds that run go on.
+    #[arg(long)]
+    read_only: bool,
     /// debug, info, warn or error. Can be changed while the server runs [default: info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
@@ -241,6 +244,7 @@ fn settings(flags: ServerArguments, file: ServerFile) -> Result<ServerConfig> {
         drain_timeout: Duration::from_secs(drain_timeout),
         tls,
         access,
+        read_only: flags.read_only || file.read_only,
         encryption: encryption_keys(flags.encryption_key_file.or(file.encryption_key_file)),
         ui_dir: flags.ui_dir,
     })

@@ -27,7 +27,9 @@ pub async fn get_bulk(query: String) -> Result<(String, String), ConsoleError> {
 #[server(name = GetOverview, endpoint = "overview", input = GetUrl)]
 pub async fn get_overview() -> Result<Overview, ConsoleError> {
     let console = context::console()?;
-    Ok(console.overview())
+    let mut overview = console.overview();
+    overview.recent = crate::fns::activity::recent().await;
+    Ok(overview)
 }
 
 /// One changefeed.

@@ -14,14 +14,14 @@ use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, SystemClock};
 
 use crate::app;
 use crate::fns::catalogue::Catalogue;
-use crate::fns::create::{Begin, CheckedForm, CreateForm, Draft, FormView};
+use crate::fns::create::{CheckedForm, CreateForm, Draft, FormView};
 use crate::fns::data::{CaptureRow, Captures, FeedDetail, FeedState, Overview, RulePreview};
 use crate::fns::drafts::Drafts;
 use crate::fns::error::{ConsoleError, FieldError};
 use crate::fns::list::Feeds;
 use crate::fns::log::{LevelNow, LogPage};
 use crate::fns::query::Query;
-use crate::fns::{form, view};
+use crate::fns::{form, saved, view};
 use crate::server::LogControl;
 use crate::server::log::{DEBUG_TIME, filter as log_filter};
 
@@ -100,6 +100,11 @@ impl Console {
     /// The engine.
     pub(crate) fn service(&self) -> &ReplicationService {
         &self.service
+    }
+
+    /// Forms that were refused without JavaScript.
+    pub(crate) fn drafts(&self) -> &Drafts {
+        &self.drafts
     }
 
     /// The tables of the upstream, a few seconds old at most.
@@ -195,9 +200,12 @@ impl Console {
         };
         let captures = self.service.captures().await?;
         let running = self.service.processors().await?;
+        let processors = app::processors::table(&captures, &running, &live);
+        let captures: Vec<CaptureRow> = captures.into_iter().map(row).collect();
         Ok(Captures {
-            processors: app::processors::table(&captures, &running, &live),
-            captures: captures.into_iter().map(row).collect(),
+            processors,
+            table: app::captures::made::table(&captures, status.pid),
+            captures,
             pid: status.pid,
         })
     }
@@ -239,35 +247,21 @@ impl Console {
         })
     }
 
-    /// The form of a page; see [`crate::fns::create::get_form`].
-    ///
-    /// # Errors
-    /// `ChangeFeedNotExists`.
-    pub async fn form(&self, begin: Begin) -> Result<FormView, ConsoleError> {
-        let mut view = match named(&begin.edit) {
-            Some(id) => form::edit_view(&self.service.get_changefeed(&id).await?),
-            None => FormView::default(),
-        };
-        if let Some(draft) = self.drafts.read(&begin.draft) {
-            view.draft = draft;
-        } else if let Some(id) = named(&begin.from) {
-            view.draft.form = form::like(&self.service.get_changefeed(&id).await?);
-        } else if !begin.rules.is_empty() {
-            view.draft.form.rules = begin.rules;
-            view.draft.form.case_sensitive = begin.case_sensitive;
-        }
-        view.settings = settings_html(&view.draft);
-        Ok(view)
-    }
-
     /// Creates or changes the changefeed of a form, or does what else its button says; the answer is the address to go
     /// to. A plain form that is not done leads back to itself.
     pub async fn submit(&self, mut form: CreateForm, plain: bool) -> Result<String, ConsoleError> {
+        form::name_edited(&mut form);
         self.drafts.unmask(&mut form);
-        let writes = matches!(form.intent.as_str(), "create" | "apply" | "apply_resume");
+        let writes = matches!(
+            form.intent.as_str(),
+            "create" | "apply" | "apply_resume" | "apply_resume_at"
+        );
         let (draft, place) = if writes {
             match Box::pin(self.write(&form)).await {
-                Ok(address) => return Ok(address),
+                Ok(address) => {
+                    saved::forget(&form.draft).await;
+                    return Ok(address);
+                }
                 Err(error) if !plain => return Err(error),
                 Err(error) => (refused(form, error), ""),
             }
@@ -285,6 +279,7 @@ impl Console {
     /// # Errors
     /// Faults of the text, and those of the upstream.
     pub async fn ask(&self, mut form: CreateForm) -> Result<FormView, ConsoleError> {
+        form::name_edited(&mut form);
         let sent = (form.sink_uri.clone(), form.sink_password.clone());
         self.drafts.unmask(&mut form);
         let stored = form.sink_uri.clone();
@@ -421,16 +416,26 @@ impl Console {
             .form
             .base;
         let others = form::changes(&form.base, &now);
-        if !others.is_empty() {
+        // Whoever was refused after the first of two steps may try again.
+        let is_done = form::says_what_holds(form, &now);
+        if !others.is_empty() && !is_done {
             return Err(form::overtaken(&others));
         }
         let update = form::update(form)?;
-        let updated = match self.service.update_changefeed(id, update).await {
+        let resume = form::resume(form)?;
+        // The engine refuses an update that changes nothing; it may be that only the second step is wanted.
+        let updated = match is_done && resume.is_some() {
+            true => self.service.get_changefeed(id).await,
+            false => self.service.update_changefeed(id, update).await,
+        };
+        let updated = match updated {
             Ok(detail) => detail,
             Err(error) => return Ok(Err(error)),
         };
-        if form.intent == "apply_resume" {
-            self.resume(&id.namespace, &id.id).await?;
+        if let Some(resume) = resume
+            && let Err(error) = self.service.resume_changefeed(id, resume).await
+        {
+            return Err(form::stayed_paused(error.into()));
         }
         Ok(Ok(updated))
     }
@@ -448,7 +453,7 @@ impl Console {
 }
 
 /// The changefeed called `namespace/id`.
-fn named(name: &str) -> Option<ChangefeedId> {
+pub(crate) fn named(name: &str) -> Option<ChangefeedId> {
     let (namespace, id) = name.split_once('/')?;
     Some(ChangefeedId::new(namespace, id))
 }
@@ -462,7 +467,7 @@ fn refused(form: CreateForm, error: ConsoleError) -> Draft {
 }
 
 /// The fields of all settings, with what was typed and what is wrong with it.
-fn settings_html(draft: &Draft) -> [String; 3] {
+pub(crate) fn settings_html(draft: &Draft) -> [String; 3] {
     let found = draft.checked.as_ref().map(|checked| &checked.faults);
     let refused = draft.error.as_ref().map(|error| &error.fields);
     let faults = refused.or(found).cloned().unwrap_or_default();

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 pub struct CreateForm {
     /// Key of the draft the form was made from. Gives back the secrets that the page does not show.
     pub draft: String,
-    /// `create`, `apply` or `apply_resume`; `preview` to look at the tables only, `look` and `check` to check
+    /// `create`, `apply`, `apply_resume` or `apply_resume_at`; `preview` to look at the tables only, `look` and `check` to check
     /// without and with the destination; `text` to take over the text; `add` and `remove`, with a place behind them, for
     /// items of lists.
     pub intent: String,
@@ -41,6 +41,10 @@ pub struct CreateForm {
     pub target_time: String,
     /// TSO for `target=tso`.
     pub target_tso: String,
+    /// UTC time to go on from, for `apply_resume_at`.
+    pub resume_time: String,
+    /// TSO to go on from, when no time is given.
+    pub resume_tso: String,
     /// Table rules, one a line.
     pub rules: String,
     /// Whether rules tell upper from lower case.
@@ -78,6 +82,8 @@ impl Default for CreateForm {
             target: text("none"),
             target_time: String::new(),
             target_tso: String::new(),
+            resume_time: String::new(),
+            resume_tso: String::new(),
             rules: text("*.*"),
             case_sensitive: false,
             force_replicate: false,
@@ -132,6 +138,10 @@ pub struct FormView {
     /// The fields of all settings as HTML: which events are left out, how changes are written, everything else. Made by
     /// the server alone, so that a hundred fields cost the browser nothing. Empty: they are as they were.
     pub settings: [String; 3],
+    /// Where the form comes from, if it is neither new nor what holds; for the reader.
+    pub note: String,
+    /// Other drafts of the same page: HTML of the server's own making.
+    pub drafts: String,
     /// State of the changefeed that is changed: only a stopped or failed one takes changes.
     pub state: Option<FeedState>,
     /// Where it would go on.
@@ -178,6 +188,10 @@ pub struct Begin {
     pub case_sensitive: bool,
     /// `namespace/id` of the changefeed that is changed; a draft then says how.
     pub edit: String,
+    /// Number of the version of its configuration to begin with.
+    pub version: String,
+    /// `namespace/id` of a removed changefeed to be made again.
+    pub recreate: String,
 }
 
 /// The form of a page.

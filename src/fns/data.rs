@@ -268,6 +268,8 @@ pub struct Overview {
     pub worst: Vec<FeedRow>,
     /// Whether the upstream's log is being read.
     pub upstream_connected: bool,
+    /// The newest entries of the activity, for those who may read it: HTML of the server's own making.
+    pub recent: Option<String>,
 }
 
 /// One changefeed in full.
@@ -317,10 +319,27 @@ pub struct CaptureRow {
 pub struct Captures {
     /// Every capture.
     pub captures: Vec<CaptureRow>,
+    /// The captures as a table: HTML of the server's own making.
+    pub table: String,
     /// Which changefeed runs on which capture: HTML of the server's own making.
     pub processors: String,
     /// Process id of the server that answered.
     pub pid: u32,
+}
+
+/// What the page of one capture shows.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CaptureView {
+    /// Id.
+    pub id: String,
+    /// Advertised address.
+    pub address: String,
+    /// What is asked about: `resign`, `drain`, or nothing.
+    pub confirm: String,
+    /// Why that is impossible; empty when it is not.
+    pub why_not: String,
+    /// Everything else: HTML of the server's own making.
+    pub facts: String,
 }
 
 /// What the rules do with one table of the upstream.

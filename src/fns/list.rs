@@ -299,6 +299,7 @@ impl<'a> Feeds<'a> {
                 .map(|(row, figures)| with_history(row, figures, WORST_SECONDS))
                 .collect(),
             upstream_connected,
+            recent: None,
         }
     }
 }

@@ -5,6 +5,8 @@
 
 pub mod activity;
 #[cfg(feature = "ssr")]
+mod begin;
+#[cfg(feature = "ssr")]
 pub(crate) mod bulk;
 pub mod captures;
 #[cfg(feature = "ssr")]
@@ -20,14 +22,18 @@ mod drafts;
 pub mod error;
 #[cfg(feature = "ssr")]
 pub(crate) mod form;
+pub mod history;
 #[cfg(feature = "ssr")]
 pub(crate) mod list;
 pub mod live;
 pub mod log;
-pub mod me;
+pub mod palette;
 pub mod playground;
+pub mod preferences;
 #[cfg(feature = "ssr")]
 pub(crate) mod query;
-pub mod theme;
+pub mod saved;
+pub mod served;
 #[cfg(feature = "ssr")]
 mod view;
+pub mod watch;

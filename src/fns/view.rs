@@ -88,10 +88,7 @@ pub(crate) fn detail(detail: &ChangefeedDetail, snapshot: &LiveSnapshot, now_ms:
     let config_json = config.and_then(|config| serde_json::to_string_pretty(&config).ok());
     let figures = figures(detail, snapshot);
     FeedDetail {
-        row: FeedRow {
-            history: history(figures, usize::MAX),
-            ..row(detail, figures, now_ms)
-        },
+        row: row(detail, figures, now_ms),
         start_ts: detail.start_ts,
         target_ts: (detail.target_ts > 0).then_some(detail.target_ts),
         created: detail.create_time.clone(),

@@ -18,6 +18,9 @@ use super::state::App;
 #[allow_missing = true]
 struct Site;
 
+/// What the server is made of; `cargo xtask licences` writes it.
+const LICENCES: &str = include_str!("../../docs/licences.txt");
+
 /// Encodings of compressed twins, best first.
 const TWINS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
@@ -33,6 +36,12 @@ pub(crate) async fn package_file(
 /// `/ui/favicon.svg`
 pub(crate) async fn icon(State(app): State<App>, headers: HeaderMap) -> Response {
     serve(&app, "favicon.svg", &headers).await
+}
+
+/// `/ui/licences.txt`
+pub(crate) async fn licences() -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+    (kind, LICENCES).into_response()
 }
 
 async fn serve(app: &App, path: &str, headers: &HeaderMap) -> Response {

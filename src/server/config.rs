@@ -34,6 +34,8 @@ pub struct ServerConfig {
     pub tls: Option<TlsFiles>,
     /// Who may use it.
     pub access: AccessSettings,
+    /// Every change is refused; replication goes on.
+    pub read_only: bool,
     /// Keys that secrets in the data directory are encrypted with.
     pub encryption: EncryptionKeys,
     /// Directory with the built console, instead of the one inside the binary.

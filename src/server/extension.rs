@@ -5,13 +5,15 @@ use tidegate_api::{
     CreateChangefeed, ErrorHelp, FilterPreviewRequest, List, ServerInfo, UpstreamFacts, read_json,
 };
 use tidegate_engine::Reach;
-use tidegate_model::{CdcError, ErrorCode, RetryClass};
+use tidegate_model::{CdcError, ErrorCode, Result, RetryClass};
 
 use super::access::{OPERATOR, VIEWER};
 use super::activity;
-use super::extract::{Body, own_upstream};
+use super::extract::{Body, FeedId, own_upstream};
+use super::help::help;
 use super::respond::{Answer, compact};
 use super::routes::Routes;
+use super::series;
 use super::state::{App, VERSION_FOR_CLIENTS};
 
 /// Routes below `/api/tidegate/v1`.
@@ -22,11 +24,23 @@ pub(crate) fn routes() -> Routes {
         .post("/filter/preview", VIEWER, preview)
         // It connects to whatever address it is given.
         .post("/changefeeds/validate", OPERATOR, validate)
+        .get("/changefeeds/{changefeed_id}/series", VIEWER, series::show)
+        .get("/changefeeds/{changefeed_id}/tables", VIEWER, tables)
         .get("/errors/{code}", VIEWER, error_help)
         .get("/activity", OPERATOR, activity::list)
+        .get("/changefeeds/{changefeed_id}/history", VIEWER, activity::history)
+        .get("/changefeeds/{changefeed_id}/config", VIEWER, activity::config)
 }
 
 async fn server(State(app): State<App>) -> Answer {
+    compact(&server_info(&app).await?)
+}
+
+/// This server and its upstream.
+///
+/// # Errors
+/// Those of the service.
+pub(crate) async fn server_info(app: &App) -> Result<ServerInfo> {
     let status = app.service.server_status().await?;
     let (upstream, upstream_error) = match app.upstream.probe().await {
         Ok(info) => {
@@ -41,7 +55,7 @@ async fn server(State(app): State<App>) -> Answer {
         }
         Err(error) => (None, Some(error.wire_message())),
     };
-    compact(&ServerInfo {
+    Ok(ServerInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         api_version: VERSION_FOR_CLIENTS.to_owned(),
         capture_id: status.id,
@@ -75,6 +89,10 @@ async fn validate(State(app): State<App>, body: Body) -> Answer {
     ))
 }
 
+async fn tables(State(app): State<App>, id: FeedId) -> Answer {
+    compact(&List::new(app.service.feed_tables(&id.0).await?))
+}
+
 /// The code may be written with or without `CDC:`.
 async fn error_help(params: RawPathParams) -> Answer {
     let code = params.iter().next().map_or("", |(_, code)| code);
@@ -87,10 +105,14 @@ async fn error_help(params: RawPathParams) -> Answer {
         )
         .into());
     };
+    let help = help(*known);
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     compact(&ErrorHelp {
         code: known.to_string(),
         http_status: known.http_status(),
         retried: known.retry_class() == RetryClass::Retry,
+        meaning: text(help.map(|help| help.meaning)),
+        cause: text(help.map(|help| help.cause)),
         remedy: known.remedy().to_owned(),
     })
 }

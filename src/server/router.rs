@@ -1,10 +1,13 @@
 //! All routes on the one port.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::http::Method;
+use axum::http::request::Parts;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Redirect;
-use leptos::prelude::provide_context;
+use leptos::prelude::{provide_context, use_context};
 use leptos::server_fn::axum::server_fn_paths;
 use leptos_axum::{LeptosRoutes, generate_route_list};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -15,7 +18,7 @@ use super::audit::{self, Recorder};
 use super::host::{self, Hosts};
 use super::routes::{RouteTable, Routes};
 use super::state::App;
-use super::{assets, document, extension, list, live, log, middleware, owner, respond, top, v1, v2};
+use super::{assets, document, extension, facts, list, live, log, middleware, owner, respond, top, v1, v2};
 use crate::app;
 use crate::fns::context::Console;
 
@@ -72,6 +75,7 @@ fn finish(app: App, router: Router<App>, routes: RouteTable) -> Router {
 /// Pages, server functions and files below `/ui`.
 fn console(app: &App) -> Routes {
     let console = Console::new(app.service.clone(), app.log.clone());
+    let of_app = app.clone();
     let options = app.leptos.clone();
     let pages = generate_route_list(app::App);
     let mut routes = Routes::default()
@@ -80,7 +84,8 @@ fn console(app: &App) -> Routes {
         .post("/ui/logout", PUBLIC, login::log_out)
         .merge(list::routes())
         .get("/ui/pkg/{*path}", PUBLIC, assets::package_file)
-        .get("/ui/favicon.svg", PUBLIC, assets::icon);
+        .get("/ui/favicon.svg", PUBLIC, assets::icon)
+        .get("/ui/licences.txt", VIEWER, assets::licences);
     for page in &pages {
         routes = routes.listed(Method::GET, page.path(), page_need(page.path()));
     }
@@ -93,6 +98,10 @@ fn console(app: &App) -> Routes {
             pages,
             move || {
                 provide_context(console.clone());
+                provide_context(of_app.clone());
+                if let Some(parts) = use_context::<Parts>() {
+                    provide_context(Arc::new(facts::of(&of_app, &parts)));
+                }
                 middleware::allow_scripts_of_page();
             },
             move || app::shell(options.clone()),
@@ -110,26 +119,37 @@ fn page_need(path: &str) -> Need {
 }
 
 /// The role that each server function needs.
-const FUNCTION_NEEDS: [(&str, Need); 19] = [
+const FUNCTION_NEEDS: [(&str, Need); 30] = [
     ("activity", OPERATOR),
     ("ask", OPERATOR),
     ("bulk", OPERATOR),
+    ("capture", VIEWER),
     ("captures", VIEWER),
     ("changefeed", VIEWER),
     ("changefeeds", VIEWER),
+    ("commands", VIEWER),
+    ("config", VIEWER),
     ("create", OPERATOR),
+    ("drain", ADMIN),
+    ("drop_draft", OPERATOR),
+    ("facts", VIEWER),
     ("form", OPERATOR),
     ("log", VIEWER),
     ("log_level", VIEWER),
-    ("me", VIEWER),
     ("overview", VIEWER),
     ("pause", OPERATOR),
+    ("preferences", PUBLIC),
     ("preview", VIEWER),
     ("remove", ADMIN),
+    ("resign", ADMIN),
     ("resume", OPERATOR),
+    ("save_draft", OPERATOR),
+    ("served", VIEWER),
     ("set_log_level", OPERATOR),
-    ("theme", PUBLIC),
+    ("tables", VIEWER),
+    ("trouble", VIEWER),
     ("try_out", VIEWER),
+    ("watch", VIEWER),
 ];
 
 /// The role that a server function needs; one that is not in the table is for the highest only.

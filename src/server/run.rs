@@ -18,12 +18,13 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::access::{Access, AccessSettings};
-use super::audit::Audit;
+use super::audit::{Audit, watch};
 use super::config::{EncryptionKeys, ServerConfig};
 use super::console::leptos_options;
 use super::live::VIEWERS_MAX;
 use super::log::LogControl;
 use super::router::router;
+use super::series::Histories;
 use super::serve::serve;
 use super::state::{App, VERSION_FOR_CLIENTS};
 use super::tls::Tls;
@@ -52,14 +53,7 @@ pub async fn start(config: ServerConfig, log: LogControl) -> Result<RunningServe
     let connect = ConnectOptions::from_uri(&config.upstream_uri)?;
     let tls = config.tls.clone().map(Tls::new).transpose()?.map(Arc::new);
     let access = Arc::new(Access::new(&config.access)?);
-    let listener = TcpListener::bind(config.addr).await.code(
-        ErrorCode::InternalServerError,
-        format_args!("cannot listen on {}", config.addr),
-    )?;
-    let addr = listener.local_addr().code(
-        ErrorCode::InternalServerError,
-        "the listening address is not known",
-    )?;
+    let (listener, addr) = listen(config.addr).await?;
     let store: Arc<dyn MetaStore> = open_store(&config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let audit = open_audit(&config, Arc::clone(&clock)).await?;
@@ -93,6 +87,7 @@ pub async fn start(config: ServerConfig, log: LogControl) -> Result<RunningServe
         log,
         access,
         audit,
+        histories: Histories::default(),
         leptos: leptos_options(addr)?,
         config: Arc::new(config),
         stop: CancellationToken::new(),
@@ -104,10 +99,12 @@ pub async fn start(config: ServerConfig, log: LogControl) -> Result<RunningServe
     let stop = app.stop.clone();
     tasks.spawn(serve(listener, tls.clone(), router(app.clone()), stop.clone()));
     tasks.spawn(app.log.clone().return_in_time(stop.clone()));
+    tasks.spawn(app.histories.clone().sample(app.service.live(), stop.clone()));
     if let Some(tls) = &tls {
         tasks.spawn(look_after(Arc::clone(tls), stop));
     }
     app.service.start().await?;
+    tasks.spawn(watch(app.clone()));
     tracing::info!(%addr, "server is up");
     Ok(RunningServer {
         addr,
@@ -116,6 +113,18 @@ pub async fn start(config: ServerConfig, log: LogControl) -> Result<RunningServe
         upstream_stop,
         tasks,
     })
+}
+
+/// Binds the port; answers the address that it got.
+async fn listen(addr: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+    let code = ErrorCode::InternalServerError;
+    let listener = TcpListener::bind(addr)
+        .await
+        .code(code, format_args!("cannot listen on {addr}"))?;
+    let addr = listener
+        .local_addr()
+        .code(code, "the listening address is not known")?;
+    Ok((listener, addr))
 }
 
 async fn open_store(config: &ServerConfig) -> Result<Arc<dyn MetaStore>> {

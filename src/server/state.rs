@@ -13,6 +13,7 @@ use super::access::Access;
 use super::audit::Audit;
 use super::config::ServerConfig;
 use super::log::LogControl;
+use super::series::Histories;
 use crate::fns::bulk::Batches;
 
 /// Version in answers of the API: clients of the original refuse anything older than v6.2.0, or no version at all.
@@ -27,6 +28,7 @@ pub struct App {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) access: Arc<Access>,
     pub(crate) audit: Arc<Audit>,
+    pub(crate) histories: Histories,
     pub(crate) leptos: LeptosOptions,
     /// Cancelled when the server stops: ends open event streams.
     pub(crate) stop: CancellationToken,

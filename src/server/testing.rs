@@ -22,6 +22,7 @@ use super::audit::Audit;
 use super::config::{EncryptionKeys, LogFormat, ServerConfig};
 use super::console::leptos_options;
 use super::log::LogControl;
+use super::series::Histories;
 use super::state::App;
 
 const NOW_MS: u64 = 1_700_000_000_000;
@@ -61,6 +62,7 @@ pub(crate) async fn app(access: AccessSettings) -> (App, TempDir) {
         drain_timeout: Duration::from_secs(1),
         tls: None,
         access,
+        read_only: false,
         encryption: EncryptionKeys::Own,
         ui_dir: None,
     };
@@ -70,6 +72,7 @@ pub(crate) async fn app(access: AccessSettings) -> (App, TempDir) {
         log: LogControl::install("info", LogFormat::Text).unwrap(),
         access: Arc::new(Access::new(&config.access).unwrap()),
         audit: Arc::new(Audit::open(dir.path(), Arc::new(SystemClock)).unwrap()),
+        histories: Histories::default(),
         leptos: leptos_options(addr).unwrap(),
         config: Arc::new(config),
         stop: CancellationToken::new(),

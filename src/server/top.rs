@@ -109,6 +109,7 @@ async fn config(State(app): State<App>) -> Answer {
         "log-level": app.log.level(),
         "data-dir": config.data_dir.display().to_string(),
         "tz": config.time_zone.iana_name().unwrap_or("System"),
+        "read-only": config.read_only,
         "cluster-id": config.cluster_id,
         "upstream-uri": tidegate_model::mask_uri(&config.upstream_uri),
     });

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::process::{cargo, run};
 use crate::report::Report;
-use crate::{front, layering, setup};
+use crate::{front, layering, licences, setup};
 
 /// Features of the server's half of the root package.
 pub(crate) const SERVER: [&str; 2] = ["--features", "tidegate/ssr"];
@@ -23,6 +23,7 @@ pub(crate) fn steps(report: &mut Report) {
     report.step("format", || run(&mut cargo(&["fmt", "--all", "--check"])));
     report.step("layering", layering::dependencies);
     report.step("file sizes", layering::file_sizes);
+    report.step("licences", licences::check);
     report.step("wasm crates", front::check_shared_crates);
     report.step("clippy", || {
         let mut clippy = cargo(&["clippy", "--workspace", "--all-targets", "--locked"]);

@@ -9,6 +9,7 @@ mod contract;
 mod front;
 mod fuzz;
 mod layering;
+mod licences;
 mod paths;
 mod process;
 mod report;
@@ -40,6 +41,7 @@ Usage: cargo xtask <command>
         [--seed S]                 crashes, restarts and a failover under load, at full size unless told otherwise
   bench [NAME ...] [--rows N] [--no-build]
                                    end-to-end measurements against real MariaDB servers
+  licences                         write docs/licences.txt again
   openapi                          write docs/openapi.json and docs/settings.md again
 
 Build output goes to target/; with CI=true to the user's cache directory, so that a fresh clone builds warm.
@@ -79,6 +81,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "fuzz" => setup::compiler().and_then(|()| fuzz::command(rest)).map(done),
         "chaos" => test::chaos(rest).map(done),
         "bench" => bench::bench(rest).map(done),
+        "licences" => takes_none(rest).and_then(|()| licences::write()).map(done),
         "openapi" => takes_none(rest).and_then(|()| test::write_openapi()).map(done),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

@@ -11,7 +11,8 @@ pub struct ActivityEntry {
     pub id: u64,
     /// When it began, RFC 3339 in UTC.
     pub time: String,
-    /// `create`, `update`, `pause`, `resume`, `remove`, `log_level`, `resign`, `drain`, `login`, or method and route.
+    /// `create`, `update`, `pause`, `resume`, `remove`, `log_level`, `resign`, `drain`, `login`, or method and route. Of
+    /// the engine: `failed`, `warning`, `recovered` and `finished`.
     pub action: String,
     /// Who did it.
     pub actor: Actor,
@@ -41,7 +42,8 @@ pub struct ActivityEntry {
 pub struct Actor {
     /// Name of the user, token or certificate; `anonymous` on a server that asks nobody; empty when not known.
     pub name: String,
-    /// How they proved it: `password`, `session`, `token`, `certificate` or `none`.
+    /// How they proved it: `password`, `session`, `token`, `certificate` or `none`; `engine` for what the engine did by
+    /// itself.
     pub kind: String,
     /// Their role; empty when not known.
     pub role: String,
@@ -78,4 +80,28 @@ pub struct ActivityPage {
     /// `cursor` of the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<u64>,
+}
+
+/// A configuration that was in force, secrets masked.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConfigVersion {
+    /// Counts from 1 on; goes on when a changefeed of the same name is created again.
+    pub version: u64,
+    /// When it was applied, RFC 3339 in UTC; empty when not known.
+    pub time: String,
+    /// `create`, `update` or `remove`; `found` for one that was in force and whose begin was not noted.
+    pub action: String,
+    /// Who applied it.
+    pub actor: Actor,
+    /// Where changes go.
+    pub sink_uri: String,
+    /// The TSO it starts from.
+    pub start_ts: u64,
+    /// The TSO it ends at; 0 for none.
+    pub target_ts: u64,
+    /// Of a removed changefeed: how far it had got, a TSO; 0 otherwise.
+    pub checkpoint_ts: u64,
+    /// The whole `replica_config`.
+    pub config: Value,
 }

@@ -33,6 +33,15 @@ pub struct ChangefeedLive {
     pub resolved_lag_ms: u64,
     /// Rows made durable per second, over the last second.
     pub rows_per_second: f64,
+    /// Those of them that were inserted.
+    #[serde(default)]
+    pub inserts_per_second: f64,
+    /// Those of them that were updated.
+    #[serde(default)]
+    pub updates_per_second: f64,
+    /// Those of them that were deleted.
+    #[serde(default)]
+    pub deletes_per_second: f64,
     /// Bytes of source events behind them.
     pub bytes_per_second: f64,
     /// Rows since the server started.
@@ -57,6 +66,36 @@ pub struct ChangefeedLive {
     pub memory_quota_bytes: u64,
     /// Taken of it: by what is read ahead, decoded, on its way to the destination or being written there.
     pub memory_used_bytes: u64,
+    /// How far each stage of the pipeline is, in the order of the flow; none while it does not run.
+    #[serde(default)]
+    pub stages: Vec<StageLive>,
+    /// The last schema changes that are in place downstream, oldest first.
+    #[serde(default)]
+    pub ddls: Vec<DdlLive>,
+    /// How often its settings were changed since the server started.
+    #[serde(default)]
+    pub edits: u64,
+}
+
+/// One stage of a pipeline.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct StageLive {
+    /// `puller`: the upstream's log is read; `mounter`: rows are decoded; `filter`: event filters have looked at them;
+    /// `sink`: they are durable downstream.
+    pub name: String,
+    /// TSO up to which the stage is done.
+    pub watermark_ts: u64,
+    /// Rows it finished in the last second; the puller does not look at rows.
+    pub rows_per_second: Option<f64>,
+}
+
+/// A schema change that is in place downstream.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct DdlLive {
+    /// Its commit-ts.
+    pub commit_ts: u64,
+    /// The statement, cut if it is long.
+    pub query: String,
 }
 
 /// `POST /api/tidegate/v1/filter/preview`
@@ -91,6 +130,23 @@ pub struct FilterPreviewTable {
     pub rule: Option<usize>,
     /// Whether it has a key that identifies rows.
     pub eligible: bool,
+    /// Why it can never be replicated, if so.
+    pub unsupported: Option<String>,
+}
+
+/// One of `GET /api/tidegate/v1/changefeeds/{changefeed_id}/tables`
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FeedTable {
+    /// Schema.
+    pub schema: String,
+    /// Table.
+    pub table: String,
+    /// Number of its present incarnation; 0 when no change of it was seen yet.
+    pub table_id: i64,
+    /// Whether its rows are replicated.
+    pub replicated: bool,
+    /// The key that identifies its rows, with its columns; none if it has no such key.
+    pub key: Option<String>,
     /// Why it can never be replicated, if so.
     pub unsupported: Option<String>,
 }
@@ -140,6 +196,10 @@ pub struct ErrorHelp {
     pub http_status: u16,
     /// Whether a running changefeed tries again by itself.
     pub retried: bool,
+    /// What has happened, in a plain sentence; empty for codes that no changefeed fails with.
+    pub meaning: String,
+    /// What usually causes it; empty where `meaning` is.
+    pub cause: String,
     /// The next step.
     pub remedy: String,
 }

@@ -14,9 +14,10 @@ mod extension;
 mod json;
 mod request;
 mod response;
+mod series;
 mod sink_uri;
 
-pub use activity::{ActivityChange, ActivityEntry, ActivityPage, ActivityTarget, Actor};
+pub use activity::{ActivityChange, ActivityEntry, ActivityPage, ActivityTarget, Actor, ConfigVersion};
 pub use config::{
     CloudStorageConfig, CodecConfig, ColumnSelector, ConfigPatch, ConsistentConfig, CsvConfig, DispatchRule,
     EventFilter, FilterConfig, Finding, Findings, GlueSchemaRegistryConfig, IntegrityConfig, KafkaConfig,
@@ -26,8 +27,8 @@ pub use config::{
 };
 pub use duration::GoDuration;
 pub use extension::{
-    ChangefeedLive, ErrorHelp, FilterPreview, FilterPreviewRequest, FilterPreviewTable, LiveSnapshot,
-    ServerInfo, UpstreamFacts,
+    ChangefeedLive, DdlLive, ErrorHelp, FeedTable, FilterPreview, FilterPreviewRequest, FilterPreviewTable,
+    LiveSnapshot, ServerInfo, StageLive, UpstreamFacts,
 };
 pub use json::read_json;
 pub use request::{
@@ -39,4 +40,5 @@ pub use response::{
     MetaEntry, OwnerChangefeed, Processor, ProcessorDetail, RunningError, ServerStatus, SyncedStatus,
     TaskStatus, Tso, VerifiedTable, VerifyTableResult,
 };
+pub use series::{Series, SeriesMark, SeriesPoint};
 pub use sink_uri::{DATABASE_PORT_DEFAULT, Scheme, SinkUri};

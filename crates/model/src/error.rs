@@ -136,6 +136,7 @@ error_codes! {
     CliAborted 400 Fail "Nothing was changed. Answer y, or give --no-confirm.";
     CredentialNotFound 401 Fail "Send a user and password.";
     Unauthorized 401 Fail "Check user and password.";
+    ServerReadOnly 403 Fail "The server takes no changes: start it without --read-only to change something.";
     TooManyRequests 429 Retry "Wait for as long as the header Retry-After says, then try again.";
 }
 

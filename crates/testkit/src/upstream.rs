@@ -254,6 +254,7 @@ impl Upstream for SimUpstream {
 
     fn tables(&self) -> BoxFut<'_, Vec<TableSummary>> {
         let summary = |name: &str, id: i64, eligible: bool| TableSummary {
+            key: eligible.then(|| "PRIMARY (id)".to_owned()),
             name: tidegate_model::TableName::new(SCHEMA, name),
             id,
             eligible,

@@ -11,6 +11,6 @@ mod upstream;
 
 pub use quota::{Quota, Room, Share};
 pub use upstream::{
-    BoxFut, DdlSubject, EventTx, PullJob, PulledEvent, TableSelector, TableSummary, Upstream, UpstreamInfo,
-    UpstreamWatermark,
+    BoxFut, DdlSubject, Decoded, EventTx, PullJob, PulledEvent, TableSelector, TableSummary, Upstream,
+    UpstreamInfo, UpstreamWatermark,
 };

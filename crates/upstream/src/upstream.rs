@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidegate_model::{ChangefeedId, DdlKind, Event, Result, TableInfo, TableName, Trouble, Ts};
 use tokio::sync::{mpsc, watch};
@@ -131,13 +132,52 @@ pub struct PulledEvent {
 pub struct EventTx {
     tx: mpsc::Sender<PulledEvent>,
     quota: Quota,
+    decoded: Arc<Decoded>,
+}
+
+/// How far a stream has been decoded, whether or not somebody has taken it yet. For status pages.
+#[derive(Debug, Default)]
+pub struct Decoded {
+    ts: AtomicU64,
+    rows: AtomicU64,
+}
+
+impl Decoded {
+    /// Everything up to here is decoded; zero before the first event.
+    pub fn ts(&self) -> Ts {
+        Ts::from_u64(self.ts.load(Ordering::Relaxed))
+    }
+
+    /// Rows decoded so far.
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, event: &Event) {
+        let ts = match event {
+            Event::Resolved(ts) => *ts,
+            // More parts of it may follow.
+            Event::Txn(txn) => txn.commit_ts.prev(),
+            Event::Ddl(ddl) => ddl.commit_ts.prev(),
+        };
+        self.ts.fetch_max(ts.as_u64(), Ordering::Relaxed);
+        if let Event::Txn(txn) = event {
+            self.rows.fetch_add(txn.row_count() as u64, Ordering::Relaxed);
+        }
+    }
 }
 
 impl EventTx {
     /// A channel of `capacity` events whose rows are counted in `quota`.
     pub fn channel(capacity: usize, quota: Quota) -> (EventTx, mpsc::Receiver<PulledEvent>) {
         let (tx, rx) = mpsc::channel(capacity);
-        (EventTx { tx, quota }, rx)
+        let decoded = Arc::default();
+        (EventTx { tx, quota, decoded }, rx)
+    }
+
+    /// How far the stream has been decoded.
+    pub fn decoded(&self) -> &Arc<Decoded> {
+        &self.decoded
     }
 
     /// The budget of the changefeed. Take a share of it before the memory that it stands for is allocated.
@@ -165,6 +205,7 @@ impl EventTx {
     ///
     /// Returns `false` when the receiver is gone: stop pulling then.
     pub async fn send_counted(&self, event: Event, share: Share) -> bool {
+        self.decoded.note(&event);
         self.tx.send(PulledEvent { event, share }).await.is_ok()
     }
 }
@@ -208,6 +249,8 @@ pub struct TableSummary {
     pub id: i64,
     /// Whether it has a key that identifies rows.
     pub eligible: bool,
+    /// That key and its columns, for people: `PRIMARY (id)`.
+    pub key: Option<String>,
     /// Why it can never be replicated (a view, a sequence, system-versioned, ...), if so.
     pub unsupported: Option<String>,
     /// Foreign keys of it by which rows change without being logged, each with its rule (`fk ON DELETE CASCADE`).

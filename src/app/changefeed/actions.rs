@@ -1,7 +1,9 @@
 //! What can be done with a changefeed now, and why the rest cannot.
 
 use crate::app::changefeed::Writes;
+use crate::app::facts;
 use crate::app::ui::feed::feed_address;
+use crate::app::ui::guarded::GuardedLink;
 use crate::app::ui::icon::{Glyph, Icon};
 use crate::fns::data::{FeedState, Vitals};
 use leptos::form::ActionForm;
@@ -35,29 +37,35 @@ pub(super) fn Actions(namespace: String, id: String, vitals: Memo<Vitals>, write
     let edit = format!("{}/edit", feed_address(&namespace, &id));
     let clone = format!("/ui/changefeeds/new?from={namespace}/{id}");
     let (namespace_too, id_too) = (namespace.clone(), id.clone());
+    let may_change = facts::why_not("operator");
+    let may_remove = facts::why_not("admin");
+    let (no_edit, no_clone) = (may_change.clone(), may_change.clone());
+    let (role_too, role) = (may_change.clone(), may_change);
+    let reason =
+        move |role: &Option<String>, state: Option<&'static str>| role.clone().or(state.map(str::to_owned));
     let busy = move || writes.pause.pending().get() || writes.resume.pending().get();
     view! {
         <div class="flex flex-wrap gap-2 sm:ml-auto" role="group" aria-label="Actions">
             <ActionForm action=writes.pause>
                 <input type="hidden" name="namespace" value=namespace_too/>
                 <input type="hidden" name="id" value=id_too/>
-                <ActionButton name="Pause" glyph=Glyph::Pause busy=Signal::derive(busy) reason=Signal::derive(move || no_pause(state()))/>
+                <ActionButton name="Pause" glyph=Glyph::Pause busy=Signal::derive(busy) reason=Signal::derive(move || reason(&role_too, no_pause(state())))/>
             </ActionForm>
             <ActionForm action=writes.resume>
                 <input type="hidden" name="namespace" value=namespace/>
                 <input type="hidden" name="id" value=id/>
-                <ActionButton name="Resume" glyph=Glyph::Play busy=Signal::derive(busy) reason=Signal::derive(move || no_resume(state()))/>
+                <ActionButton name="Resume" glyph=Glyph::Play busy=Signal::derive(busy) reason=Signal::derive(move || reason(&role, no_resume(state())))/>
             </ActionForm>
-            <a class="btn" href=edit>
+            <GuardedLink href=edit class="btn" why_not=no_edit>
                 "Edit"
-            </a>
-            <a class="btn" href=clone>
+            </GuardedLink>
+            <GuardedLink href=clone class="btn" why_not=no_clone>
                 "Clone"
-            </a>
-            <a class="btn btn-danger" href=remove>
+            </GuardedLink>
+            <GuardedLink href=remove class="btn btn-danger" why_not=may_remove>
                 <Icon glyph=Glyph::Bin/>
                 "Remove"
-            </a>
+            </GuardedLink>
         </div>
     }
     .into_any()
@@ -69,7 +77,7 @@ pub(crate) fn ActionButton(
     name: &'static str,
     glyph: Glyph,
     busy: Signal<bool>,
-    reason: Signal<Option<&'static str>>,
+    reason: Signal<Option<String>>,
 ) -> impl IntoView {
     let off = move || busy.get() || reason.get().is_some();
     let id = format!("why-not-{name}");

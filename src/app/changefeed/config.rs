@@ -1,19 +1,50 @@
-//! The effective configuration.
+//! The configuration, its history and what is different between two versions. All but the text to copy is made by the
+//! server.
 
+use crate::app::layout::{PageError, loading};
 use crate::app::ui::copy::CodeBlock;
 use crate::fns::data::FeedDetail;
+use crate::fns::history::{ConfigView, get_config};
 use leptos::prelude::*;
+use leptos_router::hooks::use_location;
 
 /// Body of the config tab.
 #[component]
 pub(super) fn Body(detail: StoredValue<FeedDetail>) -> impl IntoView {
-    let json = detail.with_value(|detail| detail.config_json.clone());
+    let search = use_location().search;
+    let config = Resource::new_blocking(
+        move || search.get(),
+        move |query| {
+            let (namespace, id) =
+                detail.with_value(|detail| (detail.row.namespace.clone(), detail.row.id.clone()));
+            get_config(namespace, id, query)
+        },
+    );
     view! {
-        <section>
-            <h2 class="mb-1 text-sm font-medium">"replica_config"</h2>
-            <p class="mb-3 text-sm text-ink-2">"As the v2 API gives it, defaults filled in, secrets masked."</p>
-            <CodeBlock code=json what="replica_config as JSON"/>
-        </section>
+        <Transition fallback=loading>
+            {move || Suspend::new(async move {
+                match config.await {
+                    Ok(view) => view! { <Shown view/> }.into_any(),
+                    Err(error) => view! { <PageError error/> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+    .into_any()
+}
+
+#[component]
+fn Shown(view: ConfigView) -> impl IntoView {
+    let ConfigView {
+        head,
+        code,
+        what,
+        rest,
+    } = view;
+    view! {
+        <div inner_html=head></div>
+        {(!code.is_empty()).then(|| view! { <CodeBlock code what/> })}
+        <div inner_html=rest></div>
     }
     .into_any()
 }

@@ -17,13 +17,17 @@ use leptos_router::hooks::use_query_map;
 pub(crate) fn Edit() -> impl IntoView {
     let id = use_feed_id();
     let query = use_query_map();
-    let key = Memo::new(move |_| query.with(|query| query.get_str("draft").unwrap_or_default().to_owned()));
+    let key = Memo::new(move |_| {
+        let word = |name| query.with(|query| query.get_str(name).unwrap_or_default().to_owned());
+        (word("draft"), word("version"))
+    });
     let pause = ServerAction::<PauseChangefeed>::new();
     let data = Resource::new_blocking(
         move || (id.get(), key.get(), pause.version().get()),
-        |((namespace, id), draft, _)| {
+        |((namespace, id), (draft, version), _)| {
             get_form(Begin {
                 draft,
+                version,
                 edit: format!("{namespace}/{id}"),
                 ..Begin::default()
             })

@@ -4,18 +4,26 @@ mod actions;
 mod api;
 mod config;
 mod edit;
+mod history;
+#[cfg(feature = "ssr")]
+pub(crate) mod made;
 mod remove;
 mod summary;
+mod tables;
 
+use crate::app::activity::Entries;
 use crate::app::changefeed::actions::Actions;
 use crate::app::layout::{Crumb, ErrorNote, PageError, PageHead, loading};
 use crate::app::live::{Live, use_live};
 use crate::app::ui::badge::StateBadge;
 use crate::app::ui::feed::{feed_address, feed_name};
+use crate::app::ui::made::Made;
 use crate::fns::changefeeds::{PauseChangefeed, ResumeChangefeed, get_changefeed};
 use crate::fns::data::{FeedDetail, Vitals};
 use crate::fns::error::ConsoleError;
+use crate::fns::watch::get_trouble;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use leptos_router::hooks::use_params_map;
 
 pub(crate) use actions::{ActionButton, no_pause, no_resume};
@@ -33,14 +41,18 @@ struct Writes {
 #[derive(Copy, Clone, PartialEq, Eq)]
 enum Tab {
     Summary,
+    Tables,
     Config,
+    Activity,
     Api,
 }
 
 impl Tab {
-    const ALL: [(Tab, &str, &str); 3] = [
+    const ALL: [(Tab, &str, &str); 5] = [
         (Tab::Summary, "Summary", ""),
+        (Tab::Tables, "Tables", "/tables"),
         (Tab::Config, "Config", "/config"),
+        (Tab::Activity, "Activity", "/activity"),
         (Tab::Api, "API", "/api"),
     ];
 }
@@ -51,10 +63,22 @@ pub(crate) fn Summary() -> impl IntoView {
     view! { <Page tab=Tab::Summary/> }.into_any()
 }
 
+/// Tables tab.
+#[component]
+pub(crate) fn Tables() -> impl IntoView {
+    view! { <Page tab=Tab::Tables/> }.into_any()
+}
+
 /// Config tab.
 #[component]
 pub(crate) fn Config() -> impl IntoView {
     view! { <Page tab=Tab::Config/> }.into_any()
+}
+
+/// Activity tab.
+#[component]
+pub(crate) fn Activity() -> impl IntoView {
+    view! { <Page tab=Tab::Activity/> }.into_any()
 }
 
 /// API tab.
@@ -160,7 +184,9 @@ fn Loaded(tab: Tab, detail: FeedDetail, writes: Writes) -> impl IntoView {
     let (name, address) = (feed_name(&namespace, &id), feed_address(&namespace, &id));
     let body = match tab {
         Tab::Summary => view! { <summary::Body detail vitals/> }.into_any(),
+        Tab::Tables => view! { <tables::Body detail/> }.into_any(),
         Tab::Config => view! { <config::Body detail/> }.into_any(),
+        Tab::Activity => view! { <Entries feed=format!("{namespace}/{id}")/> }.into_any(),
         Tab::Api => view! { <api::Body detail/> }.into_any(),
     };
     let (pause, resume) = (writes.pause.value(), writes.resume.value());
@@ -177,7 +203,7 @@ fn Loaded(tab: Tab, detail: FeedDetail, writes: Writes) -> impl IntoView {
             <Actions namespace id vitals writes/>
         </PageHead>
         {refused}
-        <Trouble vitals/>
+        <Trouble detail vitals/>
         <Tabs tab address/>
         {body}
     }
@@ -210,40 +236,36 @@ fn Tabs(tab: Tab, address: String) -> impl IntoView {
 
 /// Error of the changefeed: cause, code, and what to do, above everything else.
 #[component]
-fn Trouble(vitals: Memo<Vitals>) -> impl IntoView {
-    let problem =
-        Memo::new(move |_| vitals.with(|v| v.problem.clone().map(|problem| (problem, v.state.is_running()))));
-    move || {
-        let (problem, retrying) = problem.get()?;
-        let (class, heading) = if retrying {
-            (
-                "mb-5 rounded-card border border-warning bg-warning-fill p-4 text-sm",
-                "Retrying after an error",
-            )
-        } else {
-            (
-                "mb-5 rounded-card border border-failed bg-failed-fill p-4 text-sm",
-                "Failed",
-            )
-        };
-        Some(view! {
-            <section class=class aria-label="Error">
-                <h2 class="mb-1 text-lg">{heading}</h2>
-                <p class="wrap-anywhere first-letter:uppercase">{problem.message}</p>
-                {(!problem.remedy.is_empty())
-                    .then(|| {
-                        view! {
-                            <p class="mt-2">
-                                <strong class="font-medium">"What to do: "</strong>
-                                {problem.remedy}
-                            </p>
-                        }
-                    })}
-                <p class="mt-2 flex flex-wrap gap-x-4 text-xs text-ink-2">
-                    <code class="wrap-anywhere">{problem.code}</code>
-                    <span>{problem.time}</span>
-                </p>
-            </section>
-        })
+fn Trouble(detail: StoredValue<FeedDetail>, vitals: Memo<Vitals>) -> impl IntoView {
+    let ask = move || {
+        let (namespace, id) =
+            detail.with_value(|detail| (detail.row.namespace.clone(), detail.row.id.clone()));
+        get_trouble(namespace, id)
+    };
+    let first = Resource::new_blocking(|| (), move |()| ask());
+    let html = RwSignal::new(String::new());
+    let problem = Memo::new(move |_| {
+        vitals.with(|v| (v.state, v.problem.as_ref().map(|problem| problem.time.clone())))
+    });
+    Effect::new(move |before: Option<_>| {
+        let now = problem.get();
+        if before.is_some_and(|before| before != now) {
+            spawn_local(async move {
+                if let Ok(panel) = ask().await {
+                    let _gone = html.try_set(panel);
+                }
+            });
+        }
+        now
+    });
+    view! {
+        <Transition>
+            {move || Suspend::new(async move {
+                // Without an answer the badge says that something is wrong, and the page that nobody answers.
+                html.set(first.await.unwrap_or_default());
+                view! { <Made html/> }.into_any()
+            })}
+        </Transition>
     }
+    .into_any()
 }

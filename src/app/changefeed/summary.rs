@@ -1,48 +1,72 @@
-//! How a changefeed is doing: progress, charts, facts.
+//! How a changefeed is doing: progress, history, facts. All but the first line is HTML of the server's making, asked for
+//! again while the page is open.
 
-use crate::app::format;
+use crate::app::changefeed::history::History;
+use crate::app::layout::{ErrorNote, loading};
 use crate::app::live::use_live;
-use crate::app::ui::chart::{Chart, Quantity, Sample};
-use crate::app::ui::copy::CopyButton;
-use crate::app::ui::feed::{SinkName, progress_sentence, tso_ms};
+use crate::app::ui::feed::progress_sentence;
 use crate::app::ui::icon::{Glyph, Icon};
-use crate::fns::data::{FeedDetail, Point, Vitals};
+use crate::app::ui::made::Made;
+use crate::fns::data::{FeedDetail, Vitals};
+use crate::fns::watch::{get_facts, get_watch};
 use leptos::prelude::*;
+use leptos_router::hooks::use_location;
+
+/// Seconds between two looks at the facts.
+const FACTS_PERIOD_S: u32 = 5;
 
 /// Body of the summary tab.
 #[component]
 pub(super) fn Body(detail: StoredValue<FeedDetail>, vitals: Memo<Vitals>) -> impl IntoView {
-    let live = use_live();
-    let points = Memo::new(move |_| detail.with_value(|detail| live.points(&detail.row)));
-    let series = move |value: fn(&Point) -> f64| {
-        Signal::derive(move || {
-            points.with(|points| {
-                points
-                    .iter()
-                    .map(|p| (p.at_ms, value(p)))
-                    .collect::<Vec<Sample>>()
-            })
-        })
-    };
+    let search = use_location().search;
+    let name = detail.with_value(|detail| (detail.row.namespace.clone(), detail.row.id.clone()));
+    let asked = move || (name.clone(), search.get());
+    let watch = Resource::new_blocking(asked.clone(), |((namespace, id), query)| {
+        get_watch(namespace, id, query)
+    });
+    let facts = Resource::new_blocking(asked.clone(), |((namespace, id), query)| {
+        get_facts(namespace, id, query)
+    });
+    let (of_watch, of_facts) = (StoredValue::new(asked.clone()), StoredValue::new(asked));
     view! {
         <Progress vitals/>
-        <div class="mb-6 grid gap-4 lg:grid-cols-2">
-            <Chart
-                title="Checkpoint lag"
-                quantity=Quantity::Duration
-                tone="text-chart-1"
-                samples=series(|p| f64::from(p.lag_ms))
-            />
-            <Chart
-                title="Rows per second"
-                quantity=Quantity::RowRate
-                tone="text-chart-3"
-                samples=series(|p| f64::from(p.rows_per_s))
-            />
-        </div>
-        <Facts detail vitals/>
+        <Transition fallback=loading>
+            {move || Suspend::new(async move {
+                let ((namespace, id), query) = of_watch.with_value(|asked| untrack(asked));
+                match watch.await {
+                    Ok(first) => view! { <History first namespace id query/> }.into_any(),
+                    Err(error) => view! { <ErrorNote error/> }.into_any(),
+                }
+            })}
+        </Transition>
+        <Transition fallback=loading>
+            {move || Suspend::new(async move {
+                let ((namespace, id), query) = of_facts.with_value(|asked| untrack(asked));
+                match facts.await {
+                    Ok(first) => {
+                        let again = move || get_facts(namespace.clone(), id.clone(), query.clone());
+                        view! { <Refreshed first again/> }.into_any()
+                    }
+                    Err(error) => view! { <ErrorNote error/> }.into_any(),
+                }
+            })}
+        </Transition>
     }
     .into_any()
+}
+
+/// HTML that is asked for again every few seconds.
+#[component]
+fn Refreshed<F, A>(first: String, again: F) -> impl IntoView
+where
+    F: Fn() -> A + Send + Sync + 'static,
+    A: Future<Output = Result<String, crate::fns::error::ConsoleError>> + 'static,
+{
+    let html = RwSignal::new(first);
+    use_live().every(FACTS_PERIOD_S, again, move |answer| {
+        let _gone = html.try_set(answer);
+    });
+    view! { <Made html/> }.into_any()
 }
 
 /// The sentence about the checkpoint, with its reason when it does not move.
@@ -65,97 +89,6 @@ fn Progress(vitals: Memo<Vitals>) -> impl IntoView {
             <Icon glyph/>
             {move || sentence.get().0}
         </p>
-    }
-    .into_any()
-}
-
-#[component]
-fn Facts(detail: StoredValue<FeedDetail>, vitals: Memo<Vitals>) -> impl IntoView {
-    let FeedDetail {
-        row,
-        start_ts,
-        target_ts,
-        created,
-        creator_version,
-        ..
-    } = detail.get_value();
-    view! {
-        <section class="grid gap-4 lg:grid-cols-2">
-            <div class="card min-w-0 p-4">
-                <h2 class="mb-2 text-sm font-medium">"Progress"</h2>
-                <dl class="grid grid-cols-[minmax(0,1fr)] gap-x-3 gap-y-1 text-sm sm:grid-cols-[9rem_minmax(0,1fr)] sm:gap-y-2">
-                    <Fact name="Checkpoint">
-                        <Tso tso=Signal::derive(move || Some(vitals.with(|v| v.checkpoint_ts)))/>
-                    </Fact>
-                    <Fact name="Resolved">
-                        <Tso tso=Signal::derive(move || vitals.with(|v| (v.resolved_ts > 0).then_some(v.resolved_ts)))/>
-                    </Fact>
-                    <Fact name="Start">
-                        <Tso tso=Signal::stored(Some(start_ts))/>
-                    </Fact>
-                    <Fact name="Target">
-                        <Tso tso=Signal::stored(target_ts)/>
-                    </Fact>
-                    <Fact name="Bytes out">
-                        <span class="num">{move || format!("{}/s", format::bytes(vitals.with(|v| v.bytes_per_s)))}</span>
-                    </Fact>
-                </dl>
-            </div>
-            <div class="card min-w-0 p-4">
-                <h2 class="mb-2 text-sm font-medium">"About"</h2>
-                <dl class="grid grid-cols-[minmax(0,1fr)] gap-x-3 gap-y-1 text-sm sm:grid-cols-[9rem_minmax(0,1fr)] sm:gap-y-2">
-                    <Fact name="Sink">
-                        <SinkName uri=row.sink.clone()/>
-                        <span class="flex min-w-0 items-center gap-1">
-                            <code class="text-xs wrap-anywhere text-ink-2">{row.sink.clone()}</code>
-                            <CopyButton text=row.sink what="sink URI"/>
-                        </span>
-                    </Fact>
-                    <Fact name="Id">
-                        <span class="flex min-w-0 items-center gap-1">
-                            <code class="text-xs wrap-anywhere">{format!("{}/{}", row.namespace, row.id)}</code>
-                            <CopyButton text=row.id what="changefeed id"/>
-                        </span>
-                    </Fact>
-                    <Fact name="Created">{created_text(&created)}</Fact>
-                    <Fact name="Created by">{creator_version}</Fact>
-                    <Fact name="Tables">
-<span class="num">{move || vitals.with(|v| v.tables)}</span></Fact>
-                </dl>
-            </div>
-        </section>
-    }
-    .into_any()
-}
-
-/// RFC 3339 as people read it; the original text when it is something else.
-fn created_text(created: &str) -> String {
-    format::parse_rfc3339(created).map_or_else(|| created.to_owned(), format::utc)
-}
-
-#[component]
-fn Fact(name: &'static str, children: Children) -> impl IntoView {
-    view! {
-        <dt class="text-ink-2">{name}</dt>
-        <dd class="mb-1.5 min-w-0 sm:mb-0">{children()}</dd>
-    }
-    .into_any()
-}
-
-/// A TSO as a time, with the number to copy.
-#[component]
-fn Tso(tso: Signal<Option<u64>>) -> impl IntoView {
-    let text = Signal::derive(move || tso.get().map(|tso| tso.to_string()).unwrap_or_default());
-    view! {
-        <Show when=move || tso.get().is_some() fallback=|| view! { <span class="text-ink-3">"none"</span> }>
-            <time class="num" datetime=move || format::rfc3339(tso_ms(tso.get().unwrap_or_default()))>
-                {move || format::utc(tso_ms(tso.get().unwrap_or_default()))}
-            </time>
-            <span class="flex items-center gap-1">
-                <code class="text-xs text-ink-2">{text}</code>
-                <CopyButton text what="TSO"/>
-            </span>
-        </Show>
     }
     .into_any()
 }

@@ -2,19 +2,26 @@
 //! typed; what it refuses comes back at the field, and nothing typed is lost.
 
 mod check;
+mod leaving;
 mod preview;
 mod rail;
 mod review;
+mod saving;
 mod sections;
 
 use crate::app::changefeed_new::check::{Checks, Kept, checks};
+use crate::app::changefeed_new::leaving::{guard, leaving};
 use crate::app::changefeed_new::rail::{Rail, title_of};
 use crate::app::changefeed_new::review::Review;
-use crate::app::changefeed_new::sections::{IdentitySection, Section, SinkSection, TablesSection};
+use crate::app::changefeed_new::saving::saving;
+use crate::app::changefeed_new::sections::{
+    IdentitySection, ResumeSection, Section, SinkSection, TablesSection,
+};
+use crate::app::format;
 use crate::app::layout::{ErrorNote, PageError, PageHead, loading};
 use crate::app::ui::field::Faults;
-use crate::fns::create::{Begin, Draft, FormView, SubmitChangefeed, get_form};
-use crate::fns::error::FieldError;
+use crate::fns::create::{Begin, CheckedForm, Draft, FormView, SubmitChangefeed, get_form};
+use crate::fns::error::{ConsoleError, FieldError};
 use leptos::form::{ActionForm, FromFormData};
 use leptos::html;
 use leptos::prelude::*;
@@ -22,7 +29,10 @@ use leptos::wasm_bindgen::JsCast;
 use leptos::web_sys::{Element, FormData, HtmlElement};
 use leptos_router::hooks::use_query_map;
 
+pub(crate) use leaving::Leaving;
 pub(crate) use rail::is_setting;
+#[cfg(feature = "ssr")]
+pub(crate) use review::command;
 
 /// Beside the heading of settings that the sink does not look at.
 pub(crate) const UNUSED: &str = "not used by this sink";
@@ -55,7 +65,8 @@ pub(crate) fn ChangefeedNew() -> impl IntoView {
             from: word("from"),
             rules: word("rules"),
             case_sensitive: word("case_sensitive") == "true",
-            edit: String::new(),
+            recreate: word("recreate"),
+            ..Begin::default()
         }
     });
     let view = Resource::new_blocking(move || begin.get(), get_form);
@@ -77,9 +88,14 @@ pub(crate) fn ChangefeedNew() -> impl IntoView {
 /// The form, begun anew whenever the server answers with another one.
 #[component]
 pub(crate) fn Page(view: FormView) -> impl IntoView {
+    guard();
+    let (note, drafts) = (view.note.clone(), view.drafts.clone());
     let kept = Kept::new(view);
     // By key, so that another form is built from nothing: the old one's handles lead to the old one's elements.
     view! {
+        {(!note.is_empty())
+            .then(|| view! { <p role="note" class="mb-4 rounded-card border border-line bg-surface p-3 text-sm">{note}</p> })}
+        <div inner_html=drafts></div>
         <For
             each=move || [kept.begin.get()]
             key=|(turn, _)| *turn
@@ -124,13 +140,20 @@ fn FormPage(view: FormView, kept: Kept) -> impl IntoView {
     let pending = submit.pending();
     let sink = RwSignal::new(form.sink_uri.clone());
     let on_uri = Callback::new(move |uri| sink.set(uri));
+    let is_edit = !form.edit.is_empty();
+    let saving = saving(typed, pending.into());
+    let touched = leaving(is_edit, pending.into());
     note_unused(sink);
     view! {
         <div class="lg:grid lg:grid-cols-[11rem_minmax(0,56rem)] lg:gap-6">
             <Rail faults/>
             <div
                 class="min-w-0"
-                on:input=move |ev| on_input.run(target(&ev).map_or_else(String::new, |field| field.id()))
+                on:input=move |ev| {
+                    on_input.run(target(&ev).map_or_else(String::new, |field| field.id()));
+                    saving.on_input.run(());
+                    touched.run(());
+                }
                 on:click=move |ev| {
                     // A button that neither creates nor changes is answered within the page.
                     if let Some(intent) = target(&ev).and_then(|button| button.get_attribute("value"))
@@ -141,7 +164,7 @@ fn FormPage(view: FormView, kept: Kept) -> impl IntoView {
                     }
                 }
             >
-                <FaultSummary faults=refused is_edit=!form.edit.is_empty()/>
+                <FaultSummary faults=refused is_edit/>
                 <ActionForm action=submit node_ref=node>
                     <input type="hidden" name="form[draft]" value=form.draft.clone()/>
                     <input type="hidden" name="form[edit]" value=form.edit.clone()/>
@@ -158,9 +181,12 @@ fn FormPage(view: FormView, kept: Kept) -> impl IntoView {
                     <Section id="advanced" title="Advanced" help="Memory, retries, and what only some upstreams have.">
                         <div class="grid gap-2" inner_html=advanced></div>
                     </Section>
+                    {is_edit.then(|| view! { <ResumeSection form=form.clone() faults/> })}
                     <Review checked checking text=form.text.clone() unknown=form.unknown.clone() faults/>
-                    <div class="flex flex-wrap items-center gap-3 border-t border-line py-3">
+                    <div class="sticky bottom-0 flex flex-wrap items-center gap-3 border-t border-line bg-bg py-3">
                         <Buttons edit=form.edit.clone() pending/>
+                        {is_edit.then(|| view! { <ChangeCount checked/> })}
+                        <span role="status" class="text-xs text-ink-3">{saving.said}</span>
                     </div>
                 </ActionForm>
             </div>
@@ -217,6 +243,21 @@ fn Buttons(edit: String, #[prop(into)] pending: Signal<bool>) -> impl IntoView {
         </button>
         <a class="btn" href=format!("/ui/changefeeds/{edit}")>
             "Cancel"
+        </a>
+    }
+    .into_any()
+}
+
+/// How much would be different, and the way there.
+#[component]
+fn ChangeCount(#[prop(into)] checked: Signal<Option<Result<CheckedForm, ConsoleError>>>) -> impl IntoView {
+    let count = move || match checked.get() {
+        Some(Ok(checked)) => format::count(checked.changes.len(), "change", "changes"),
+        _ => String::new(),
+    };
+    view! {
+        <a class="link py-1 text-sm" href="#review" rel="external">
+            {count}
         </a>
     }
     .into_any()

@@ -15,7 +15,7 @@ const PARTS: [(&str, &str); 7] = [
 ];
 
 /// Fields that have a label of their own, and the part that they stand in.
-const OWN: [(&str, &str, &str); 15] = [
+const OWN: [(&str, &str, &str); 17] = [
     ("id", "Changefeed id", "changefeed"),
     ("namespace", "Namespace", "changefeed"),
     ("start", "Start", "changefeed"),
@@ -24,6 +24,8 @@ const OWN: [(&str, &str, &str); 15] = [
     ("target", "Target", "changefeed"),
     ("target_time", "Target time", "changefeed"),
     ("target_tso", "Target TSO", "changefeed"),
+    ("resume_time", "Resume time", "review"),
+    ("resume_tso", "Resume TSO", "review"),
     ("sink_uri", "Sink URI", "sink"),
     ("sink_password", "Password", "sink"),
     ("rules", "Table rules", "tables"),

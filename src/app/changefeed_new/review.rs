@@ -228,7 +228,7 @@ fn Texts(
 }
 
 /// The shell fills in the password, which the text hides.
-fn command(json: &str) -> String {
+pub(crate) fn command(json: &str) -> String {
     let body = json
         .replace('\'', "'\\''")
         .replace(":xxxxx@", ":'\"$SINK_PASSWORD\"'@");

@@ -152,6 +152,39 @@ fn Moment(
     .into_any()
 }
 
+/// Going on from another point than the one it stopped at: folded, because it is rarely what is wanted.
+#[component]
+pub(super) fn ResumeSection(form: CreateForm, faults: Faults) -> impl IntoView {
+    let is_open = !form.resume_time.is_empty() || !form.resume_tso.is_empty();
+    view! {
+        <details class="card mb-4 min-w-0 p-4" open=is_open>
+            <summary class="w-fit cursor-pointer py-0.5 text-sm font-medium">"Resume from another point"</summary>
+            <div class="mt-3 grid grid-cols-[minmax(0,1fr)] gap-3">
+                <p class="rounded-card border border-warning bg-warning-fill p-3 text-sm text-warning">
+                    <strong class="font-semibold">"Changes may be lost or repeated. "</strong>
+                    "From an earlier point, everything since is delivered again: databases end up equal, files hold it twice. "
+                    "From a later point, what lies between is never delivered. The checkpoint of now is forgotten "
+                    <code class="text-xs">"overwrite_checkpoint_ts"</code> "."
+                </p>
+                <div>
+                    <span class="mb-1 block text-sm">"A time, UTC"</span>
+                    <TimeInput name="resume_time" label="Resume" value=form.resume_time faults/>
+                </div>
+                <div>
+                    <span class="mb-1 block text-sm">"Or a TSO"</span>
+                    <TsoInput name="resume_tso" label="Resume" value=form.resume_tso faults/>
+                </div>
+                <div>
+                    <button class="btn btn-danger" type="submit" name="form[intent]" value="apply_resume_at">
+                        "Apply and resume from this point"
+                    </button>
+                </div>
+            </div>
+        </details>
+    }
+    .into_any()
+}
+
 #[component]
 fn TimeInput(name: &'static str, label: &'static str, value: String, faults: Faults) -> impl IntoView {
     let fault = fault(faults, name);

@@ -1,13 +1,14 @@
 //! What opens below a row: its error with the remedy, and what can be done with it.
 
 use crate::app::changefeed::{ActionButton, no_pause, no_resume};
+use crate::app::facts;
 use crate::app::format;
 use crate::app::layout::ErrorNote;
 use crate::app::live::sleep_s;
 use crate::app::ui::feed::{feed_address, feed_name};
 use crate::app::ui::icon::{Glyph, Icon};
 use crate::fns::changefeeds::{PauseChangefeed, ResumeChangefeed};
-use crate::fns::data::{FeedRow, Vitals};
+use crate::fns::data::{FeedRow, FeedState, Vitals};
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -22,8 +23,13 @@ pub(super) fn Panel(row: StoredValue<FeedRow>, vitals: Memo<Vitals>, width: usiz
     let pause = ServerAction::<PauseChangefeed>::new();
     let resume = ServerAction::<ResumeChangefeed>::new();
     let busy = Signal::derive(move || pause.pending().get() || resume.pending().get());
-    let why_no_pause = Signal::derive(move || no_pause(vitals.with(|v| v.state)));
-    let why_no_resume = Signal::derive(move || no_resume(vitals.with(|v| v.state)));
+    let why_not = StoredValue::new(facts::why_not("operator"));
+    let reason = move |state: fn(FeedState) -> Option<&'static str>| {
+        let of_role = why_not.get_value();
+        of_role.or_else(|| state(vitals.with(|v| v.state)).map(str::to_owned))
+    };
+    let why_no_pause = Signal::derive(move || reason(no_pause));
+    let why_no_resume = Signal::derive(move || reason(no_resume));
     let names = StoredValue::new((namespace.clone(), id.clone()));
     let fields = move || {
         let (namespace, id) = names.get_value();

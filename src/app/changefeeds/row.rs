@@ -2,6 +2,7 @@
 
 use crate::app::changefeeds::panel::Panel;
 use crate::app::changefeeds::{Desk, full_name};
+use crate::app::facts;
 use crate::app::format;
 use crate::app::live::use_live;
 use crate::app::ui::badge::StateBadge;
@@ -118,9 +119,7 @@ fn cell(column: Column, row: StoredValue<FeedRow>, vitals: Memo<Vitals>) -> AnyV
                         datetime=move || format::rfc3339(ms())
                         title=move || format!("TSO {}", vitals.with(|v| v.checkpoint_ts))
                     >
-                        <span class="whitespace-nowrap">{move || format::date_time(ms())[..10].to_owned()}</span>
-                        " "
-                        {move || format::utc_time(ms())}
+                        {move || facts::date_time(ms())}
                     </time>
                 </td>
             }

@@ -12,9 +12,11 @@ use crate::app::announce::Announcer;
 use crate::app::format;
 use crate::app::ui::icon::{Glyph, Icon};
 use crate::fns::data::{FeedRow, FeedState, Point, StateCounts, Vitals};
+use crate::fns::error::ConsoleError;
 pub(crate) use crate::fns::live::FeedName;
 use crate::fns::live::Heard;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
 /// State of the connection to the server.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -131,6 +133,33 @@ impl Live {
             points.extend(feed.points.iter().filter(|point| point.at_ms > newest_ms));
         });
         points
+    }
+
+    /// Asks again whenever so many snapshots have come, and not twice at a time. Errors change nothing: the indicator
+    /// says when nobody answers. On the server it does nothing.
+    pub(crate) fn every<T, F, A>(self, period: u32, ask: F, take: impl Fn(T) + Copy + 'static)
+    where
+        T: 'static,
+        F: Fn() -> A + 'static,
+        A: Future<Output = Result<T, ConsoleError>> + 'static,
+    {
+        let is_asking = StoredValue::new(false);
+        Effect::new(move |seen: Option<u32>| {
+            self.snapshot_ms.track();
+            let seen = seen.map_or(0, |seen| seen + 1);
+            if seen < period || is_asking.get_value() {
+                return seen;
+            }
+            is_asking.set_value(true);
+            let answer = ask();
+            spawn_local(async move {
+                if let Ok(answer) = answer.await {
+                    take(answer);
+                }
+                let _gone = is_asking.try_set_value(false);
+            });
+            0
+        });
     }
 
     /// Takes in a snapshot of the server.

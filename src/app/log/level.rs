@@ -1,8 +1,9 @@
 //! The level of the log.
 
-use crate::app::format;
+use crate::app::facts;
 use crate::app::layout::ErrorNote;
 use crate::app::ui::copy::{CodeBlock, SHELL_BASE};
+use crate::app::ui::guarded::GuardedSubmit;
 use crate::fns::log::{LEVELS, LevelNow, SetLogLevel};
 use leptos::form::ActionForm;
 use leptos::prelude::*;
@@ -14,7 +15,7 @@ pub(crate) fn LevelForm(set: ServerAction<SetLogLevel>, level: LevelNow) -> impl
     let returns = RwSignal::new(level != "debug");
     let choices = choices(&level, returns);
     let now = match back {
-        Some((word, at_ms)) => format!(" until {}, then {word}.", format::utc(at_ms)),
+        Some((word, at_ms)) => format!(" until {}, then {word}.", facts::moment(at_ms)),
         None => ".".to_owned(),
     };
     let value = set.value();
@@ -50,9 +51,9 @@ pub(crate) fn LevelForm(set: ServerAction<SetLogLevel>, level: LevelNow) -> impl
                         <span class="block text-xs text-ink-3">"Otherwise it stays until the server restarts."</span>
                     </label>
                 </div>
-                <button class="btn btn-primary" type="submit">
+                <GuardedSubmit class="btn btn-primary" why_not=facts::why_not("operator")>
                     "Set level"
-                </button>
+                </GuardedSubmit>
             </ActionForm>
             <div class="mt-3" role="status">
                 {outcome}

@@ -1,5 +1,6 @@
 //! Lines of the log as HTML, made on the server: for the page, and for the stream that adds to it.
 
+use crate::app::facts;
 use crate::app::format;
 use crate::app::ui::feed::{feed_address, feed_name};
 use crate::app::ui::html::html;
@@ -58,9 +59,9 @@ fn one(line: &LogLine, filter: &LogFilter) -> AnyView {
     .into_any()
 }
 
-/// `07:28:09.123`, UTC.
+/// `07:28:09.123`, in the zone of the reader.
 fn clock(ms: u64) -> String {
-    format!("{}.{:03}", format::utc_time(ms), ms % 1_000)
+    format!("{}.{:03}", facts::time_of_day(ms), ms % 1_000)
 }
 
 /// The text with what was searched for marked. `wanted` is in lower case.

@@ -190,6 +190,7 @@ fn config(addr: SocketAddr, dir: &Path, upstream: &Server) -> ServerConfig {
         drain_timeout: DRAIN_TIMEOUT,
         tls: None,
         access: AccessSettings::default(),
+        read_only: false,
         encryption: EncryptionKeys::Own,
         ui_dir: None,
     }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use tidegate_api::{ChangefeedDetail, UpdateChangefeed, default_config};
+use tidegate_api::{ChangefeedDetail, ResumeChangefeed, UpdateChangefeed, default_config};
 use tidegate_model::{CdcError, ErrorCode};
 
-use super::{body, fault, faulty, like, values, write};
+use super::text::{MASK, is_secret};
+use super::{body, fault, faulty, like, moment, values, write};
 use crate::fns::create::{CreateForm, Draft, FieldChange, FormView};
 use crate::fns::data::FeedState;
 use crate::fns::error::{ConsoleError, FieldError};
@@ -30,6 +31,13 @@ pub(crate) fn edit_view(detail: &ChangefeedDetail) -> FormView {
         state: Some(FeedState::from_wire(&detail.state)),
         checkpoint: detail.checkpoint_time.clone(),
         ..FormView::default()
+    }
+}
+
+/// The page of a changefeed that exists has no fields for its name, which would count as changes otherwise.
+pub(crate) fn name_edited(form: &mut CreateForm) {
+    if let Some((namespace, id)) = form.edit.split_once('/') {
+        (form.namespace, form.id) = (namespace.to_owned(), id.to_owned());
     }
 }
 
@@ -90,6 +98,61 @@ fn merge(into: &mut Value, from: Value) {
         }
         (_, Value::Null) => {}
         (into, from) => *into = from,
+    }
+}
+
+/// Whether a form asks for nothing but what `now` says. A secret that was typed is a change that does not show.
+pub(crate) fn says_what_holds(form: &CreateForm, now: &str) -> bool {
+    let stored: Value = serde_json::from_str(now).unwrap_or_default();
+    let is_typed = |(path, text): (&String, &String)| is_secret(path) && !matches!(text.as_str(), "" | MASK);
+    changes(now, &write(form).json).is_empty()
+        && form.sink_password.is_empty()
+        && stored["sink_uri"] == form.sink_uri.trim()
+        && !form.set.iter().any(is_typed)
+}
+
+/// How the changefeed goes on once it is changed; nothing: it stays paused.
+///
+/// # Errors
+/// A point that is none, at its field.
+pub(crate) fn resume(form: &CreateForm) -> Result<Option<ResumeChangefeed>, ConsoleError> {
+    let mut faults = Vec::new();
+    let resume = match form.intent.as_str() {
+        "apply_resume" => Some(ResumeChangefeed::default()),
+        "apply_resume_at" => {
+            let choice = if form.resume_time.trim().is_empty() {
+                "tso"
+            } else {
+                "time"
+            };
+            let (time, tso) = (form.resume_time.as_str(), form.resume_tso.as_str());
+            Some(ResumeChangefeed {
+                overwrite_checkpoint_ts: moment(
+                    choice,
+                    ("resume_time", time),
+                    ("resume_tso", tso),
+                    &mut faults,
+                ),
+                ..ResumeChangefeed::default()
+            })
+        }
+        _ => None,
+    };
+    if faults.is_empty() {
+        Ok(resume)
+    } else {
+        Err(faulty(faults))
+    }
+}
+
+/// Says that the first of two steps is done and the second is not.
+pub(crate) fn stayed_paused(error: ConsoleError) -> ConsoleError {
+    ConsoleError {
+        message: format!(
+            "The changes are applied, but it could not be resumed and stays where it is: {}",
+            error.message
+        ),
+        ..error
     }
 }
 
@@ -180,8 +243,25 @@ mod tests {
 
     #[test]
     fn an_untouched_form_changes_nothing() {
-        let form = edit_view(&detail()).draft.form;
+        let mut form = edit_view(&detail()).draft.form;
+        // As a browser sends it.
+        form.namespace.clear();
+        form.id.clear();
+        name_edited(&mut form);
         assert_eq!(changes(&form.base, &write(&form).json), []);
+        assert!(says_what_holds(&form, &form.base));
+        for secret in [
+            CreateForm {
+                sink_password: "new".to_owned(),
+                ..form.clone()
+            },
+            CreateForm {
+                sink_uri: "mysql://u:new@h:3306/".to_owned(),
+                ..form.clone()
+            },
+        ] {
+            assert!(!says_what_holds(&secret, &form.base));
+        }
         assert_eq!(update(&form).unwrap().sink_uri, "");
     }
 
@@ -214,6 +294,34 @@ mod tests {
                 "replica_config.sink.safe_mode"
             ]
         );
+    }
+
+    #[test]
+    fn it_goes_on_from_the_checkpoint_from_a_point_or_not_at_all() {
+        let asked = |intent: &str, time: &str, tso: &str| {
+            resume(&CreateForm {
+                intent: intent.to_owned(),
+                resume_time: time.to_owned(),
+                resume_tso: tso.to_owned(),
+                ..CreateForm::default()
+            })
+            .map(|resume| resume.map(|resume| resume.overwrite_checkpoint_ts))
+        };
+        assert_eq!(asked("apply", "x", "y"), Ok(None));
+        assert_eq!(asked("apply_resume", "x", "y"), Ok(Some(0)));
+        let tso = "439749918821711875";
+        assert_eq!(
+            asked("apply_resume_at", "", tso),
+            Ok(Some(439_749_918_821_711_875))
+        );
+        let by_time = asked("apply_resume_at", "2023-02-27T15:46:52", tso)
+            .unwrap()
+            .unwrap();
+        assert_eq!(by_time >> 18, 1_677_512_812_000);
+        for (time, tso, field) in [("", "", "resume_tso"), ("soon", "", "resume_time")] {
+            let refused = asked("apply_resume_at", time, tso).unwrap_err();
+            assert!(refused.of_field(field).is_some(), "{field}");
+        }
     }
 
     #[test]

@@ -201,10 +201,11 @@ impl Page<'_> {
             );
             return;
         }
-        let kind = if field.kind == FieldKind::Secret {
-            "password"
+        // A secret is typed, and never comes back.
+        let (kind, value) = if field.kind == FieldKind::Secret {
+            ("password", "")
         } else {
-            "text"
+            ("text", value)
         };
         push(
             out,

@@ -3,6 +3,7 @@
 mod edit;
 mod groups;
 mod html;
+mod past;
 mod setting;
 mod text;
 mod values;
@@ -15,9 +16,12 @@ use crate::app::format;
 use crate::fns::create::CreateForm;
 use crate::fns::error::{ConsoleError, FieldError};
 
-pub(crate) use edit::{changes, edit_view, overtaken, update};
+pub(crate) use edit::{
+    changes, edit_view, name_edited, overtaken, resume, says_what_holds, stayed_paused, update,
+};
 pub(crate) use groups::groups;
 pub(crate) use html::html;
+pub(crate) use past::{recreated, restored};
 pub(crate) use text::{hidden, hidden_in_text, is_secret, like, read, write};
 pub(crate) use values::{add_item, remove_item};
 

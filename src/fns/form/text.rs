@@ -8,6 +8,8 @@ use super::{ALL_TABLES, body, faulty, values};
 use crate::fns::create::{CreateForm, FormText};
 use crate::fns::error::{ConsoleError, FieldError};
 
+/// What stands for a secret.
+pub(super) const MASK: &str = "******";
 /// How names of secrets end.
 const SECRETS: [&str; 4] = ["password", "secret", "access_key", "token"];
 
@@ -39,7 +41,6 @@ pub(crate) fn write(form: &CreateForm) -> FormText {
 }
 
 fn hide_secrets(config: &mut Value) {
-    const MASK: &str = "******";
     let Value::Object(members) = config else {
         return;
     };
@@ -66,7 +67,7 @@ pub(crate) fn read(text: &str, form: &CreateForm) -> Result<CreateForm, ConsoleE
     Ok(from_body(&body, form))
 }
 
-fn from_body(body: &Value, form: &CreateForm) -> CreateForm {
+pub(super) fn from_body(body: &Value, form: &CreateForm) -> CreateForm {
     let config = &body["replica_config"];
     let word = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
     let shown_uri = mask_uri(form.sink_uri.trim());

@@ -103,22 +103,26 @@ fn too_many(wait: Duration) -> CdcError {
 }
 
 /// In which form an answer is understood.
-enum Asks {
+pub(crate) enum Asks {
     /// JSON of the API.
     Api,
     /// A page, at this address.
     Page(Uri),
     /// A server function, called by a script of the console.
     Function,
-    /// A server function, called by a form without scripts.
-    Form,
+    /// A server function, called by a form without scripts on the page at this address.
+    Form(Uri),
 }
 
 impl Asks {
-    fn of(request: &Request) -> Asks {
+    pub(crate) fn of(request: &Request) -> Asks {
         let wants_page = accepts_html(request.headers());
         if request.uri().path().starts_with(FUNCTIONS) {
-            return if wants_page { Asks::Form } else { Asks::Function };
+            return if wants_page {
+                Asks::Form(page_of(request.headers()))
+            } else {
+                Asks::Function
+            };
         }
         if wants_page && *request.method() == Method::GET {
             return Asks::Page(request.uri().clone());
@@ -133,19 +137,19 @@ impl Asks {
             _ => None,
         };
         match self {
-            Asks::Page(uri) if app.access.rules().has_users() && retry.is_none() => {
+            Asks::Page(uri) | Asks::Form(uri) if app.access.rules().has_users() && retry.is_none() => {
                 let target = uri.path_and_query().map_or("/ui", |target| target.as_str());
                 let target = utf8_percent_encode(target, NON_ALPHANUMERIC);
                 Redirect::to(&format!("{}?next={target}", login::PATH)).into_response()
             }
-            Asks::Form if retry.is_none() => Redirect::to(login::PATH).into_response(),
             _ => self.refuse(denied.error(), retry),
         }
     }
 
-    fn forbidden(&self, error: CdcError) -> Response {
+    /// The answer to somebody who may not.
+    pub(crate) fn forbidden(&self, error: CdcError) -> Response {
         let mut response = match self {
-            Asks::Page(_) | Asks::Form => login::refusal_page(&error),
+            Asks::Page(_) | Asks::Form(_) => login::refusal_page(&error),
             _ => self.refuse(error, None),
         };
         *response.status_mut() = StatusCode::FORBIDDEN;
@@ -173,6 +177,13 @@ impl Asks {
         }
         response
     }
+}
+
+/// The page that a form stands on, as its browser says; the first page if it does not.
+fn page_of(headers: &HeaderMap) -> Uri {
+    let page = headers.get(header::REFERER).and_then(|page| page.to_str().ok());
+    page.and_then(|page| page.parse().ok())
+        .unwrap_or_else(|| Uri::from_static("/ui"))
 }
 
 fn accepts_html(headers: &HeaderMap) -> bool {

@@ -6,7 +6,7 @@ use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use leptos::prelude::*;
-use tidegate_model::CdcError;
+use tidegate_model::{CdcError, ErrorCode};
 use url::form_urlencoded;
 
 use super::{Denied, Peer, seconds, session};
@@ -187,10 +187,14 @@ fn no_users() -> impl IntoView {
 pub(crate) fn refusal_page(error: &CdcError) -> Response {
     let text = error.message().to_owned();
     let code = error.code().as_str();
+    let step = match error.code() {
+        ErrorCode::ServerReadOnly => error.code().remedy(),
+        _ => "Ask for a role that allows it, or log in as somebody else.",
+    };
     let body = view! {
         <div role="alert" class="rounded-card border border-failed bg-failed-fill p-4 text-sm text-failed">
             <p class="font-medium wrap-anywhere">{text}</p>
-            <p class="mt-2 text-ink">"Ask for a role that allows it, or log in as somebody else."</p>
+            <p class="mt-2 text-ink">{step}</p>
             <p class="mt-2 font-mono text-xs wrap-anywhere">{code}</p>
         </div>
         <p class="mt-4 flex gap-3">

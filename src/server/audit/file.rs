@@ -190,7 +190,7 @@ fn create(dir: &Path, first_id: u64) -> io::Result<File> {
     Ok(file)
 }
 
-fn make_private(dir: &Path) -> io::Result<()> {
+pub(super) fn make_private(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -5,8 +5,11 @@
 //! when it cannot be written; the log and a metric then say so.
 
 mod diff;
+mod engine;
 mod file;
+mod history;
 mod record;
+mod select;
 
 use std::collections::HashMap;
 use std::io;
@@ -18,22 +21,28 @@ use std::time::Duration;
 use axum::http::Method;
 use jiff::Timestamp;
 use prometheus::IntCounter;
-use tidegate_api::{ActivityEntry, ActivityPage, Actor};
-use tidegate_model::{CdcError, Clock, ErrorCode, Result, ResultExt};
+use tidegate_api::{ActivityEntry, ActivityPage, Actor, ConfigVersion};
+use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, Result, ResultExt};
 use tokio::time::Instant;
 
 use super::access::{Denied, Principal, Proof};
+pub(crate) use engine::watch;
 use file::ActivityFile;
+pub(crate) use history::{History, InForce, in_force, replace, with_found};
 pub(crate) use record::{Recorder, note, note_one};
+pub(crate) use select::Selection;
 
-/// Folder in the data directory.
+/// Folders in the data directory.
 const FOLDER: &str = "activity";
+const HISTORY_FOLDER: &str = "history";
 /// The same refusal is written down once in this time: nobody can push changes out of the activity by being refused.
 const REFUSAL_PAUSE: Duration = Duration::from_secs(60);
 /// Kinds of refusals that are remembered for that.
 const REFUSALS_MAX: usize = 1000;
 /// Largest page.
 pub(crate) const PAGE_MAX: usize = 200;
+/// Entries of a download.
+pub(crate) const DOWNLOAD_MAX: usize = 100_000;
 
 static LOST: LazyLock<Option<IntCounter>> = LazyLock::new(|| {
     prometheus::register_int_counter!(
@@ -107,6 +116,7 @@ pub(crate) struct Audit {
     file: Arc<Mutex<ActivityFile>>,
     clock: Arc<dyn Clock>,
     refusals: Mutex<HashMap<String, Instant>>,
+    history: Arc<History>,
 }
 
 impl Audit {
@@ -126,6 +136,7 @@ impl Audit {
             file: Arc::new(Mutex::new(file)),
             clock,
             refusals: Mutex::new(HashMap::new()),
+            history: Arc::new(History::new(data_dir.join(HISTORY_FOLDER))),
         })
     }
 
@@ -196,27 +207,49 @@ impl Audit {
         }
     }
 
-    /// A page of entries with ids below `cursor`, newest first; of one changefeed if it is named.
+    /// A page of the selected entries with ids below `cursor`, newest first.
     ///
     /// # Errors
     /// `MetaStore` when the disk refuses.
-    pub(crate) async fn read(
-        &self,
-        cursor: u64,
-        limit: usize,
-        changefeed: Option<(String, String)>,
-    ) -> Result<ActivityPage> {
+    pub(crate) async fn read(&self, cursor: u64, limit: usize, wanted: Selection) -> Result<ActivityPage> {
         let dir = self.dir.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            file::read(&dir, cursor, limit.clamp(1, PAGE_MAX), |entry| {
-                changefeed.as_ref().is_none_or(|(namespace, id)| {
-                    let about = entry.changefeed.as_ref();
-                    about.is_some_and(|about| (&about.namespace, &about.id) == (namespace, id))
-                })
-            })
-        });
-        let read = read.await.map_err(io::Error::other).and_then(|read| read);
+        let limit = limit.clamp(1, DOWNLOAD_MAX);
+        let read = move || file::read(&dir, cursor, limit, |entry| wanted.takes(entry));
+        let read = tokio::task::spawn_blocking(read).await;
+        let read = read.map_err(io::Error::other).and_then(|read| read);
         read.code(ErrorCode::MetaStore, "the activity cannot be read")
+    }
+
+    /// The configurations of a changefeed, oldest first; also of one that was removed.
+    ///
+    /// # Errors
+    /// `MetaStore` when the disk refuses.
+    pub(crate) async fn versions(&self, id: &ChangefeedId) -> Result<Vec<ConfigVersion>> {
+        let (history, id) = (Arc::clone(&self.history), id.clone());
+        let read = tokio::task::spawn_blocking(move || history.read(&id)).await;
+        let read = read.map_err(io::Error::other).and_then(|read| read);
+        read.code(
+            ErrorCode::MetaStore,
+            "the history of the changefeed cannot be read",
+        )
+    }
+
+    /// Keeps the configuration that a change has put in force. The change is made already, so a disk that refuses is
+    /// told by the log alone; the next change finds what is missing.
+    pub(crate) async fn note_version(
+        &self,
+        id: ChangefeedId,
+        in_force: (InForce, InForce),
+        entry: ActivityEntry,
+        alive: Vec<ChangefeedId>,
+    ) {
+        let history = Arc::clone(&self.history);
+        let noted = tokio::task::spawn_blocking(move || {
+            history.note(&id, (&in_force.0, &in_force.1), &entry, &alive)
+        });
+        if let Err(error) = noted.await.map_err(io::Error::other).and_then(|noted| noted) {
+            tracing::error!(%error, "a version of a configuration is lost");
+        }
     }
 
     /// From now on the disk is full.

@@ -10,14 +10,16 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tidegate_api::{ActivityChange, ActivityEntry, ActivityTarget, ReplicaConfig};
-use tidegate_model::{CdcError, ChangefeedId, ErrorCode};
+use tidegate_model::{CdcError, ChangefeedId, ErrorCode, Ts};
 use url::form_urlencoded;
 
-use super::actor;
 use super::diff::diff;
 use super::file::BEGUN;
-use crate::server::access::guard::address_of;
-use crate::server::access::{OPERATOR, Principal};
+use super::history::InForce;
+use super::{Refusal, actor};
+use crate::app::format;
+use crate::server::access::guard::{Asks, address_of};
+use crate::server::access::{Need, OPERATOR, Principal};
 use crate::server::extract::{self, Namespace};
 use crate::server::list;
 use crate::server::respond::Failure;
@@ -26,8 +28,20 @@ use crate::server::state::App;
 
 /// Answers to changes are small; a longer one is passed on unread.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
+/// What the console's form changes with; its other buttons look and check only.
+const WRITES: [&str; 4] = ["create", "apply", "apply_resume", "apply_resume_at"];
 /// Members of a description that a change is told by.
 const MEMBERS: [&str; 5] = ["state", "sink_uri", "start_ts", "target_ts", "config"];
+
+/// Routes that need an operator and change nothing.
+const QUESTIONS: [&str; 4] = [
+    "/api/tidegate/v1/changefeeds/validate",
+    "/ui/fn/ask",
+    "/ui/fn/save_draft",
+    "/ui/fn/drop_draft",
+];
+/// Why a server that only shows makes no change.
+const READ_ONLY: &str = "this server is read-only: nothing was changed";
 
 /// What the recorder knows.
 #[derive(Clone)]
@@ -47,11 +61,10 @@ pub(crate) async fn note(State(recorder): State<Recorder>, request: Request, nex
         return next.run(request).await;
     };
     let method = request.method().clone();
-    let is_change = !matches!(method, Method::GET | Method::HEAD | Method::OPTIONS)
-        && recorder.routes.need(&method, &route) >= OPERATOR;
-    if !is_change {
+    if !is_change(&method, &route, recorder.routes.need(&method, &route)) {
         return next.run(request).await;
     }
+    let asks = Asks::of(&request);
     let address = address_of(&request);
     let (mut parts, body) = match whole(request).await {
         Ok(whole) => whole,
@@ -59,14 +72,27 @@ pub(crate) async fn note(State(recorder): State<Recorder>, request: Request, nex
     };
     let asked = Asked::of(&mut parts, &route, &body).await;
     let request = Request::from_parts(parts, Body::from(body));
-    // Each change of a batch is noted on its own.
-    if asked.is_preview || route == list::BULK {
+    if asked.is_preview {
         return next.run(request).await;
     }
     let app = &recorder.app;
+    if app.config.read_only {
+        let error = CdcError::new(ErrorCode::ServerReadOnly, READ_ONLY);
+        let refusal = Refusal::role(&principal, &method, &route, address, &error);
+        app.audit.refused(refusal).await;
+        return asks.forbidden(error);
+    }
+    // Each change of a batch is noted on its own.
+    if route == list::BULK {
+        return next.run(request).await;
+    }
     let before = asked.facts(app).await;
     let entry = ActivityEntry {
-        action: action(&method, &route),
+        action: if asked.is_edit {
+            "update".to_owned()
+        } else {
+            action(&method, &route)
+        },
         actor: actor(&principal),
         address: address.to_string(),
         method: method.to_string(),
@@ -86,6 +112,13 @@ pub(crate) async fn note(State(recorder): State<Recorder>, request: Request, nex
     response
 }
 
+/// Whether a route changes something: it is not for reading, and not for everybody. A few ask much of the server and
+/// change nothing.
+fn is_change(method: &Method, route: &str, need: Need) -> bool {
+    let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    !reads && need >= OPERATOR && !QUESTIONS.contains(&route)
+}
+
 /// Makes one change of a batch and notes it as a request of its own would be.
 ///
 /// # Errors
@@ -100,6 +133,7 @@ pub(crate) async fn note_one(
     let asked = Asked {
         about: Some(id.clone()),
         is_creation: false,
+        is_edit: false,
         is_preview: false,
         overwritten: None,
     };
@@ -139,14 +173,14 @@ fn unwritten(error: CdcError) -> Failure {
     Failure(CdcError::new(ErrorCode::MetaStore, text).with_source(error))
 }
 
-async fn end(app: &App, mut entry: ActivityEntry, mut asked: Asked, before: Value, outcome: Outcome) {
+async fn end(app: &App, mut entry: ActivityEntry, mut asked: Asked, before: Facts, outcome: Outcome) {
     if let (None, Some(created)) = (&asked.about, &outcome.created) {
         entry.changefeed = Some(target(created));
         asked.about = Some(created.clone());
     }
     let after = asked.facts(app).await;
-    entry.changes = diff(&before, &after);
-    if outcome.created.is_some() {
+    entry.changes = diff(&before.told, &after.told);
+    if outcome.created.is_some() && !asked.is_edit {
         // Members that the sink has no use for are not shown, and no change.
         entry.changes.retain(|change| !change.to.is_null());
     }
@@ -157,7 +191,19 @@ async fn end(app: &App, mut entry: ActivityEntry, mut asked: Asked, before: Valu
     entry.status = outcome.status;
     entry.code = outcome.code;
     entry.message = outcome.message;
+    // Also after a failure: the first step of two may have changed something.
+    if let Some(id) = asked.about {
+        let in_force = (before.in_force, after.in_force);
+        let alive = app.service.changefeed_ids();
+        app.audit.note_version(id, in_force, entry.clone(), alive).await;
+    }
     app.audit.write_after(entry).await;
+}
+
+/// What a change may change, secrets masked.
+struct Facts {
+    told: Value,
+    in_force: InForce,
 }
 
 /// What a request asks for.
@@ -165,6 +211,8 @@ struct Asked {
     /// The changefeed it names.
     about: Option<ChangefeedId>,
     is_creation: bool,
+    /// The console's form about a changefeed that exists.
+    is_edit: bool,
     /// A form that only wants to see what it would select.
     is_preview: bool,
     /// The checkpoint that a resume sets.
@@ -177,6 +225,7 @@ impl Asked {
         let mut asked = Asked {
             about: None,
             is_creation,
+            is_edit: false,
             is_preview: false,
             overwritten: None,
         };
@@ -187,8 +236,21 @@ impl Asked {
                     .find(|(key, _)| key == name)
                     .map(|(_, value)| value.into_owned())
             };
-            asked.is_preview = field("form[intent]").is_some_and(|intent| intent == "preview");
-            let named = field("namespace").zip(field("id"));
+            let intent = field("form[intent]");
+            asked.is_preview = intent.is_some_and(|intent| !WRITES.contains(&intent.as_str()));
+            let edited = field("form[edit]").and_then(|name| {
+                let (namespace, id) = name.split_once('/')?;
+                Some((namespace.to_owned(), id.to_owned()))
+            });
+            asked.is_edit = edited.is_some();
+            asked.overwritten = field("form[intent]")
+                .filter(|intent| intent == "apply_resume_at")
+                .and_then(|_| {
+                    let text = |name: &str| field(name).unwrap_or_default();
+                    resume_point(&text("form[resume_time]"), &text("form[resume_tso]"))
+                })
+                .map(overwritten);
+            let named = edited.or_else(|| field("namespace").zip(field("id")));
             asked.about = named.map(|(namespace, id)| ChangefeedId::new(&namespace, &id));
             return asked;
         }
@@ -200,31 +262,43 @@ impl Asked {
         }
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let overwrite = body["overwrite_checkpoint_ts"].as_u64().filter(|ts| *ts != 0);
-        asked.overwritten = overwrite.map(|ts| ActivityChange {
-            path: "/checkpoint_ts".to_owned(),
-            from: Value::Null,
-            to: json!(ts),
-        });
+        asked.overwritten = overwrite.map(overwritten);
         asked
     }
 
-    /// What a change may change, secrets masked.
-    async fn facts(&self, app: &App) -> Value {
-        let mut facts = json!({"log_level": app.log.level()});
+    async fn facts(&self, app: &App) -> Facts {
+        let mut told = json!({"log_level": app.log.level()});
+        let mut in_force = InForce::default();
         let Some(id) = &self.about else {
             if self.is_creation {
-                facts["config"] = serde_json::to_value(ReplicaConfig::default().masked()).unwrap_or_default();
+                told["config"] = serde_json::to_value(ReplicaConfig::default().masked()).unwrap_or_default();
             }
-            return facts;
+            return Facts { told, in_force };
         };
-        let Ok(detail) = app.service.get_changefeed(id).await else {
-            return facts;
-        };
-        let detail = serde_json::to_value(&detail).unwrap_or_default();
-        for name in MEMBERS {
-            facts[name] = detail[name].clone();
+        if let Ok(detail) = app.service.get_changefeed(id).await {
+            in_force = super::in_force(&detail);
+            let detail = serde_json::to_value(&detail).unwrap_or_default();
+            for name in MEMBERS {
+                told[name] = detail[name].clone();
+            }
         }
-        facts
+        Facts { told, in_force }
+    }
+}
+
+fn overwritten(ts: u64) -> ActivityChange {
+    ActivityChange {
+        path: "/checkpoint_ts".to_owned(),
+        from: Value::Null,
+        to: json!(ts),
+    }
+}
+
+/// The point that a form goes on from.
+fn resume_point(time: &str, tso: &str) -> Option<u64> {
+    match format::parse_utc(time) {
+        Some(ms) => Some(Ts::from_physical_ms(ms).as_u64()),
+        None => tso.trim().parse().ok(),
     }
 }
 

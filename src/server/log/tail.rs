@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Extension, RawQuery, State};
@@ -9,13 +10,17 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
+use leptos::prelude::{Owner, provide_context};
 
 use super::{LogFilter, Tail};
+use crate::app::facts::Facts;
 use crate::app::format;
 use crate::app::log::lines;
+use crate::app::zone::Zone;
 use crate::fns::log::EVENT;
 use crate::fns::query::Query;
 use crate::server::access::Peer;
+use crate::server::facts;
 use crate::server::live::{KEEP_ALIVE, Seat};
 use crate::server::state::App;
 
@@ -37,6 +42,7 @@ pub(crate) async fn stream_lines(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
+    let zone = facts::zone(&app, &headers);
     let Some(seat) = Seat::take(&app, peer, headers) else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many viewers").into_response();
     };
@@ -51,7 +57,7 @@ pub(crate) async fn stream_lines(
     let events = stream::unfold(
         (app, seat, newest, after),
         move |(app, mut seat, mut newest, mut after)| {
-            let filter = filter.clone();
+            let (filter, zone) = (filter.clone(), zone.clone());
             async move {
                 loop {
                     tokio::select! {
@@ -69,7 +75,7 @@ pub(crate) async fn stream_lines(
                         // Many lines at once rather than many events.
                         tokio::time::sleep(PAUSE).await;
                         return Some((
-                            Ok::<_, Infallible>(event(&tail, &filter)),
+                            Ok::<_, Infallible>(event(&tail, &filter, zone)),
                             (app, seat, newest, after),
                         ));
                     }
@@ -82,8 +88,18 @@ pub(crate) async fn stream_lines(
         .into_response()
 }
 
-fn event(tail: &Tail, filter: &LogFilter) -> Event {
-    let data = format!("{}\n{}", tail.lines.len(), lines::lines(tail, filter));
+fn event(tail: &Tail, filter: &LogFilter, zone: Zone) -> Event {
+    let facts = Facts {
+        zone,
+        ..Facts::default()
+    };
+    let owner = Owner::new();
+    let html = owner.with(|| {
+        provide_context(Arc::new(facts));
+        lines::lines(tail, filter)
+    });
+    owner.cleanup();
+    let data = format!("{}\n{html}", tail.lines.len());
     Event::default().event(EVENT).id(tail.next.to_string()).data(data)
 }
 

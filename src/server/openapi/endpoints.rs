@@ -259,11 +259,46 @@ pub(super) const OTHERS: &[Endpoint] = &[
         "ErrorHelp",
     ),
     get(
+        "/api/tidegate/v1/changefeeds/{changefeed_id}/series",
+        "Lag, rows and bytes of the last 5 minutes, hour or day, and what happened meanwhile",
+        "Series",
+    )
+    .query(&["window", "namespace"]),
+    get(
+        "/api/tidegate/v1/changefeeds/{changefeed_id}/tables",
+        "Tables that the rules of a changefeed select",
+        "FeedTables",
+    )
+    .query(&["namespace"]),
+    get(
         "/api/tidegate/v1/activity",
-        "Who changed what, newest first; the next page takes next_cursor as cursor",
+        "Who changed what, newest first; the next page takes next_cursor as cursor. format=ndjson: all of it as a file",
         "ActivityPage",
     )
-    .query(&["changefeed_id", "namespace", "limit", "cursor"]),
+    .query(&[
+        "changefeed_id",
+        "namespace",
+        "actor",
+        "action",
+        "result",
+        "since",
+        "until",
+        "limit",
+        "cursor",
+        "format",
+    ]),
+    get(
+        "/api/tidegate/v1/changefeeds/{changefeed_id}/history",
+        "Every configuration that was applied, newest first, secrets masked; also of a removed changefeed",
+        "ConfigHistory",
+    )
+    .query(&["namespace"]),
+    get(
+        "/api/tidegate/v1/changefeeds/{changefeed_id}/config",
+        "The configuration as a file, json or toml; only=set: what differs from the defaults; version: one of the past",
+        "Text",
+    )
+    .query(&["namespace", "format", "only", "version"]),
     get(
         "/status",
         "Version and role, as the oldest clients ask",

@@ -150,6 +150,10 @@ fn query_parameter(name: &str) -> Value {
         }
         "cursor" => json!({"type": "string", "pattern": "^([0-9]{1,19})?$"}),
         "changefeed_id" => schemas::id(),
+        "format" => json!({"enum": ["", "json", "ndjson", "toml"]}),
+        "only" => json!({"enum": ["", "set"]}),
+        "version" => json!({"type": "string", "pattern": "^([0-9]{1,19})?$"}),
+        "window" => json!({"enum": ["", "5m", "1h", "24h"]}),
         _ => json!({"type": "string"}),
     };
     json!({"name": name, "in": "query", "required": false, "schema": schema})

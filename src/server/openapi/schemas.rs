@@ -349,8 +349,41 @@ fn upstream_schema() -> Value {
 }
 
 /// What moves of a changefeed.
+fn series() -> Value {
+    let figure = || json!({"type": "number"});
+    let point = object(&[
+        ("unix_ms", number()),
+        ("checkpoint_lag_ms", figure()),
+        ("resolved_lag_ms", or_null(figure())),
+        ("inserts_per_second", figure()),
+        ("updates_per_second", figure()),
+        ("deletes_per_second", figure()),
+        ("bytes_per_second", figure()),
+    ]);
+    let mark = object(&[
+        ("unix_ms", number()),
+        (
+            "kind",
+            json!({"enum": ["ddl", "error", "pause", "resume", "edit", "finish"]}),
+        ),
+        ("text", text()),
+    ]);
+    object(&[
+        ("window", json!({"enum": ["5m", "1h", "24h"]})),
+        ("unix_ms", number()),
+        ("step_seconds", number()),
+        ("points", list(point)),
+        ("marks", list(mark)),
+    ])
+}
+
 fn live_schema() -> Value {
     let figure = || json!({"type": "number"});
+    let stage = object(&[
+        ("name", json!({"enum": ["puller", "mounter", "filter", "sink"]})),
+        ("watermark_ts", number()),
+        ("rows_per_second", or_null(figure())),
+    ]);
     let running_error = object(&[
         ("time", text()),
         ("addr", text()),
@@ -366,6 +399,9 @@ fn live_schema() -> Value {
         ("checkpoint_lag_ms", number()),
         ("resolved_lag_ms", number()),
         ("rows_per_second", figure()),
+        ("inserts_per_second", figure()),
+        ("updates_per_second", figure()),
+        ("deletes_per_second", figure()),
         ("bytes_per_second", figure()),
         ("rows_total", number()),
         ("bytes_total", number()),
@@ -378,6 +414,12 @@ fn live_schema() -> Value {
         ("tables", number()),
         ("memory_quota_bytes", number()),
         ("memory_used_bytes", number()),
+        ("stages", list(stage)),
+        (
+            "ddls",
+            list(object(&[("commit_ts", number()), ("query", text())])),
+        ),
+        ("edits", number()),
     ])
 }
 
@@ -407,6 +449,24 @@ fn activity_page() -> Value {
         ("items", json!({"type": "array", "items": entry})),
         ("next_cursor?", number()),
     ])
+}
+
+fn config_history() -> Value {
+    let version = object(&[
+        ("version", number()),
+        ("time", text()),
+        ("action", json!({"enum": ["create", "update", "remove", "found"]})),
+        (
+            "actor",
+            object(&[("name", text()), ("kind", text()), ("role", text())]),
+        ),
+        ("sink_uri", text()),
+        ("start_ts", number()),
+        ("target_ts", number()),
+        ("checkpoint_ts", number()),
+        ("config", json!({})),
+    ]);
+    list_of(&version)
 }
 
 /// Bodies of `/api/tidegate/v1` and of the routes without a version.
@@ -440,12 +500,27 @@ fn extension_schemas() -> Map<String, Value> {
         ),
         ("FilterPreview", object(&[("tables", list(table))])),
         ("ActivityPage", activity_page()),
+        ("ConfigHistory", config_history()),
+        ("Series", series()),
+        (
+            "FeedTables",
+            list_of(&object(&[
+                ("schema", text()),
+                ("table", text()),
+                ("table_id", json!({"type": "integer"})),
+                ("replicated", flag()),
+                ("key", or_null(text())),
+                ("unsupported", or_null(text())),
+            ])),
+        ),
         (
             "ErrorHelp",
             object(&[
                 ("code", text()),
                 ("http_status", number()),
                 ("retried", flag()),
+                ("meaning", text()),
+                ("cause", text()),
                 ("remedy", text()),
             ]),
         ),

@@ -42,6 +42,8 @@ pub(crate) struct Env {
     pub(crate) store: FeedStore,
     /// Zero until the upstream could be asked.
     pub(crate) upstream_id: AtomicU64,
+    /// Where the upstream's log began when it was asked last; zero before.
+    pub(crate) oldest: AtomicU64,
     pub(crate) openings: Openings,
     started: Instant,
 }
@@ -64,6 +66,7 @@ impl Env {
             capture,
             store,
             upstream_id: AtomicU64::new(0),
+            oldest: AtomicU64::new(0),
             openings: Openings::default(),
             started: Instant::now(),
         }

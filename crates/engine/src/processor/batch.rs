@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidegate_model::{Ts, TxnEvent};
+use tidegate_model::{RowOp, Ts, TxnEvent};
 use tidegate_upstream::Share;
 use tokio::time::Instant;
 
@@ -16,13 +16,44 @@ const BYTES_MAX: usize = 4 << 20;
 /// under load, too short to see.
 const AGE_MAX: Duration = Duration::from_millis(5);
 
+/// Rows by what happened to them.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct RowCount {
+    pub(crate) inserts: u64,
+    pub(crate) updates: u64,
+    pub(crate) deletes: u64,
+}
+
+impl RowCount {
+    fn add(&mut self, op: RowOp, rows: u64) {
+        match op {
+            RowOp::Insert => self.inserts += rows,
+            RowOp::Update => self.updates += rows,
+            RowOp::Delete => self.deletes += rows,
+        }
+    }
+
+    /// All of them.
+    pub(crate) fn total(self) -> u64 {
+        self.inserts + self.updates + self.deletes
+    }
+}
+
+impl std::ops::AddAssign for RowCount {
+    fn add_assign(&mut self, other: RowCount) {
+        self.inserts += other.inserts;
+        self.updates += other.updates;
+        self.deletes += other.deletes;
+    }
+}
+
 /// Transactions in commit order, with the sum of their shares of the memory quota.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     txns: Vec<TxnEvent>,
     share: Option<Share>,
     memory_bytes: usize,
-    rows: u64,
+    rows: RowCount,
     source_bytes: u64,
     commit_ts: Ts,
     tables: Touched,
@@ -41,7 +72,7 @@ impl Batch {
         self.memory_bytes += txn.memory_bytes();
         for block in &txn.blocks {
             self.tables.add(&block.table().name);
-            self.rows += block.len() as u64;
+            self.rows.add(block.op(), block.len() as u64);
             self.source_bytes += block.source_bytes() as u64;
         }
         self.commit_ts = txn.commit_ts;

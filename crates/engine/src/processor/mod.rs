@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use batch::RowCount;
 pub(crate) use shared::{RunView, Shared, Stage};
 
 /// How long a sink may flush when its pipeline ends.

@@ -1,14 +1,20 @@
 //! What a running pipeline shows to the outside, and where its acknowledgements arrive.
 
+use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use tidegate_model::{AckTarget, CdcError, TableName, Ts};
-use tidegate_upstream::{Quota, Share};
+use tidegate_model::{AckTarget, CdcError, DdlEvent, TableName, Ts};
+use tidegate_upstream::{Decoded, Quota, Share};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::batch::RowCount;
 use crate::progress::Progress;
+
+/// Schema changes that are remembered of a run.
+const DDLS_MAX: usize = 16;
 
 /// What the pipeline is doing, for people who ask why the checkpoint does not move.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,7 +73,7 @@ impl fmt::Display for Touched {
 pub(crate) struct Load {
     /// The batch's share of the memory quota, given back on the acknowledgement.
     pub(crate) share: Option<Share>,
-    pub(crate) rows: u64,
+    pub(crate) rows: RowCount,
     pub(crate) bytes: u64,
     /// Largest commit-ts in it.
     pub(crate) commit_ts: Ts,
@@ -83,7 +89,18 @@ pub(crate) struct RunView {
     /// Largest commit-ts acknowledged in this run; starts at the checkpoint it started from.
     pub(crate) last_synced: Ts,
     pub(crate) rows_total: u64,
+    /// The same by what happened to them.
+    pub(crate) rows_by_op: RowCount,
     pub(crate) bytes_total: u64,
+    /// The upstream's side has decoded everything up to here; zero before the first event.
+    pub(crate) decoded: Ts,
+    pub(crate) rows_decoded: u64,
+    /// Everything up to here was looked at by the filters; zero before the first event.
+    pub(crate) filtered: Ts,
+    /// Rows that the filters let through.
+    pub(crate) rows_filtered: u64,
+    /// The last schema changes that are in place downstream, oldest first.
+    pub(crate) ddls: Vec<Arc<DdlEvent>>,
     pub(crate) waiting_rows: u64,
     pub(crate) waiting_bytes: u64,
     /// Taken of the memory quota.
@@ -106,14 +123,18 @@ pub(crate) struct Shared {
     wake: Notify,
     /// Also of what a sink still holds when its run has ended.
     quota: Quota,
+    decoded: OnceLock<Arc<Decoded>>,
+    filtered: AtomicU64,
+    rows_filtered: AtomicU64,
 }
 
 struct Inner {
     progress: Progress<Load>,
     lost: bool,
     last_synced: Ts,
-    rows_total: u64,
+    rows: RowCount,
     bytes_total: u64,
+    ddls: VecDeque<Arc<DdlEvent>>,
     waiting_rows: u64,
     waiting_bytes: u64,
     stage: Stage,
@@ -130,8 +151,9 @@ impl Shared {
                 progress: Progress::new(checkpoint),
                 lost: false,
                 last_synced: checkpoint,
-                rows_total: 0,
+                rows: RowCount::default(),
                 bytes_total: 0,
+                ddls: VecDeque::new(),
                 waiting_rows: 0,
                 waiting_bytes: 0,
                 stage: Stage::Checking,
@@ -141,12 +163,15 @@ impl Shared {
             }),
             wake: Notify::new(),
             quota: Quota::new(memory_quota),
+            decoded: OnceLock::new(),
+            filtered: AtomicU64::new(0),
+            rows_filtered: AtomicU64::new(0),
         })
     }
 
     pub(crate) fn push(&self, load: Load) -> u64 {
         let mut inner = self.lock();
-        inner.waiting_rows += load.rows;
+        inner.waiting_rows += load.rows.total();
         inner.waiting_bytes += load.bytes;
         inner.progress.push(load)
     }
@@ -174,6 +199,31 @@ impl Shared {
         }
     }
 
+    /// Where the upstream's side counts what it decodes.
+    pub(crate) fn watch_decoding(&self, decoded: &Arc<Decoded>) {
+        // A run pulls once.
+        let _same = self.decoded.set(Arc::clone(decoded));
+    }
+
+    /// The filters have looked at everything up to `ts`.
+    pub(crate) fn set_filtered(&self, ts: Ts) {
+        self.filtered.fetch_max(ts.as_u64(), Ordering::Relaxed);
+    }
+
+    /// The filters let rows through.
+    pub(crate) fn add_filtered(&self, rows: u64) {
+        self.rows_filtered.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// A schema change is in place downstream.
+    pub(crate) fn note_ddl(&self, ddl: &Arc<DdlEvent>) {
+        let mut inner = self.lock();
+        if inner.ddls.len() == DDLS_MAX {
+            inner.ddls.pop_front();
+        }
+        inner.ddls.push_back(Arc::clone(ddl));
+    }
+
     /// A schema change waits or is applied; `None`: no longer.
     pub(crate) fn set_barrier(&self, barrier: Option<Ts>) {
         self.lock().barrier = barrier;
@@ -189,12 +239,19 @@ impl Shared {
     }
 
     pub(crate) fn view(&self) -> RunView {
+        let decoded = self.decoded.get();
         let inner = self.lock();
         RunView {
             checkpoint: inner.progress.checkpoint(),
             resolved: inner.progress.received(),
             last_synced: inner.last_synced,
-            rows_total: inner.rows_total,
+            rows_total: inner.rows.total(),
+            rows_by_op: inner.rows,
+            decoded: decoded.map_or(Ts::ZERO, |decoded| decoded.ts()),
+            rows_decoded: decoded.map_or(0, |decoded| decoded.rows()),
+            filtered: Ts::from_u64(self.filtered.load(Ordering::Relaxed)),
+            rows_filtered: self.rows_filtered.load(Ordering::Relaxed),
+            ddls: inner.ddls.iter().cloned().collect(),
             bytes_total: inner.bytes_total,
             waiting_rows: inner.waiting_rows,
             waiting_bytes: inner.waiting_bytes,
@@ -243,9 +300,9 @@ impl AckTarget for Shared {
             return;
         };
         inner.last_synced = inner.last_synced.max(load.commit_ts);
-        inner.rows_total += load.rows;
+        inner.rows += load.rows;
         inner.bytes_total += load.bytes;
-        inner.waiting_rows -= load.rows;
+        inner.waiting_rows -= load.rows.total();
         inner.waiting_bytes -= load.bytes;
         drop(inner);
         drop(load.share);

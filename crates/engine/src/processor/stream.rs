@@ -42,6 +42,7 @@ const PULL_GRACE: Duration = Duration::from_secs(1);
 /// Streams until the target is reached (`Ok`), or until it is stopped or fails.
 pub(super) async fn stream(job: &Job, sink: &dyn EventSink) -> Result<(), Halt> {
     let (tx, mut events) = EventTx::channel(EVENT_QUEUE, job.shared.quota().clone());
+    job.shared.watch_decoding(tx.decoded());
     let pull_stop = CancellationToken::new();
     let mut pull = JoinSet::new();
     pull.spawn({
@@ -215,6 +216,8 @@ impl Stream<'_> {
         if nothing_in_it {
             return Ok(());
         }
+        self.shared.add_filtered(txn.row_count() as u64);
+        self.shared.set_filtered(txn.commit_ts.prev());
         self.batch.push(txn, share);
         if self.batch.is_full() {
             self.hand_over().await?;
@@ -223,6 +226,7 @@ impl Stream<'_> {
     }
 
     fn take_mark(&mut self, ts: Ts) {
+        self.shared.set_filtered(ts);
         if self.batch.deadline().is_some() {
             self.mark = ts;
         } else {
@@ -233,7 +237,7 @@ impl Stream<'_> {
     /// Hands the batch to the sink, then sets the mark that waited behind it.
     async fn hand_over(&mut self) -> Result<(), Halt> {
         if let Some((txns, load)) = self.batch.take() {
-            self.output.inc_by(load.rows);
+            self.output.inc_by(load.rows.total());
             let target = Arc::clone(self.shared) as Arc<dyn tidegate_model::AckTarget>;
             let ack = Ack::new(target, self.shared.push(load));
             if !self.mark.is_zero() {
@@ -264,6 +268,7 @@ impl Stream<'_> {
     /// is not repeated over rows of the new schema.
     async fn apply_ddl(&mut self, ddl: Arc<DdlEvent>) -> Result<(), Halt> {
         self.shared.set_barrier(Some(ddl.commit_ts));
+        self.shared.set_filtered(ddl.commit_ts.prev());
         self.drain().await?;
         self.shared.mark(ddl.commit_ts.prev());
         self.persist(ddl.commit_ts.prev()).await?;
@@ -271,6 +276,7 @@ impl Stream<'_> {
         self.guarded(self.sink.write_ddl(Arc::clone(&ddl))).await?;
         hit(Point::DdlDone);
         self.shared.mark(ddl.commit_ts);
+        self.shared.note_ddl(&ddl);
         self.persist(ddl.commit_ts).await?;
         self.shared.set_barrier(None);
         self.shared.set_stage(Stage::Reading);

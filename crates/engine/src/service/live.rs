@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tidegate_api::{ChangefeedLive, LiveSnapshot, ReplicaConfig};
-use tidegate_model::ChangefeedId;
+use tidegate_api::{ChangefeedLive, DdlLive, LiveSnapshot, ReplicaConfig, StageLive};
+use tidegate_model::{ChangefeedId, DdlEvent};
 use tidegate_upstream::TableSummary;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -14,7 +14,13 @@ use super::history::Ring;
 use super::tables::replicated;
 use crate::metrics::{self, Gauges, Sample};
 use crate::owner::{Env, FeedInfo, FeedView, Handle, Registry, TICK};
+use crate::processor::{RowCount, RunView, Shared};
 use crate::reason::{self, Facts};
+
+/// Letters of a statement that are shown.
+const QUERY_MAX: usize = 300;
+/// Schema changes that are shown.
+const DDLS_MAX: usize = 16;
 
 /// What is kept of a changefeed from one second to the next.
 struct Track {
@@ -25,6 +31,20 @@ struct Track {
     lag_ms: Ring<u64>,
     rows_per_second: Ring<f64>,
     tables: TableCount,
+    flow: Option<Flow>,
+    ddls: Vec<Arc<DdlEvent>>,
+    /// The description as it was last, and how often it was another one than before.
+    info: Arc<FeedInfo>,
+    edits: u64,
+}
+
+/// What a run had done at the last look.
+struct Flow {
+    run: Arc<Shared>,
+    at: Instant,
+    by_op: RowCount,
+    decoded: u64,
+    filtered: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -43,6 +63,10 @@ impl Track {
             lag_ms: Ring::default(),
             rows_per_second: Ring::default(),
             tables: TableCount::default(),
+            flow: None,
+            ddls: Vec::new(),
+            info: handle.view().info,
+            edits: 0,
         }
     }
 }
@@ -107,6 +131,8 @@ fn figures(
     let (rows_per_second, bytes_per_second) = track.seen.map_or((0.0, 0.0), |seen| rates(seen, now));
     let new_rows = track.seen.map_or(0, |seen| rows_total.saturating_sub(seen.rows));
     track.seen = Some(now);
+    let flow = track.flow(view, run.as_ref(), facts);
+    track.follow(view, run.as_ref());
     let lag_ms = facts.unix_ms.saturating_sub(view.checkpoint.physical_ms());
     track.lag_ms.push(lag_ms);
     track.rows_per_second.push(rows_per_second);
@@ -135,6 +161,9 @@ fn figures(
         checkpoint_lag_ms: lag_ms,
         resolved_lag_ms: facts.unix_ms.saturating_sub(view.resolved.physical_ms()),
         rows_per_second,
+        inserts_per_second: flow.inserts,
+        updates_per_second: flow.updates,
+        deletes_per_second: flow.deletes,
         bytes_per_second,
         rows_total,
         bytes_total,
@@ -151,6 +180,116 @@ fn figures(
         tables,
         memory_quota_bytes: view.info.config.memory_quota,
         memory_used_bytes,
+        stages: run
+            .as_ref()
+            .map_or_else(Vec::new, |run| stages(run, &flow, rows_per_second, facts)),
+        ddls: track.ddls.iter().map(|ddl| shown(ddl)).collect(),
+        edits: track.edits,
+    }
+}
+
+/// Rows in a second, by what happened to them and by stage.
+#[derive(Copy, Clone, Default)]
+struct FlowRates {
+    inserts: f64,
+    updates: f64,
+    deletes: f64,
+    decoded: f64,
+    filtered: f64,
+}
+
+impl Track {
+    fn flow(&mut self, view: &FeedView, run: Option<&RunView>, facts: &Facts) -> FlowRates {
+        let (Some(shared), Some(run)) = (&view.run, run) else {
+            self.flow = None;
+            return FlowRates::default();
+        };
+        let before = self.flow.take();
+        let rates = before.as_ref().map_or_else(FlowRates::default, |before| {
+            // Another run counts anew.
+            let same = Arc::ptr_eq(&before.run, shared);
+            let seconds = facts.now.saturating_duration_since(before.at).as_secs_f64();
+            let rate = |before: u64, now: u64| match seconds > 0.0 {
+                true => now.saturating_sub(if same { before } else { 0 }) as f64 / seconds,
+                false => 0.0,
+            };
+            FlowRates {
+                inserts: rate(before.by_op.inserts, run.rows_by_op.inserts),
+                updates: rate(before.by_op.updates, run.rows_by_op.updates),
+                deletes: rate(before.by_op.deletes, run.rows_by_op.deletes),
+                decoded: rate(before.decoded, run.rows_decoded),
+                filtered: rate(before.filtered, run.rows_filtered),
+            }
+        });
+        self.flow = Some(Flow {
+            run: Arc::clone(shared),
+            at: facts.now,
+            by_op: run.rows_by_op,
+            decoded: run.rows_decoded,
+            filtered: run.rows_filtered,
+        });
+        rates
+    }
+
+    /// Notes schema changes and changes of the description.
+    fn follow(&mut self, view: &FeedView, run: Option<&RunView>) {
+        let newest = self.ddls.last().map(|ddl| ddl.commit_ts);
+        let ddls = run.into_iter().flat_map(|run| &run.ddls);
+        let new = ddls.filter(|ddl| newest.is_none_or(|newest| ddl.commit_ts > newest));
+        self.ddls.extend(new.cloned());
+        let old = self.ddls.len().saturating_sub(DDLS_MAX);
+        self.ddls.drain(..old);
+        if !Arc::ptr_eq(&self.info, &view.info) {
+            let (before, now) = (&self.info, &view.info);
+            let is_same = before.config == now.config
+                && before.sink_uri == now.sink_uri
+                && before.target_ts == now.target_ts;
+            self.edits += u64::from(!is_same);
+            self.info = Arc::clone(&view.info);
+        }
+    }
+}
+
+/// How far each stage is. One that has seen nothing yet is as far as what follows it.
+fn stages(run: &RunView, flow: &FlowRates, written: f64, facts: &Facts) -> Vec<StageLive> {
+    let sink = run.checkpoint;
+    let filter = run.filtered.max(sink);
+    let mounter = run.decoded.max(filter);
+    let puller = facts.upstream.resolved_ts.max(mounter);
+    let stage = |name: &str, ts: tidegate_model::Ts, rows_per_second| StageLive {
+        name: name.to_owned(),
+        watermark_ts: ts.as_u64(),
+        rows_per_second,
+    };
+    vec![
+        stage("puller", puller, None),
+        stage("mounter", mounter, Some(flow.decoded)),
+        stage("filter", filter, Some(flow.filtered)),
+        stage("sink", sink, Some(written)),
+    ]
+}
+
+fn shown(ddl: &DdlEvent) -> DdlLive {
+    DdlLive {
+        commit_ts: ddl.commit_ts.as_u64(),
+        query: cut(&ddl.query),
+    }
+}
+
+/// A statement as it may be shown: not too long, and only up to what a password may follow.
+fn cut(query: &str) -> String {
+    const SECRET: [&str; 3] = ["connection", "password", "identified"];
+    // Lower case of ASCII only keeps the places.
+    let lower = query.to_ascii_lowercase();
+    let secret = SECRET.iter().filter_map(|word| lower.find(word)).min();
+    let shown: String = query[..secret.unwrap_or(query.len())]
+        .chars()
+        .take(QUERY_MAX)
+        .collect();
+    if shown.len() < query.len() {
+        format!("{} ...", shown.trim_end())
+    } else {
+        shown
     }
 }
 
@@ -180,4 +319,19 @@ fn same_filter(a: &ReplicaConfig, b: &ReplicaConfig) -> bool {
     a.filter.rules == b.filter.rules
         && a.case_sensitive == b.case_sensitive
         && a.force_replicate == b.force_replicate
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_statement_is_shown_up_to_what_a_password_may_follow() {
+        assert_eq!(cut("ALTER TABLE t ADD c INT"), "ALTER TABLE t ADD c INT");
+        assert_eq!(
+            cut("ALTER TABLE t CONNECTION='mysql://u:hunter2@h/'"),
+            "ALTER TABLE t ..."
+        );
+        assert_eq!(cut(&"ä".repeat(500)).chars().count(), 304);
+    }
 }

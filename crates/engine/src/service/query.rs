@@ -60,6 +60,18 @@ impl ReplicationService {
         self.env.upstream.watermark().borrow().connected
     }
 
+    /// The point from which on the upstream's log was complete when it was asked last, within a minute or so; `None`
+    /// before the first answer.
+    pub fn oldest_kept(&self) -> Option<Ts> {
+        let oldest = self.env.oldest.load(std::sync::atomic::Ordering::Relaxed);
+        (oldest > 0).then(|| Ts::from_u64(oldest))
+    }
+
+    /// Where the upstream's log is being read, for people: GTID and file:offset.
+    pub fn read_position(&self) -> String {
+        self.env.upstream.watermark().borrow().position.clone()
+    }
+
     /// One changefeed.
     ///
     /// # Errors

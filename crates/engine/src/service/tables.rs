@@ -4,11 +4,11 @@ use std::sync::{Arc, PoisonError};
 
 use jiff::tz::TimeZone;
 use tidegate_api::{
-    FilterPreview, FilterPreviewRequest, FilterPreviewTable, Findings, ReplicaConfig, SinkUri, VerifiedTable,
-    VerifyTable, VerifyTableResult,
+    FeedTable, FilterPreview, FilterPreviewRequest, FilterPreviewTable, Findings, ReplicaConfig, SinkUri,
+    VerifiedTable, VerifyTable, VerifyTableResult,
 };
 use tidegate_filter::TableFilter;
-use tidegate_model::{Result, TableInfo, TableName, Ts};
+use tidegate_model::{ChangefeedId, Result, TableInfo, TableName, Ts};
 use tidegate_upstream::TableSummary;
 
 use super::ReplicationService;
@@ -79,6 +79,30 @@ impl ReplicationService {
         Ok(FilterPreview {
             tables: preview.collect(),
         })
+    }
+
+    /// The tables that a changefeed's rules select, by name, as the catalogue was read last.
+    ///
+    /// # Errors
+    /// `ChangeFeedNotExists`.
+    #[allow(clippy::unused_async, reason = "a server of a cluster asks the owner")]
+    pub async fn feed_tables(&self, id: &ChangefeedId) -> Result<Vec<FeedTable>> {
+        let view = self.registry.get(id)?.view();
+        let config = &view.info.config;
+        let Ok(filter) = selector::tables(config) else {
+            return Ok(Vec::new());
+        };
+        let tables = Arc::clone(&self.tables.lock().unwrap_or_else(PoisonError::into_inner));
+        let selected = tables.iter().filter(|table| selects(&filter, table));
+        let shown = selected.map(|table| FeedTable {
+            schema: table.name.schema.to_string(),
+            table: table.name.table.to_string(),
+            table_id: table.id,
+            replicated: is_replicated(table, config),
+            key: table.key.clone(),
+            unsupported: table.unsupported.clone(),
+        });
+        Ok(shown.collect())
     }
 
     /// A table of the upstream as it is now; `None` when it does not exist or can never be replicated.

@@ -73,6 +73,7 @@ async fn check_log(env: &Env, registry: &Registry) {
     let Ok(oldest) = env.upstream.oldest().await else {
         return;
     };
+    env.oldest.store(oldest.as_u64(), Ordering::Relaxed);
     for handle in registry.all() {
         let view = handle.view();
         if !view.holds_log {

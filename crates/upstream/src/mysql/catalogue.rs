@@ -69,6 +69,7 @@ impl TableKind {
 pub(crate) struct ListedTable {
     pub(crate) name: TableName,
     pub(crate) eligible: bool,
+    pub(crate) key: Option<String>,
     pub(crate) unsupported: Option<String>,
 }
 
@@ -155,16 +156,26 @@ pub(crate) async fn list_tables(conn: &mut Conn) -> Result<Vec<ListedTable>> {
         conn,
         format!(
             "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME FROM information_schema.STATISTICS \
-             WHERE TABLE_SCHEMA NOT IN ('{system}') AND NON_UNIQUE = 0"
+             WHERE TABLE_SCHEMA NOT IN ('{system}') AND NON_UNIQUE = 0 ORDER BY SEQ_IN_INDEX"
         ),
     )
     .await?;
     Ok(listed(&kinds, &unfit, &keys))
 }
 
+/// Unique indexes of a table by name: whether every column identifies, and the columns.
+type Indexes = BTreeMap<String, (bool, Vec<String>)>;
+
+/// The key that identifies rows, as [`tidegate_model::TableInfo::handle`] chooses it.
+fn handle(indexes: &Indexes) -> Option<String> {
+    let fit = indexes.iter().filter(|(_, (fit, _))| *fit);
+    let (name, (_, columns)) = fit.min_by_key(|(name, (_, columns))| (*name != "PRIMARY", columns.len()))?;
+    Some(format!("{name} ({})", columns.join(", ")))
+}
+
 fn listed(kinds: &[Row], unfit: &HashSet<(String, String, String)>, keys: &[Row]) -> Vec<ListedTable> {
-    // Index by table and name: whether every column of it identifies.
-    let mut usable: HashMap<(String, String), BTreeMap<String, bool>> = HashMap::new();
+    // Index by table and name: whether every column of it identifies, and its columns.
+    let mut usable: HashMap<(String, String), Indexes> = HashMap::new();
     for row in keys {
         let (schema, table, index) = (text(row, 0), text(row, 1), text(row, 2));
         let fit = opt_text(row, 3).is_some_and(|column| {
@@ -174,20 +185,24 @@ fn listed(kinds: &[Row], unfit: &HashSet<(String, String, String)>, keys: &[Row]
             .entry((schema, table))
             .or_default()
             .entry(index)
-            .or_insert(true);
-        *entry &= fit;
+            .or_insert((true, Vec::new()));
+        entry.0 &= fit;
+        entry.1.extend(opt_text(row, 3));
     }
     let mut out: Vec<ListedTable> = kinds
         .iter()
         .map(|row| (text(row, 0), text(row, 1), TableKind::new(&text(row, 2))))
         .filter(|(_, _, kind)| *kind != TableKind::View)
-        .map(|(schema, table, kind)| ListedTable {
-            name: TableName::new(&schema, &table),
-            unsupported: kind.unsupported(),
-            eligible: kind == TableKind::Table
-                && usable
-                    .get(&(schema, table))
-                    .is_some_and(|indexes| indexes.values().any(|&fit| fit)),
+        .map(|(schema, table, kind)| {
+            let name = TableName::new(&schema, &table);
+            let key = usable.get(&(schema, table)).and_then(handle);
+            let key = key.filter(|_| kind == TableKind::Table);
+            ListedTable {
+                name,
+                unsupported: kind.unsupported(),
+                eligible: key.is_some(),
+                key,
+            }
         })
         .collect();
     out.sort_by(|a, b| a.name.cmp(&b.name));

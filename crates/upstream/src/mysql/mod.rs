@@ -163,6 +163,7 @@ impl MysqlUpstream {
                 id: self.shared.schema.version_at(&table.name, Ts::MAX).id.0,
                 name: table.name,
                 eligible: table.eligible,
+                key: table.key,
                 unsupported: table.unsupported,
             })
             .collect())
