@@ -14,7 +14,7 @@ mod announce;
 pub(crate) mod captures;
 pub(crate) mod changefeed;
 pub(crate) mod changefeed_new;
-mod changefeeds;
+pub(crate) mod changefeeds;
 pub(crate) mod explorer;
 pub(crate) mod facts;
 pub(crate) mod format;
@@ -87,6 +87,7 @@ pub fn App() -> impl IntoView {
                 <ParentRoute path=path!("/ui") view=layout::Layout>
                     <Route path=path!("") view=overview::Overview ssr=WHOLE/>
                     <Route path=path!("changefeeds") view=changefeeds::Changefeeds ssr=WHOLE/>
+                    <Route path=path!("changefeeds/bulk") view=changefeeds::Bulk ssr=WHOLE/>
                     <Route path=path!("changefeeds/new") view=changefeed_new::ChangefeedNew ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id") view=changefeed::Summary ssr=WHOLE/>
                     <Route path=path!("changefeeds/:namespace/:id/tables") view=changefeed::Tables ssr=WHOLE/>

@@ -9,12 +9,18 @@ use crate::fns::error::ConsoleError;
 use leptos::prelude::*;
 use leptos::server_fn::codec::{GetUrl, PostUrl};
 
-/// One page of the changefeeds of every namespace, finished ones too, trouble first. `states` are words separated by
-/// commas, none for all; id, namespace, sink or error code must hold `text`; `page` counts from 1 on.
+/// One page of the changefeeds of every namespace, finished ones too, as the query of the list's address asks for it.
 #[server(name = ListChangefeeds, endpoint = "changefeeds", input = GetUrl)]
-pub async fn list_changefeeds(states: String, text: String, page: usize) -> Result<FeedPage, ConsoleError> {
+pub async fn list_changefeeds(query: String) -> Result<FeedPage, ConsoleError> {
     let console = context::console()?;
-    Ok(console.feed_page(&states, &text, page))
+    context::answer(console.feed_page(&query))
+}
+
+/// What would be done, or was done, with several changefeeds: title, and HTML of the server's own making.
+#[server(name = GetBulk, endpoint = "bulk", input = GetUrl)]
+pub async fn get_bulk(query: String) -> Result<(String, String), ConsoleError> {
+    let console = context::console()?;
+    context::answer(console.bulk_page(&query))
 }
 
 /// What deserves a look.

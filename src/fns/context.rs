@@ -15,10 +15,10 @@ use tidegate_model::{CdcError, ChangefeedId, Clock, ErrorCode, SystemClock};
 use crate::app;
 use crate::fns::catalogue::Catalogue;
 use crate::fns::create::{CheckedForm, CreateForm, Draft, FormView};
-use crate::fns::data::{CaptureRow, Captures, FeedDetail, FeedPage, FeedState, Overview, RulePreview};
+use crate::fns::data::{CaptureRow, Captures, FeedDetail, FeedState, Overview, RulePreview};
 use crate::fns::drafts::Drafts;
 use crate::fns::error::{ConsoleError, FieldError};
-use crate::fns::list::{Feeds, Wanted};
+use crate::fns::list::Feeds;
 use crate::fns::log::{LevelNow, LogPage};
 use crate::fns::query::Query;
 use crate::fns::{form, saved, view};
@@ -115,17 +115,12 @@ impl Console {
         Ok(self.catalogue.tables(&self.service).await?)
     }
 
-    /// One page of the changefeeds of every namespace.
-    pub fn feed_page(&self, states: &str, text: &str, page: usize) -> FeedPage {
-        self.feeds(|feeds| feeds.page(&Wanted::new(states, text, page)))
-    }
-
     /// What deserves a look.
     pub fn overview(&self) -> Overview {
         self.feeds(|feeds| feeds.overview(self.service.is_upstream_connected()))
     }
 
-    fn feeds<T>(&self, answer: impl FnOnce(Feeds<'_>) -> T) -> T {
+    pub(crate) fn feeds<T>(&self, answer: impl FnOnce(Feeds<'_>) -> T) -> T {
         let snapshot = self.service.live().borrow().clone();
         let briefs = self.service.changefeed_briefs();
         answer(Feeds::new(&briefs, &snapshot, SystemClock.unix_ms()))

@@ -1,5 +1,6 @@
 //! What the pages show: plain data that crosses from the server functions to the browser. No secret may be in it.
 
+use crate::fns::choice::{Column, Sort};
 use serde::{Deserialize, Serialize};
 
 /// State of a changefeed as users see it: `pending` counts as `warning`, as in the v2 API.
@@ -104,6 +105,8 @@ pub struct Vitals {
     pub blocked: Option<String>,
     /// Time until it is tried again, in milliseconds.
     pub retry_in_ms: Option<u64>,
+    /// Failed tries of what is being retried.
+    pub attempt: Option<u32>,
     /// Number of tables it replicates.
     pub tables: usize,
 }
@@ -211,6 +214,40 @@ pub struct FeedPage {
     pub matching: usize,
     /// All changefeeds, also those that do not match.
     pub counts: StateCounts,
+    /// The order of the list.
+    pub sort: Sort,
+    /// Columns that are shown beside those that always are.
+    pub columns: Vec<Column>,
+    /// The filters by state.
+    pub chips: Vec<Chip>,
+    /// What the server alone makes.
+    pub parts: ListParts,
+}
+
+/// Parts of the list that are HTML of the server's own making.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ListParts {
+    /// Fields of the filter.
+    pub fields: String,
+    /// Choice of columns.
+    pub columns: String,
+    /// The row of headings.
+    pub head: String,
+    /// What can be done with several changefeeds.
+    pub bulk: String,
+    /// Count and pages.
+    pub foot: String,
+}
+
+/// A filter by state: a link that switches it on or off.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Chip {
+    /// The state.
+    pub state: FeedState,
+    /// Where the link leads.
+    pub address: String,
+    /// Whether the list is filtered by it.
+    pub on: bool,
 }
 
 impl FeedPage {

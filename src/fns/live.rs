@@ -42,6 +42,7 @@ struct Trouble {
     problem: Option<Problem>,
     blocked: Option<String>,
     retry_in_ms: Option<u64>,
+    attempt: Option<u32>,
 }
 
 impl From<Vitals> for Row {
@@ -57,14 +58,16 @@ impl From<Vitals> for Row {
             problem,
             blocked,
             retry_in_ms,
+            attempt,
             tables,
         } = vitals;
-        let is_well = problem.is_none() && blocked.is_none() && retry_in_ms.is_none();
+        let is_well = problem.is_none() && blocked.is_none() && retry_in_ms.is_none() && attempt.is_none();
         let trouble = (!is_well).then(|| {
             Box::new(Trouble {
                 problem,
                 blocked,
                 retry_in_ms,
+                attempt,
             })
         });
         Row(
@@ -95,9 +98,14 @@ impl From<Row> for Vitals {
             trouble,
         ) = row;
         let trouble = trouble.map(|trouble| *trouble);
-        let (problem, blocked, retry_in_ms) = match trouble {
-            Some(trouble) => (trouble.problem, trouble.blocked, trouble.retry_in_ms),
-            None => (None, None, None),
+        let (problem, blocked, retry_in_ms, attempt) = match trouble {
+            Some(trouble) => (
+                trouble.problem,
+                trouble.blocked,
+                trouble.retry_in_ms,
+                trouble.attempt,
+            ),
+            None => (None, None, None, None),
         };
         Vitals {
             state,
@@ -110,6 +118,7 @@ impl From<Row> for Vitals {
             problem,
             blocked,
             retry_in_ms,
+            attempt,
             tables,
         }
     }

@@ -6,10 +6,13 @@
 pub mod activity;
 #[cfg(feature = "ssr")]
 mod begin;
+#[cfg(feature = "ssr")]
+pub(crate) mod bulk;
 pub mod captures;
 #[cfg(feature = "ssr")]
 mod catalogue;
 pub mod changefeeds;
+pub mod choice;
 #[cfg(feature = "ssr")]
 pub mod context;
 pub mod create;
@@ -18,10 +21,10 @@ pub mod data;
 mod drafts;
 pub mod error;
 #[cfg(feature = "ssr")]
-mod form;
+pub(crate) mod form;
 pub mod history;
 #[cfg(feature = "ssr")]
-mod list;
+pub(crate) mod list;
 pub mod live;
 pub mod log;
 pub mod palette;

@@ -25,6 +25,7 @@ pub(crate) fn vitals(live: &ChangefeedLive, now_ms: u64) -> Vitals {
         problem: problem.map(|error| problem_of(&error.code, &error.message, &error.time)),
         blocked: live.reason.as_deref().map(sentence),
         retry_in_ms: live.retry_at_ms.map(|at_ms| at_ms.saturating_sub(now_ms)),
+        attempt: live.attempt,
         tables: live.tables,
     }
 }
@@ -176,6 +177,7 @@ fn first_vitals(detail: &ChangefeedDetail, now_ms: u64) -> Vitals {
             .map(|error| problem_of(&error.code, &error.message, "")),
         blocked: None,
         retry_in_ms: None,
+        attempt: None,
         tables: detail.task_status.iter().map(|task| task.table_ids.len()).sum(),
     }
 }

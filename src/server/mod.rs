@@ -17,6 +17,7 @@ mod extract;
 mod facts;
 pub(crate) mod help;
 mod host;
+mod list;
 mod live;
 pub(crate) mod log;
 mod middleware;

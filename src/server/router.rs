@@ -18,7 +18,7 @@ use super::audit::{self, Recorder};
 use super::host::{self, Hosts};
 use super::routes::{RouteTable, Routes};
 use super::state::App;
-use super::{assets, document, extension, facts, live, log, middleware, owner, respond, top, v1, v2};
+use super::{assets, document, extension, facts, list, live, log, middleware, owner, respond, top, v1, v2};
 use crate::app;
 use crate::fns::context::Console;
 
@@ -82,6 +82,7 @@ fn console(app: &App) -> Routes {
         .get("/ui/login", PUBLIC, login::show)
         .post("/ui/login", PUBLIC, login::log_in)
         .post("/ui/logout", PUBLIC, login::log_out)
+        .merge(list::routes())
         .get("/ui/pkg/{*path}", PUBLIC, assets::package_file)
         .get("/ui/favicon.svg", PUBLIC, assets::icon)
         .get("/ui/licences.txt", VIEWER, assets::licences);
@@ -111,16 +112,17 @@ fn console(app: &App) -> Routes {
 /// The role that a page of the console needs.
 fn page_need(path: &str) -> Need {
     match path.rsplit('/').next() {
-        Some("new" | "edit" | "activity") => OPERATOR,
+        Some("new" | "edit" | "activity" | "bulk") => OPERATOR,
         Some("remove") => ADMIN,
         _ => VIEWER,
     }
 }
 
 /// The role that each server function needs.
-const FUNCTION_NEEDS: [(&str, Need); 29] = [
+const FUNCTION_NEEDS: [(&str, Need); 30] = [
     ("activity", OPERATOR),
     ("ask", OPERATOR),
+    ("bulk", OPERATOR),
     ("capture", VIEWER),
     ("captures", VIEWER),
     ("changefeed", VIEWER),

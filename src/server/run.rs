@@ -92,6 +92,7 @@ pub async fn start(config: ServerConfig, log: LogControl) -> Result<RunningServe
         config: Arc::new(config),
         stop: CancellationToken::new(),
         started: Instant::now(),
+        batches: Arc::default(),
         viewers: Arc::new(Semaphore::new(VIEWERS_MAX)),
     };
     let mut tasks = JoinSet::new();

@@ -14,6 +14,7 @@ use super::audit::Audit;
 use super::config::ServerConfig;
 use super::log::LogControl;
 use super::series::Histories;
+use crate::fns::bulk::Batches;
 
 /// Version in answers of the API: clients of the original refuse anything older than v6.2.0, or no version at all.
 pub const VERSION_FOR_CLIENTS: &str = "v8.5.0-tidegate";
@@ -32,6 +33,8 @@ pub struct App {
     /// Cancelled when the server stops: ends open event streams.
     pub(crate) stop: CancellationToken,
     pub(crate) started: Instant,
+    /// What was done with several changefeeds at once.
+    pub(crate) batches: Arc<Batches>,
     /// Viewers of the event stream that may still connect.
     pub(crate) viewers: Arc<tokio::sync::Semaphore>,
 }

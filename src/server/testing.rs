@@ -77,6 +77,7 @@ pub(crate) async fn app(access: AccessSettings) -> (App, TempDir) {
         config: Arc::new(config),
         stop: CancellationToken::new(),
         started: Instant::now(),
+        batches: Arc::default(),
         viewers: Arc::new(Semaphore::new(4)),
     };
     (app, dir)

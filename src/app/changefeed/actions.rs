@@ -73,7 +73,7 @@ pub(super) fn Actions(namespace: String, id: String, vitals: Memo<Vitals>, write
 
 /// A submit button that stays reachable when it is off, so that its reason can be read.
 #[component]
-fn ActionButton(
+pub(crate) fn ActionButton(
     name: &'static str,
     glyph: Glyph,
     busy: Signal<bool>,

@@ -26,8 +26,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_router::hooks::use_params_map;
 
-#[cfg(feature = "ssr")]
-pub(crate) use actions::{no_pause, no_resume};
+pub(crate) use actions::{ActionButton, no_pause, no_resume};
 pub(crate) use edit::Edit;
 pub(crate) use remove::Remove;
 

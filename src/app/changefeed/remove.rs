@@ -37,6 +37,7 @@ pub(crate) fn Remove() -> impl IntoView {
 #[component]
 fn Confirm(detail: FeedDetail, remove: ServerAction<RemoveChangefeed>) -> impl IntoView {
     let (namespace, id) = (detail.row.namespace, detail.row.id);
+    let download = |format: &str| format!("/ui/changefeeds/export?format={format}&feed={namespace}/{id}");
     let typed = RwSignal::new(String::new());
     let hydrated = RwSignal::new(false);
     Effect::new(move |_| hydrated.set(true));
@@ -59,6 +60,15 @@ fn Confirm(detail: FeedDetail, remove: ServerAction<RemoveChangefeed>) -> impl I
             </p>
             <p class="mb-4 text-sm text-ink-2">
                 "Data that was already written downstream stays. To stop for a while only, pause it instead."
+            </p>
+            <p class="mb-4 flex flex-wrap gap-x-4 text-sm">
+                "Download its config first:"
+                <a class="link" rel="external" href=download("json")>
+                    "JSON"
+                </a>
+                <a class="link" rel="external" href=download("toml")>
+                    "TOML"
+                </a>
             </p>
             <ActionForm action=remove>
                 <input type="hidden" name="namespace" value=namespace.clone()/>

@@ -66,6 +66,11 @@ impl Live {
         self.membership.get()
     }
 
+    /// The same, for whoever wants to know only whether it has changed since.
+    pub(crate) fn membership_untracked(self) -> u32 {
+        self.membership.get_untracked()
+    }
+
     /// Whether the last snapshot has a changefeed of this name.
     pub(crate) fn has(self, namespace: &str, id: &str) -> bool {
         let key = (namespace.to_owned(), id.to_owned());
@@ -234,6 +239,14 @@ pub(crate) fn start(live: Live) {
 #[cfg(target_arch = "wasm32")]
 pub(crate) use browser::sleep;
 
+/// Waits so many seconds; on the server nothing waits.
+pub(crate) async fn sleep_s(seconds: u64) {
+    #[cfg(target_arch = "wasm32")]
+    browser::sleep(std::time::Duration::from_secs(seconds)).await;
+    #[cfg(not(target_arch = "wasm32"))]
+    std::future::ready(seconds).await;
+}
+
 #[cfg(target_arch = "wasm32")]
 mod browser {
     use super::{Link, Live};
@@ -336,6 +349,7 @@ mod tests {
             problem: None,
             blocked: None,
             retry_in_ms: None,
+            attempt: None,
             tables: 0,
         }
     }

@@ -1,6 +1,5 @@
 //! Small parts of what a changefeed shows: lag, checkpoint, sink, and the sentence about its progress.
 
-use crate::app::facts;
 use crate::app::format;
 use crate::app::ui::icon::{Glyph, Icon};
 use crate::fns::data::{FeedState, Vitals};
@@ -103,18 +102,6 @@ pub(crate) fn Lag(#[prop(into)] vitals: Signal<Vitals>) -> impl IntoView {
     view! { <span class=class>{move || vitals.with(|v| format::duration(v.lag_ms))}</span> }.into_any()
 }
 
-/// The checkpoint as a time, with the TSO on hover.
-#[component]
-pub(crate) fn CheckpointTime(#[prop(into)] vitals: Signal<Vitals>) -> impl IntoView {
-    let tso = move || vitals.with(|v| v.checkpoint_ts);
-    view! {
-        <time class="num text-ink-2" datetime=move || format::rfc3339(tso_ms(tso())) title=move || format!("TSO {}", tso())>
-            {move || facts::date_time(tso_ms(tso()))}
-        </time>
-    }
-    .into_any()
-}
-
 /// Where a changefeed delivers to: an icon for the kind, and the place.
 #[component]
 pub(crate) fn SinkName(uri: String) -> impl IntoView {
@@ -151,6 +138,7 @@ mod tests {
             problem: None,
             blocked: None,
             retry_in_ms: None,
+            attempt: None,
             tables: 0,
         }
     }

@@ -35,6 +35,7 @@ pub(crate) enum Glyph {
     Down,
     Flask,
     Gear,
+    More,
     Code,
     Person,
 }
@@ -65,6 +66,7 @@ impl Glyph {
                 "M8 2.500a2.750 2.750 0 1 1 0 5.500 2.750 2.750 0 0 1 0-5.500zM2.500 13.500c.6-2.500 2.700-3.500 5.500-3.500s4.900 1 5.500 3.500"
             }
             Glyph::Flask => "M6 2v4.500L2.500 13.500h11L10 6.500V2M5 2h6M4.500 10h7",
+            Glyph::More => "M3 8h.01M8 8h.01M13 8h.01",
             Glyph::Plus => "M8 3v10M3 8h10",
             Glyph::Copy => "M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3",
             Glyph::Sun => {

@@ -111,6 +111,13 @@ impl Typing {
         self.now.update_value(|go| go((false, button)));
     }
 
+    /// Something was chosen: of a form that is sent by a button, a marked field does so too.
+    pub(crate) fn chosen(self, ev: &Event) {
+        if browser::is_marked(ev) {
+            self.now.update_value(|go| go((false, String::new())));
+        }
+    }
+
     /// Something was typed. A field that decides which others there are is marked: they are made anew.
     pub(crate) fn changed(self, ev: &Event) {
         if browser::is_marked(ev) {

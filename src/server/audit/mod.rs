@@ -29,7 +29,7 @@ use super::access::{Denied, Principal, Proof};
 pub(crate) use engine::watch;
 use file::ActivityFile;
 pub(crate) use history::{History, InForce, in_force, replace, with_found};
-pub(crate) use record::{Recorder, note};
+pub(crate) use record::{Recorder, note, note_one};
 pub(crate) use select::Selection;
 
 /// Folders in the data directory.

@@ -1,5 +1,7 @@
 //! Notes every change that a route makes: before, and when it is over.
 
+use std::net::IpAddr;
+
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request, State};
 use axum::http::request::Parts;
@@ -19,6 +21,7 @@ use crate::app::format;
 use crate::server::access::guard::{Asks, address_of};
 use crate::server::access::{Need, OPERATOR, Principal};
 use crate::server::extract::{self, Namespace};
+use crate::server::list;
 use crate::server::respond::Failure;
 use crate::server::routes::RouteTable;
 use crate::server::state::App;
@@ -79,6 +82,10 @@ pub(crate) async fn note(State(recorder): State<Recorder>, request: Request, nex
         app.audit.refused(refusal).await;
         return asks.forbidden(error);
     }
+    // Each change of a batch is noted on its own.
+    if route == list::BULK {
+        return next.run(request).await;
+    }
     let before = asked.facts(app).await;
     let entry = ActivityEntry {
         action: if asked.is_edit {
@@ -110,6 +117,55 @@ pub(crate) async fn note(State(recorder): State<Recorder>, request: Request, nex
 fn is_change(method: &Method, route: &str, need: Need) -> bool {
     let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     !reads && need >= OPERATOR && !QUESTIONS.contains(&route)
+}
+
+/// Makes one change of a batch and notes it as a request of its own would be.
+///
+/// # Errors
+/// Those of the change; `MetaStore` when it cannot be noted, and is not made.
+pub(crate) async fn note_one(
+    app: &App,
+    (principal, address): (&Principal, IpAddr),
+    action: &str,
+    id: &ChangefeedId,
+    change: impl Future<Output = Result<(), CdcError>>,
+) -> Result<(), CdcError> {
+    let asked = Asked {
+        about: Some(id.clone()),
+        is_creation: false,
+        is_edit: false,
+        is_preview: false,
+        overwritten: None,
+    };
+    let before = asked.facts(app).await;
+    let entry = ActivityEntry {
+        action: action.to_owned(),
+        actor: actor(principal),
+        address: address.to_string(),
+        method: Method::POST.to_string(),
+        route: list::BULK.to_owned(),
+        changefeed: Some(target(id)),
+        result: BEGUN.to_owned(),
+        ..ActivityEntry::default()
+    };
+    let begun = app.audit.write(entry).await;
+    let begun = begun.map_err(|error| unwritten(error).0)?;
+    let result = change.await;
+    let outcome = match &result {
+        Ok(()) => Outcome {
+            is_done: true,
+            status: 200,
+            ..Outcome::default()
+        },
+        Err(error) => Outcome {
+            status: error.code().http_status(),
+            code: error.code().to_string(),
+            message: error.wire_message(),
+            ..Outcome::default()
+        },
+    };
+    end(app, begun, asked, before, outcome).await;
+    result
 }
 
 fn unwritten(error: CdcError) -> Failure {
