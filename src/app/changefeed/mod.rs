@@ -228,7 +228,7 @@ fn Tabs(tab: Tab, address: String) -> impl IntoView {
         });
     view! {
         <nav aria-label="Parts of this changefeed" class="mb-5 border-b border-line">
-            <ul class="flex gap-5">{links}</ul>
+            <ul class="flex flex-wrap gap-x-5">{links}</ul>
         </nav>
     }
     .into_any()

@@ -47,7 +47,9 @@ pub(super) fn Row(row: FeedRow, desk: Desk, columns: Vec<Column>) -> impl IntoVi
         .into_iter()
         .map(|column| cell(column, row, vitals))
         .collect_view();
-    let is_ticked = move || full.with_value(|full| desk.ticked.with(|ticked| ticked.contains(full)));
+    // Its own copy: it still listens for a moment after the row with its values is gone.
+    let own = row.with_value(full_name);
+    let is_ticked = move || desk.ticked.with(|ticked| ticked.contains(&own));
     let is_open = Memo::new(move |_| full.with_value(|full| desk.open.with(|open| open == full)));
     let label = format!("Select {name}");
     let menu = format!("Actions for {name}");

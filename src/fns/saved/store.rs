@@ -196,7 +196,7 @@ fn item(draft: &Saved, page: &str) -> AnyView {
     view! {
         <li class="flex flex-wrap items-center gap-x-3 gap-y-1">
             <span class="min-w-0 wrap-anywhere">{name.clone()}</span>
-            <span class="text-xs text-ink-3">{format!("saved {}", format::utc(draft.at_ms))}</span>
+            <span class="text-xs text-ink-3">{format!("saved {}", crate::app::facts::moment(draft.at_ms))}</span>
             <a class="link py-1" href=format!("{page}?draft={}", draft.key) rel="external">
                 "Continue"
                 <span class="sr-only">" with the draft " {name.clone()}</span>

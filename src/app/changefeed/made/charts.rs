@@ -7,6 +7,7 @@ use tidegate_api::{Series, SeriesMark, SeriesPoint};
 use tidegate_model::ChangefeedId;
 
 use super::quantity::Quantity;
+use crate::app::facts;
 use crate::app::format;
 use crate::app::ui::feed::feed_address;
 use crate::app::ui::html::html;
@@ -278,7 +279,7 @@ fn drawn_mark(mark: &SeriesMark, x: f64) -> AnyView {
     let d = format!("M{x:.0} 0V96");
     view! {
         <g class=tone stroke="currentColor">
-            <title>{format!("{}: {}", format::utc_time(mark.unix_ms), mark.text)}</title>
+            <title>{format!("{}: {}", facts::time_of_day(mark.unix_ms), mark.text)}</title>
             <path d=d.clone() stroke-width="1.5" stroke-dasharray=dash vector-effect="non-scaling-stroke"></path>
             <path d=d stroke-width="9" stroke-opacity="0" vector-effect="non-scaling-stroke"></path>
         </g>
@@ -289,8 +290,8 @@ fn drawn_mark(mark: &SeriesMark, x: f64) -> AnyView {
 /// What a point says.
 fn moment(point: &SeriesPoint, window: Window) -> String {
     let time = match window {
-        Window::FiveMinutes | Window::Hour => format::utc_time(point.unix_ms),
-        Window::Day => format::date_time(point.unix_ms),
+        Window::FiveMinutes | Window::Hour => facts::time_of_day(point.unix_ms),
+        Window::Day => facts::date_time(point.unix_ms),
     };
     let resolved = point.resolved_lag_ms.map_or_else(String::new, |lag| {
         format!(", resolved {}", format::duration(lag as u64))
@@ -351,7 +352,7 @@ pub(crate) fn story(series: &Series) -> String {
             view! {
                 <li class="flex gap-3">
                     <time class="num text-ink-3" datetime=format::rfc3339(mark.unix_ms)>
-                        {format::utc_time(mark.unix_ms)}
+                        {facts::time_of_day(mark.unix_ms)}
                     </time>
                     <span class="min-w-0 wrap-anywhere">{mark.text.clone()}</span>
                 </li>

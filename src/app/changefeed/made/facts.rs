@@ -5,6 +5,7 @@ use tidegate_api::{ChangefeedDetail, SyncedStatus};
 use tidegate_model::{Ts, mask_uri};
 
 use super::copy;
+use crate::app::facts;
 use crate::app::format;
 use crate::app::ui::feed::SinkName;
 use crate::app::ui::html::html;
@@ -73,8 +74,8 @@ fn kept(known: &Known<'_>) -> AnyView {
     };
     let text = format!(
         "Needed from {}, the oldest kept is {}.",
-        format::utc(Ts::from_u64(needed).physical_ms()),
-        format::utc(oldest.physical_ms())
+        facts::moment(Ts::from_u64(needed).physical_ms()),
+        facts::moment(oldest.physical_ms())
     );
     let lost = (needed < oldest.as_u64())
         .then(|| view! { <p class="font-medium text-failed">"It begins later than what is needed."</p> });
@@ -151,7 +152,7 @@ fn tso(name: &'static str, tso: u64, now_ms: u64) -> AnyView {
     let ts = Ts::from_u64(tso);
     view! {
         <time class="num" datetime=format::rfc3339(ts.physical_ms())>
-            {format::utc(ts.physical_ms())}
+            {facts::moment(ts.physical_ms())}
         </time>
         <div class="flex items-start gap-1">
             <details class="min-w-0 text-xs">
@@ -175,7 +176,7 @@ fn parts(ts: Ts, now_ms: u64) -> AnyView {
     };
     view! {
         <p class="num text-ink-2">
-            {format!("{} · {at_ms} ms · logical part {} · {age}", format::utc(at_ms), ts.logical())}
+            {format!("{} · {at_ms} ms · logical part {} · {age}", facts::moment(at_ms), ts.logical())}
         </p>
     }
     .into_any()

@@ -6,6 +6,7 @@ use tidegate_api::{ChangefeedDetail, RunningError};
 use tidegate_model::ErrorCode;
 
 use super::copy;
+use crate::app::facts;
 use crate::app::format;
 use crate::app::ui::feed::feed_address;
 use crate::app::ui::html::html;
@@ -94,7 +95,7 @@ fn times(seen: Option<&ErrorSeen>, time: &str) -> AnyView {
         return view! { <span>{time.to_owned()}</span> }.into_any();
     };
     let at = |ms: u64| {
-        view! { <time class="num" datetime=format::rfc3339(ms)>{format::utc(ms)}</time> }
+        view! { <time class="num" datetime=format::rfc3339(ms)>{facts::moment(ms)}</time> }
     };
     let often = format::count(usize::try_from(seen.times).unwrap_or(usize::MAX), "time", "times");
     view! {

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use tidegate_api::{ChangefeedDetail, ChangefeedLive, SeriesPoint, StageLive};
 
+use crate::app::facts;
 use crate::app::format;
 use crate::app::ui::feed::tso_ms;
 use crate::app::ui::html::html;
@@ -32,7 +33,7 @@ pub(crate) fn strip(
             }
         });
         let progress = progress(detail).map(|percent| {
-            let text = format!("{percent:.1} % of the way to its target, {}", format::utc(tso_ms(detail.target_ts)));
+            let text = format!("{percent:.1} % of the way to its target, {}", facts::moment(tso_ms(detail.target_ts)));
             view! {
                 <div class="mb-4">
                     <p id="target-progress" class="mb-1 text-sm">{text}</p>
