@@ -82,11 +82,6 @@ pub fn date_time(ms: u64) -> String {
     )
 }
 
-/// `07:28:09` for unix milliseconds, UTC.
-pub fn utc_time(ms: u64) -> String {
-    date_time(ms).split_off(11)
-}
-
 /// `2026-11-24T07:28:09.123Z`, for `<time datetime>`.
 pub fn rfc3339(ms: u64) -> String {
     let t = Civil::from_unix_ms(ms);
