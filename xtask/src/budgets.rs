@@ -40,27 +40,34 @@ const WEIGHTS: [Weight; 4] = [
     },
 ];
 
-/// Weighs the front end that was built last, then measures it on a server built for release, without contention.
+/// Weighs the front end that was built last.
 ///
 /// # Errors
-/// A figure beyond its hard limit.
-pub(crate) fn suite(rows: &mut Vec<Row>) -> Result<()> {
+/// A file beyond its hard limit.
+pub(crate) fn weights() -> Result<()> {
     let package = paths::root().join("target/site/pkg");
     let heavy: Vec<String> = WEIGHTS
         .iter()
         .filter_map(|weight| weigh(&package, weight).transpose())
         .collect::<Result<_>>()?;
+    if heavy.is_empty() {
+        return Ok(());
+    }
+    bail!("too heavy: {}", heavy.join(", "))
+}
+
+/// Measures the console on a server built for release. Times: for a machine with nothing else to do.
+///
+/// # Errors
+/// A figure beyond its hard limit.
+pub(crate) fn times(rows: &mut Vec<Row>) -> Result<()> {
     release_server()?;
-    let outcome = playwright(
+    playwright(
         "end2end/budgets.config.ts",
         "budgets of the console",
         "release",
         rows,
-    );
-    if heavy.is_empty() {
-        return outcome;
-    }
-    bail!("too heavy: {}", heavy.join(", "))
+    )
 }
 
 /// Prints what a file weighs; answers its name when it is too heavy.

@@ -17,11 +17,11 @@ pub(crate) fn test() -> Result<ExitCode> {
     let mut report = Report::default();
     check::steps(&mut report);
     report.step("front end", front::build);
+    report.step("weight of the front end", budgets::weights);
     report.suite("Rust tests", rust_tests);
     report.suite("API against its document", contract::conformance);
     report.suite("fuzzing", fuzz::suite);
     report.suite("browser tests", browser_tests);
-    report.suite("budgets of the console", budgets::suite);
     Ok(report.finish())
 }
 
@@ -30,7 +30,8 @@ pub(crate) fn budgets() -> Result<ExitCode> {
     setup::all()?;
     let mut report = Report::default();
     report.step("front end", front::build);
-    report.suite("budgets of the console", budgets::suite);
+    report.step("weight of the front end", budgets::weights);
+    report.suite("budgets of the console", budgets::times);
     Ok(report.finish())
 }
 

@@ -89,16 +89,7 @@ impl Glyph {
 #[component]
 pub(crate) fn Icon(#[prop(into)] glyph: Signal<Glyph>) -> impl IntoView {
     view! {
-        <svg
-            class="size-4 flex-none"
-            viewBox="0 0 16 16"
-            fill="none"
-            stroke="currentColor"
-            stroke-width="1.5"
-            stroke-linecap="round"
-            stroke-linejoin="round"
-            aria-hidden="true"
-        >
+        <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
             <path d=move || glyph.get().path()></path>
         </svg>
     }
