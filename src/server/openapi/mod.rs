@@ -75,7 +75,12 @@ fn documented_routes() -> RouteTable {
 
 fn operation(endpoint: &Endpoint, need: Need) -> Value {
     let mut parameters: Vec<Value> = path_parameters(endpoint.path).map(path_parameter).collect();
-    parameters.extend(endpoint.query.iter().map(|name| query_parameter(name)));
+    parameters.extend(
+        endpoint
+            .query
+            .iter()
+            .map(|name| query_parameter(endpoint.path, name)),
+    );
     let done = match endpoint.answer {
         "Nothing" => json!({"description": "Done"}),
         "Text" => json!({"description": "Done", "content": {"text/plain": {"schema": reference("Text")}}}),
@@ -142,7 +147,7 @@ fn path_parameter(name: &str) -> Value {
     json!({"name": name, "in": "path", "required": true, "schema": schema})
 }
 
-fn query_parameter(name: &str) -> Value {
+fn query_parameter(path: &str, name: &str) -> Value {
     let schema = match name {
         // Numbers, or empty as if absent.
         "limit" => {
@@ -150,7 +155,8 @@ fn query_parameter(name: &str) -> Value {
         }
         "cursor" => json!({"type": "string", "pattern": "^([0-9]{1,19})?$"}),
         "changefeed_id" => schemas::id(),
-        "format" => json!({"enum": ["", "json", "ndjson", "toml"]}),
+        "format" if path.ends_with("/activity") => json!({"enum": ["", "json", "ndjson"]}),
+        "format" => json!({"enum": ["", "json", "toml"]}),
         "only" => json!({"enum": ["", "set"]}),
         "version" => json!({"type": "string", "pattern": "^([0-9]{1,19})?$"}),
         "window" => json!({"enum": ["", "5m", "1h", "24h"]}),
