@@ -81,11 +81,14 @@ fn operation(endpoint: &Endpoint, need: Need) -> Value {
             .iter()
             .map(|name| query_parameter(endpoint.path, name)),
     );
-    let done = match endpoint.answer {
+    let mut done = match endpoint.answer {
         "Nothing" => json!({"description": "Done"}),
         "Text" => json!({"description": "Done", "content": {"text/plain": {"schema": reference("Text")}}}),
         name => json!({"description": "Done", "content": {"application/json": {"schema": reference(name)}}}),
     };
+    if endpoint.path.ends_with("/activity") {
+        done["content"]["application/x-ndjson"] = json!({"schema": reference("Text")});
+    }
     let refused = if endpoint.plain_errors {
         json!({"text/plain": {"schema": reference("Text")}})
     } else {
